@@ -1,0 +1,19 @@
+// Runs before every npm script, on whatever Node the machine has: installs the locked packages where they are missing or stale.
+// Plain JavaScript without imports of packages, because there are none yet.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+const stamp = 'node_modules/.installed-lock.json';
+const lock = readFileSync('package-lock.json', 'utf8');
+
+if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
+  console.error('Installing the packages of package-lock.json (npm ci) …');
+  const npm = process.env.npm_execpath;
+  const [command, ...first] = npm ? [process.execPath, npm] : ['npm'];
+  const { status } = spawnSync(command, [...first, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    // Standard output belongs to the command that follows.
+    stdio: ['inherit', 2, 2],
+  });
+  if (status !== 0) process.exit(status ?? 1);
+  writeFileSync(stamp, lock);
+}

@@ -1,0 +1,42 @@
+// Three kinds of tests: `unit` needs nothing, `integration` needs RabbitMQ and Postgres, `system` runs whole programs.
+// `vitest run --project unit` starts no servers. Two files at a time, because more only makes the servers slower.
+import { defineConfig } from 'vitest/config';
+
+const serverSetup = 'test/support/global-setup.ts';
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/support/closing-line-reporter.ts'],
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/system/**', 'test/faults/**'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: serverSetup,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          globalSetup: serverSetup,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
