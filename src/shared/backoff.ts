@@ -1,0 +1,51 @@
+/**
+ * Waiting longer after each failure, with jitter, so that many waiters do not come back at the same moment.
+ */
+import { setTimeout } from 'node:timers/promises';
+
+export interface BackoffOptions {
+  /** The first wait in milliseconds, before jitter. */
+  firstMs: number;
+  /** No wait is longer than this, in milliseconds. */
+  maxMs: number;
+  /** The share of the wait that is random, 0 to 1. Defaults to 0.2. */
+  jitter?: number;
+}
+
+/** The wait before try `retry` + 1, in milliseconds; `retry` counts from 1. Doubles each time, then is spread by ± jitter. */
+export function backoffMs(retry: number, { firstMs, maxMs, jitter = 0.2 }: BackoffOptions): number {
+  const exponent = Math.min(Math.max(retry, 1) - 1, 40);
+  const spread = 1 + jitter * (2 * Math.random() - 1);
+  return Math.round(Math.min(firstMs * 2 ** exponent, maxMs) * spread);
+}
+
+/** Waits; resolves early, without an error, when the signal aborts. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+  }
+}
+
+/**
+ * Rejects with `onTimeout()` when `promise` has not settled within `ms` milliseconds, or before the signal aborts. The promise itself goes on.
+ */
+export async function withDeadline<T>(
+  promise: Promise<T>,
+  ms: number,
+  onTimeout: () => Error,
+  signal?: AbortSignal,
+): Promise<T> {
+  const deadline = Promise.withResolvers<never>();
+  const giveUp = () => deadline.reject(onTimeout());
+  const timer = globalThis.setTimeout(giveUp, ms);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted) giveUp();
+  try {
+    return await Promise.race([promise, deadline.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
+  }
+}

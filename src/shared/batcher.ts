@@ -1,0 +1,99 @@
+/**
+ * Group commit: items that come within one turn of the event loop, or while earlier batches are under way, go to the server as one
+ * statement.
+ *
+ * Guarantees: batches start in the order of their items, and with `concurrency` 1 the order is never changed; every item settles
+ * with its own result; an item that the server refuses does not fail its neighbours (the batch is split until it stands alone);
+ * what waits is bounded by `maxPending`. Knows nothing of Postgres or RabbitMQ.
+ */
+import { setImmediate } from 'node:timers';
+import { Unavailable } from './errors.ts';
+
+export interface BatcherOptions<Item, Result> {
+  /**
+   * Handles all items together and returns their results in the same order; or throws, and nothing was done. `waitedMs`: how long the
+   * first of them has waited for earlier batches; take it off the deadline where somebody waits for the answer.
+   */
+  run: (items: readonly Item[], waitedMs: number) => Promise<readonly Result[]>;
+  /** Whether this error is the fault of one of the items, so that it is worth trying the halves. */
+  isItemError?: (error: unknown) => boolean;
+  /** Items in one batch at most. Defaults to 1000. */
+  maxItems?: number;
+  /** Items that may wait; one more is refused with `Unavailable`. Defaults to 100 000. */
+  maxPending?: number;
+  /** Batches under way at once. Defaults to 1. */
+  concurrency?: number;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  since: number;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+}
+
+export class Batcher<Item, Result> {
+  readonly #run: BatcherOptions<Item, Result>['run'];
+  readonly #isItemError: (error: unknown) => boolean;
+  readonly #maxItems: number;
+  readonly #maxPending: number;
+  readonly #concurrency: number;
+  #waiting: Waiting<Item, Result>[] = [];
+  #underWay = 0;
+  #scheduled = false;
+
+  constructor(options: BatcherOptions<Item, Result>) {
+    this.#run = options.run;
+    this.#isItemError = options.isItemError ?? (() => false);
+    this.#maxItems = options.maxItems ?? 1_000;
+    this.#maxPending = options.maxPending ?? 100_000;
+    this.#concurrency = options.concurrency ?? 1;
+  }
+
+  /** Resolves with the item's own result; rejects with its own error, or with the error of the whole batch. */
+  add(item: Item): Promise<Result> {
+    if (this.#waiting.length >= this.#maxPending) {
+      return Promise.reject(new Unavailable('batch_full', `${this.#maxPending} items are waiting already`));
+    }
+    return new Promise<Result>((resolve, reject) => {
+      this.#waiting.push({ item, since: performance.now(), resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= this.#concurrency || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#waiting.splice(0, this.#maxItems);
+    if (batch.length === 0) return;
+    this.#underWay += 1;
+    this.#schedule();
+    await this.#settle(batch);
+    this.#underWay -= 1;
+    this.#schedule();
+  }
+
+  async #settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const waitedMs = performance.now() - (batch[0]?.since ?? 0);
+      const items = batch.map(({ item }) => item);
+      const results = await this.#run(items, waitedMs);
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+    } catch (error) {
+      if (batch.length === 1 || !this.#isItemError(error)) {
+        for (const { reject } of batch) reject(error);
+        return;
+      }
+      const middle = batch.length >> 1;
+      await this.#settle(batch.slice(0, middle));
+      await this.#settle(batch.slice(middle));
+    }
+  }
+}

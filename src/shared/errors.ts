@@ -1,0 +1,66 @@
+/**
+ * The errors of Warren, told apart by what the caller does next. Each has a `code` for programs and a message for people.
+ */
+
+/** The request is wrong and stays wrong: mend it. `pointer` is a JSON pointer to the offending member. */
+export class InvalidInput extends Error {
+  override readonly name = 'InvalidInput';
+  readonly code: string;
+  readonly issues: readonly InputIssue[];
+
+  constructor(code: string, message: string, issues: readonly InputIssue[] = []) {
+    super(message);
+    this.code = code;
+    this.issues = issues;
+  }
+}
+
+export interface InputIssue {
+  detail: string;
+  pointer: string;
+}
+
+/** The request is right, but the present state of the thing forbids it: look again before you repeat it. */
+export class Conflict extends Error {
+  override readonly name = 'Conflict';
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A server or a resource is away or busy: the same call may succeed later. Nothing is known to have been done. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** The process cannot start as it is configured or deployed: a person has to change something. Exit 1. */
+export class Misconfigured extends Error {
+  override readonly name = 'Misconfigured';
+}
+
+/** The text of anything that was thrown, at most `maxCharacters` long; a cut is marked. Never throws. */
+export function errorMessage(thrown: unknown, maxCharacters = 4_000): string {
+  const text = describe(thrown).replaceAll('\u0000', '\ufffd').toWellFormed(); // Postgres stores neither
+  return text.length <= maxCharacters
+    ? text
+    : `${text.slice(0, maxCharacters).toWellFormed()} … [cut, ${text.length} characters]`;
+}
+
+function describe(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`;
+    if (typeof thrown === 'string') return thrown;
+    return JSON.stringify(thrown) ?? String(thrown);
+  } catch {
+    return 'a value that cannot be described was thrown'; // a circular object, a throwing getter or a proxy
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What happens in a process, as `node:diagnostics_channel` events: the one seam of observability. The code that works publishes and knows
+ * nobody; log, metrics, dashboard and tests subscribe. Costs nothing where nobody listens.
+ */
+import { channel } from 'node:diagnostics_channel';
+
+export interface EventMessages {
+  /** Jobs were committed. `count` jobs of one type. */
+  'job.enqueued': { type: string; queue: string; count: number };
+  /** A handler is about to run. `waitMs`: from the time the job was due. */
+  'attempt.started': { jobId: string; type: string; queue: string; attempt: number; waitMs: number };
+  /** The handler has ended or was given up. `outcome` is the state that was asked for, `durationMs` the handler's time. */
+  'attempt.finished': {
+    jobId: string;
+    type: string;
+    queue: string;
+    attempt: number;
+    outcome: string;
+    durationMs: number;
+    error: string | undefined;
+  };
+  /** The outcome was refused: the attempt had lost its claim. */
+  'attempt.fenced': { jobId: string; type: string; attempt: number };
+  /** A handler went on after its attempt was over (`running` true), or has ended at last (false). */
+  'attempt.abandoned': { jobId: string; type: string; running: boolean };
+  /** A write could not be made and is tried again. */
+  'write.retried': { what: string; retry: number; error: unknown };
+  /** The broker delivered a message. */
+  'delivery.received': { queue: string; redelivered: boolean };
+  /** A delivery that started nothing: the job had ended, runs elsewhere, is not due, or does not exist. */
+  'delivery.suppressed': { jobId: string; reason: string };
+  /** A delivery that no worker can use went to `warren.dead`. */
+  'delivery.dead-lettered': { jobId: string; queue: string; reason: string };
+  /** The broker has messages in their queue. */
+  'publish.confirmed': { count: number };
+  /** The broker had no queue for the message. */
+  'publish.returned': { jobId: string; queue: string };
+  /** A publish was not confirmed, or not tried; the relay repeats it. */
+  'publish.failed': { jobId: string; error: unknown };
+  /** An HTTP request ended in a 500: a fault of ours. */
+  'request.failed': { method: string; path: string; error: unknown };
+  /** An HTTP request ended in a 503: a server behind the API is away or busy. */
+  'request.unavailable': { code: string; error: unknown };
+  /** A connection to RabbitMQ is open and prepared. */
+  'broker.connected': { connection: string; reconnect: boolean };
+  /** A connection to RabbitMQ was lost or could not be opened; it is tried again. */
+  'broker.disconnected': { connection: string; error: unknown };
+  /** RabbitMQ has a resource alarm (`blocked` true), or none any more. */
+  'broker.blocked': { connection: string; blocked: boolean; reason: string };
+  /** The broker sends deliveries to this consumer. */
+  'consumer.ready': { tag: string; queue: string };
+  /** A consumer has lost its channel; it registers again. */
+  'consumer.lost': { tag: string; queue: string; reason: string };
+  /** This worker holds its advisory lock (again). */
+  'presence.held': { owner: string };
+  /** This worker has lost its advisory lock; it is taken again. */
+  'presence.lost': { error: unknown };
+  /** A round of a chore failed; it is tried again. */
+  'maintenance.failed': { task: string; error: unknown };
+  /** A chore handled `count` jobs: relayed, promoted or rescued. */
+  'maintenance.done': { task: string; count: number };
+}
+
+export type EventName = keyof EventMessages;
+
+export function publishEvent<Name extends EventName>(name: Name, message: EventMessages[Name]): void {
+  channel(`warren:${name}`).publish(message);
+}
+
+/** Returns a function that ends the subscription. */
+export function subscribe<Name extends EventName>(
+  name: Name,
+  listener: (message: EventMessages[Name]) => void,
+): () => void {
+  const target = channel(`warren:${name}`);
+  const onMessage = (message: unknown) => listener(message as EventMessages[Name]);
+  target.subscribe(onMessage);
+  return () => target.unsubscribe(onMessage);
+}

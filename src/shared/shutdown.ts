@@ -1,0 +1,81 @@
+/**
+ * Runs a program from its start to its exit: signals, exit codes, the last line of defence against what nobody caught.
+ *
+ * SIGTERM or SIGINT stops it cleanly (exit 0), a second one at once (exit 1); a setting or a schema that cannot work ends it with one readable
+ * line (exit 1). An outage never ends it.
+ */
+import { errorMessage, Misconfigured } from './errors.ts';
+import type { Logger } from './log.ts';
+
+export interface Program {
+  /** Resolves when it works; rejects with `Misconfigured` where it never will. Must end early when the signal aborts. */
+  start: (stopping: AbortSignal) => Promise<void>;
+  /** Rejects with `Misconfigured` should that become known later. */
+  failed: Promise<never>;
+  stop: () => Promise<void>;
+}
+
+/** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
+const SAME_SIGNAL_MS = 500;
+
+/** Never returns: the process exits. `create` reads the settings and opens nothing. */
+export async function runProgram(create: () => { program: Program; log: Logger }): Promise<void> {
+  let created: ReturnType<typeof create>;
+  try {
+    created = create();
+  } catch (error) {
+    return exitMisconfigured(error);
+  }
+  const { program, log } = created;
+  process.on('unhandledRejection', (reason) =>
+    log.error({ error: describe(reason) }, 'a promise was rejected and nobody cared'),
+  );
+  const signal = stopSignal(log);
+  try {
+    const stopped = aborted(signal); // `start` may wait for a server that is away
+    await Promise.race([program.start(signal), program.failed, stopped]);
+    await Promise.race([stopped, program.failed]);
+  } catch (error) {
+    if (!signal.aborted) return exitMisconfigured(error);
+  }
+  log.info('stopping');
+  await program.stop();
+  log.info('stopped');
+  process.exit(0);
+}
+
+/** Aborts at the first signal; the second one, when it is another, exits. */
+function stopSignal(log: Logger): AbortSignal {
+  const stopping = new AbortController();
+  let firstAt = 0;
+  const onSignal = (signal: string) => {
+    if (!stopping.signal.aborted) {
+      firstAt = performance.now();
+      log.info({ signal }, 'signal received');
+      stopping.abort();
+    } else if (signal !== 'SIGINT' || performance.now() - firstAt > SAME_SIGNAL_MS) {
+      log.warn({ signal }, 'second signal: stopping at once');
+      process.exit(1);
+    }
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return stopping.signal;
+}
+
+function exitMisconfigured(error: unknown): void {
+  const line = error instanceof Misconfigured ? error.message : describe(error);
+  process.stderr.write(`${line.replaceAll('\n', ' ')}\n`);
+  process.exit(1);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : errorMessage(error);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  else signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise;
+}
