@@ -1,0 +1,183 @@
+/**
+ * The pool of Postgres connections of one process.
+ *
+ * Guarantees: `min` connections stay open and are reopened when they break, never more than `max` are open, the others close after
+ * some idle seconds; one statement per connection at a time, so that no statement waits behind a slow one (postgres.js would pipeline);
+ * every statement settles within its deadline, the wait for a connection included, and a connection that misses it is replaced, so that a
+ * half-open socket cannot be met twice. What is worth repeating later is thrown as `Unavailable`.
+ */
+import postgres from 'postgres';
+import { backoffMs, pause, withDeadline } from '../backoff.ts';
+import { Unavailable } from '../errors.ts';
+import { isTimeout, isUnavailable } from './failures.ts';
+
+/** What runs a statement: a connection of the pool, or a postgres.js client or transaction of the caller's. */
+// biome-ignore lint/complexity/noBannedTypes: `{}` is how postgres.js spells "no custom types"
+export type Sql = postgres.ISql<{}>;
+
+export interface DatabaseOptions {
+  url: string;
+  /** `application_name` of every connection, as `pg_stat_activity` shows it. */
+  name: string;
+  min: number;
+  max: number;
+  /** What a statement may take in milliseconds, the wait for a connection included, where the call says nothing. Defaults to 5000. */
+  deadlineMs?: number;
+}
+
+/** The server ends a statement by itself after this, should the client be gone without the server's notice. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+const MIN_DEADLINE_MS = 100;
+const IDLE_SECONDS = 5;
+const MAX_WAITING = 10_000;
+
+interface Connection {
+  sql: postgres.Sql;
+  busy: boolean;
+  /** False once it was closed, until it has answered again. */
+  open: boolean;
+  readonly permanent: boolean;
+}
+
+export class Database {
+  readonly #options: Required<DatabaseOptions>;
+  readonly #connections: Connection[];
+  readonly #waiting: ((connection: Connection) => void)[] = [];
+  readonly #stopping = new AbortController();
+
+  constructor(options: DatabaseOptions) {
+    this.#options = { deadlineMs: 5_000, ...options };
+    this.#connections = Array.from({ length: options.max }, (_, index) => this.#create(index < options.min));
+  }
+
+  /** Opens the permanent connections. Does not wait for them: Postgres may be away. */
+  start(): void {
+    for (const connection of this.#connections) if (connection.permanent) this.#reopen(connection);
+  }
+
+  /**
+   * Runs one statement on a connection that nobody else uses meanwhile.
+   * Throws `Unavailable` where a later try may succeed, else the server's own error (`PostgresError`).
+   */
+  async query<T>(statement: (sql: Sql) => Promise<T>, deadlineMs = this.#options.deadlineMs): Promise<T> {
+    const startedAt = performance.now();
+    const connection = await this.#lease(deadlineMs);
+    try {
+      const leftMs = Math.max(1, deadlineMs - (performance.now() - startedAt));
+      const answer = await withDeadline(statement(connection.sql), leftMs, () => {
+        this.#replace(connection);
+        return new Unavailable('postgres_timeout', `Postgres did not answer within ${deadlineMs} ms`);
+      });
+      connection.open = true;
+      return answer;
+    } catch (error) {
+      if (error instanceof Unavailable || !isUnavailable(error)) throw error;
+      if (isTimeout(error)) throw new Unavailable('postgres_timeout', 'Postgres ended a statement', error);
+      throw new Unavailable('postgres_unavailable', `Postgres is unavailable: ${String(error)}`, error);
+    } finally {
+      this.#giveBack(connection);
+    }
+  }
+
+  /** What is left of the default deadline for somebody who has waited already, in milliseconds. Never so little that nothing can succeed. */
+  deadlineAfter(waitedMs: number): number {
+    return Math.max(MIN_DEADLINE_MS, this.#options.deadlineMs - waitedMs);
+  }
+
+  /** Ends every connection after at most two seconds. Statements that come later are refused. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#connections.map(({ sql }) => sql.end({ timeout: 2 })));
+  }
+
+  #create(permanent: boolean): Connection {
+    const connection = { busy: false, open: false, permanent } as Connection;
+    connection.sql = this.#client(connection);
+    return connection;
+  }
+
+  #client(connection: Connection): postgres.Sql {
+    return postgres(this.#options.url, {
+      ...clientOptions(this.#options.name),
+      max: 1,
+      idle_timeout: connection.permanent ? 0 : IDLE_SECONDS,
+      onclose: () => {
+        connection.open = false;
+        if (connection.permanent && !connection.busy) this.#reopen(connection);
+      },
+    });
+  }
+
+  /** Holds the connection while it is being opened; a statement that needs one meanwhile takes another. */
+  #reopen(connection: Connection): void {
+    if (this.#stopping.signal.aborted) return;
+    connection.busy = true;
+    void this.#probe(connection).then(() => this.#giveBack(connection));
+  }
+
+  async #probe(connection: Connection): Promise<void> {
+    try {
+      await withDeadline(connection.sql`select 1`, this.#options.deadlineMs, () => {
+        this.#replace(connection);
+        return new Unavailable('postgres_timeout', 'a connection did not open in time');
+      });
+      connection.open = true;
+    } catch {
+      await pause(backoffMs(1, { firstMs: 500, maxMs: 500, jitter: 0.5 }), this.#stopping.signal);
+    }
+  }
+
+  async #lease(deadlineMs: number): Promise<Connection> {
+    if (this.#stopping.signal.aborted) throw new Unavailable('postgres_stopped', 'the pool is stopped');
+    const idle = this.#connections.find(({ busy }) => !busy);
+    if (idle !== undefined) {
+      idle.busy = true;
+      return idle;
+    }
+    if (this.#waiting.length >= MAX_WAITING) {
+      throw new Unavailable('postgres_busy', `${MAX_WAITING} statements wait for a connection already`);
+    }
+    const { promise, resolve } = Promise.withResolvers<Connection>();
+    this.#waiting.push(resolve);
+    return withDeadline(promise, deadlineMs, () => {
+      const place = this.#waiting.indexOf(resolve);
+      if (place >= 0) this.#waiting.splice(place, 1);
+      return new Unavailable('postgres_busy', `no connection was free within ${deadlineMs} ms`);
+    });
+  }
+
+  #giveBack(connection: Connection): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      next(connection);
+      return;
+    }
+    connection.busy = false;
+    if (connection.permanent && !connection.open) this.#reopen(connection);
+  }
+
+  #replace(connection: Connection): void {
+    void connection.sql.end({ timeout: 0 });
+    connection.sql = this.#client(connection);
+  }
+}
+
+/** What every client of ours has in common, the presence connection included. Units: seconds for postgres.js, milliseconds for the server. */
+export function clientOptions(name: string): postgres.Options<Record<string, never>> {
+  return {
+    connect_timeout: 5,
+    max_lifetime: null,
+    backoff: (retries: number) => backoffMs(retries, { firstMs: 50, maxMs: 1_000, jitter: 0.5 }) / 1_000,
+    fetch_types: false, // arrays travel as literals or as JSON: no extra query per connection
+    onnotice: () => {}, // postgres.js prints notices otherwise
+    connection: {
+      application_name: name,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      client_connection_check_interval: 1_000, // a statement whose client has gone ends
+      tcp_keepalives_idle: 5,
+      tcp_keepalives_interval: 2,
+      tcp_keepalives_count: 3,
+    },
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * The changes of state that the maintenance makes: what is due, what is unpublished, what its owner left behind. One function per change, one
+ * statement each, bounded by a limit where rows are many.
+ */
+import type { Sql } from './database.ts';
+import type { Publishable } from './jobs.ts';
+import {
+  bigints,
+  FAST_PATH_MS,
+  finishedAfterCrash,
+  isDead,
+  stateAfterCrash,
+  withCrash,
+} from './statement-parts.ts';
+
+/** How long a row belongs to the process that publishes it for the relay, in milliseconds. */
+const RELAY_LEASE_MS = 5_000;
+/** A message may be overtaken by a little: several consumers, a requeue. In milliseconds. */
+const OVERTAKEN_BY_MS = 10_000;
+/** A message that is neither ready nor claimed after that long is lost, in milliseconds. */
+const UNDELIVERED_AFTER_MS = 5_000;
+
+/**
+ * Makes due jobs available. They are the caller's to publish, and the relay's should the caller die; with `byRelay` the relay's at once. Index:
+ * jobs_due.
+ */
+export async function promoteDueJobs(
+  sql: Sql,
+  limit: number,
+  { byRelay = false } = {},
+): Promise<Publishable[]> {
+  return await sql<Publishable[]>`
+    with due as (
+      select id from warren.jobs where state in ('scheduled', 'retryable') and run_at <= now()
+      order by run_at limit ${limit} for update skip locked
+    )
+    update warren.jobs job set state = 'available',
+      relay_at = now() + ${byRelay ? 0 : FAST_PATH_MS} * interval '1 ms'
+    from due where job.id = due.id
+    returning job.id, type, queue, fence`;
+}
+
+/** Milliseconds until the next job comes due; null where none is waiting for its time. Index: jobs_due. */
+export async function nextDueMs(sql: Sql): Promise<number | null> {
+  const [row] = await sql<{ ms: number | null }[]>`
+    select extract(epoch from run_at - clock_timestamp())::float8 * 1000 as ms from warren.jobs
+    where state in ('scheduled', 'retryable') order by run_at limit 1`;
+  return row?.ms ?? null;
+}
+
+/** Takes unpublished jobs to publish them; they are the caller's for some seconds. Index: jobs_unpublished. */
+export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Publishable[]> {
+  return await sql<Publishable[]>`
+    with unpublished as (
+      select id from warren.jobs where state = 'available' and published_at is null and relay_at <= now()
+      order by relay_at limit ${limit} for update skip locked
+    )
+    update warren.jobs job set relay_at = now() + ${RELAY_LEASE_MS} * interval '1 ms'
+    from unpublished where job.id = unpublished.id
+    returning job.id, type, queue, fence`;
+}
+
+/** Running jobs' owners whose advisory lock is free. They may be reconnecting: look twice before you act. Index: jobs_running. */
+export async function findDeadOwners(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ owner: string }[]>`
+    with recursive owners as (
+      (select owner from warren.jobs where state = 'running' order by owner limit 1)
+      union all
+      select (select job.owner from warren.jobs job where state = 'running' and job.owner > owners.owner
+        order by job.owner limit 1)
+      from owners where owners.owner is not null
+    )
+    select owner from owners where owner is not null and ${isDead(sql)}`;
+  return rows.map(({ owner }) => owner);
+}
+
+/** Gives the running jobs of dead owners back to the relay, the lost attempt charged and noted; discards those without attempts left. */
+export async function rescueJobs(sql: Sql, owners: readonly string[], limit: number): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    with orphans as (
+      select id from warren.jobs
+      where state = 'running' and owner = any(${bigints(owners)}::text::bigint[])
+      limit ${limit} for update skip locked
+    )
+    update warren.jobs job
+    set state = ${stateAfterCrash(sql, 'available')}, finished_at = ${finishedAfterCrash(sql)},
+      crashes = crashes + 1, published_at = null, relay_at = now(), errors = ${withCrash(sql)}
+    from orphans where job.id = orphans.id and ${isDead(sql)}
+    returning job.id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Messages of the queue that were published before `dueAt` (epoch seconds, the database's clock) have been delivered. */
+export interface Watermark {
+  queue: string;
+  dueAt: number;
+}
+
+/** Leaves to the relay the published jobs whose message was overtaken by ten seconds. Returns how many. Index: jobs_available. */
+export async function unpublishOvertakenJobs(
+  sql: Sql,
+  watermarks: readonly Watermark[],
+  limit: number,
+): Promise<number> {
+  const { count } = await sql`
+    with overtaken as (
+      select job.id
+      from jsonb_to_recordset(${JSON.stringify(watermarks)}::text::jsonb) as mark(queue text, "dueAt" float8), lateral (
+        select id from warren.jobs
+        where state = 'available' and queue = mark.queue and run_at < to_timestamp(mark."dueAt")
+          and published_at < to_timestamp(mark."dueAt") - ${OVERTAKEN_BY_MS} * interval '1 ms'
+        order by run_at limit ${limit} for update skip locked
+      ) as job
+    )
+    update warren.jobs job set published_at = null, relay_at = now() from overtaken where job.id = overtaken.id`;
+  return count;
+}
+
+/** Leaves to the relay the jobs of these (empty) queues that were published five seconds ago. Returns how many. Index: jobs_available. */
+export async function unpublishUndeliveredJobs(
+  sql: Sql,
+  queues: readonly string[],
+  limit: number,
+): Promise<number> {
+  const { count } = await sql`
+    with undelivered as (
+      select id from warren.jobs
+      where state = 'available' and queue in (select jsonb_array_elements_text(${JSON.stringify(queues)}::text::jsonb))
+        and published_at < now() - ${UNDELIVERED_AFTER_MS} * interval '1 ms'
+      limit ${limit} for update skip locked
+    )
+    update warren.jobs job set published_at = null, relay_at = now() from undelivered where job.id = undelivered.id`;
+  return count;
+}
+
+/** Leaves every available job to the relay: the broker was replaced. Returns how many, at most `limit`. Index: jobs_available. */
+export async function unpublishJobs(sql: Sql, limit: number): Promise<number> {
+  const { count } = await sql`
+    with published as (
+      select id from warren.jobs where state = 'available' and published_at is not null limit ${limit} for update skip locked
+    )
+    update warren.jobs job set published_at = null, relay_at = now() from published where job.id = published.id`;
+  return count;
+}
+
+/** Forgets idempotency keys older than a day. Index: idempotency_keys_created_at. */
+export async function pruneIdempotencyKeys(sql: Sql): Promise<void> {
+  await sql`delete from warren.idempotency_keys where created_at < now() - interval '1 day'`;
+}

@@ -1,0 +1,285 @@
+/**
+ * The changes of state on the path of a job: insert, mark, claim, take over, record. One statement each, for many jobs at once. All times
+ * come from the database's clock.
+ *
+ * The fence: an outcome is accepted `where state = 'running' and fence = …`; every claim raises the fence, nothing lowers it.
+ * Must not know RabbitMQ.
+ */
+import type { Sql } from './database.ts';
+import type { Fragment } from './statement-parts.ts';
+import {
+  bigints,
+  FAST_PATH_MS,
+  finishedAfterCrash,
+  isDead,
+  NOTICE_CHANNEL,
+  stateAfterCrash,
+  withCrash,
+  withError,
+} from './statement-parts.ts';
+
+/** How long the relay waits before it repeats a spent message, in milliseconds. */
+const SPENT_MESSAGE_MS = 2_000;
+/** A job due sooner than this is announced to the scheduler, which looks for later ones by itself, in milliseconds. */
+const ANNOUNCE_BELOW_MS = 1_000;
+
+/** A job to insert. `idempotencyKey` belongs to the whole request: jobs of one request share it, and their `request` number. */
+export interface NewJob {
+  type: string;
+  queue: string;
+  args: unknown;
+  maxAttempts: number;
+  /** RFC 3339; wins over `delayMs`. */
+  runAt?: string | undefined;
+  delayMs?: number | undefined;
+  uniqueKey?: string | undefined;
+  request?: number | undefined;
+  idempotencyKey?: string | undefined;
+  fingerprint?: string | undefined;
+}
+
+/** `duplicate`: a live job holds the unique key. `known`: the idempotency key was used before. In both cases nothing was inserted. */
+export interface InsertedJob {
+  id: string;
+  outcome: 'inserted' | 'duplicate' | 'known';
+  state: 'available' | 'scheduled' | null;
+  runAt: Date | null;
+  createdAt: Date | null;
+}
+
+/**
+ * Inserts the jobs, all or none, and returns what became of each, in their order. `byRelay`: the caller will not publish them, so the relay
+ * may at once. `announced`: tells the scheduler of jobs that are due soon. Cost when chosen: three index entries per available job.
+ */
+export async function insertJobs(
+  sql: Sql,
+  jobs: readonly NewJob[],
+  { byRelay = false, announced = true } = {},
+): Promise<InsertedJob[]> {
+  const rows = jobs.map((job, n) => ({
+    n,
+    type: job.type,
+    queue: job.queue,
+    args: job.args,
+    max_attempts: job.maxAttempts,
+    run_at: job.runAt,
+    delay_ms: job.delayMs,
+    unique_key: job.uniqueKey,
+    request: job.request,
+    key: job.idempotencyKey,
+    fingerprint: job.fingerprint,
+  }));
+  const announce = announced && jobs.some(({ runAt, delayMs }) => isSoon(runAt, delayMs));
+  return await sql<InsertedJob[]>`
+    with input as (
+      select nextval('warren.jobs_id_seq') as id, given.*,
+        coalesce(given.run_at, now() + given.delay_ms * interval '1 ms', now()) as due_at
+      from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as given(
+        n int, type text, queue text, args jsonb, max_attempts int, run_at timestamptz, delay_ms float8,
+        unique_key text, request int, key text, fingerprint text)
+    ),
+    keyed as (
+      insert into warren.idempotency_keys (key, fingerprint, job_ids)
+      select key, fingerprint, array_agg(id order by n) from input where key is not null
+      group by request, key, fingerprint order by key, request
+      on conflict (key) do nothing
+      returning job_ids
+    ),
+    inserted as (
+      insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)
+      select id, type, queue, args, max_attempts, due_at, unique_key,
+        case when due_at > now() then 'scheduled' else 'available' end,
+        case when ${byRelay} then now() else now() + ${FAST_PATH_MS} * interval '1 ms' end
+      from input
+      where key is null or id in (select unnest(job_ids) from keyed)
+      order by type, unique_key, n -- one order for all: two batches with the same keys must not wait for each other
+      on conflict (type, unique_key)
+        where unique_key is not null and state in ('scheduled', 'available', 'running', 'retryable')
+        do nothing
+      returning id, state, run_at, created_at
+    )
+    select input.id, inserted.state, inserted.run_at as "runAt", inserted.created_at as "createdAt",
+      case
+        when inserted.id is not null then 'inserted'
+        when input.key is not null and input.id not in (select unnest(job_ids) from keyed) then 'known'
+        else 'duplicate'
+      end as outcome
+      ${announce ? sql`, (select pg_notify(${NOTICE_CHANNEL}, 'due')) as announced` : sql``}
+    from input left join inserted using (id)
+    order by input.n`;
+}
+
+function isSoon(runAt: string | undefined, delayMs: number | undefined): boolean {
+  const waitMs = runAt === undefined ? delayMs : Date.parse(runAt) - Date.now();
+  return waitMs !== undefined && waitMs > 0 && waitMs < ANNOUNCE_BELOW_MS;
+}
+
+/** A job whose message is to be published. */
+export interface Publishable {
+  id: string;
+  type: string;
+  queue: string;
+  /** The claim count that the message belongs to. */
+  fence: number;
+}
+
+/**
+ * Notes that the broker has the messages of these jobs. A job claimed meanwhile needs no note (the claim made it), and one that waits again after
+ * a claim must not get it: hence the fence.
+ */
+export async function markPublished(
+  sql: Sql,
+  jobs: readonly Pick<Publishable, 'id' | 'fence'>[],
+): Promise<void> {
+  await sql`
+    update warren.jobs job set published_at = now()
+    from jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, fence int)
+    where job.id = given.id and job.fence = given.fence and state = 'available' and published_at is null`;
+}
+
+/** A job that this worker holds now. */
+export interface Claim {
+  id: string;
+  type: string;
+  queue: string;
+  args: unknown;
+  attempt: number;
+  maxAttempts: number;
+  fence: number;
+  /** How often its worker died while it ran. */
+  crashes: number;
+  /** Milliseconds from the time it was due to this claim. */
+  waitMs: number;
+  /** When it was due, in epoch seconds of the database's clock. */
+  dueAt: number;
+}
+
+/** Claims those of the jobs that are available and whose queue is not paused. By primary key. */
+export async function claimJobs(sql: Sql, ids: readonly string[], owner: string): Promise<Claim[]> {
+  return await sql<Claim[]>`
+    update warren.jobs job
+    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
+      started_at = now(), published_at = coalesce(published_at, now())
+    where id = any(${bigints(ids)}::text::bigint[]) and state = 'available'
+      and queue <> all (array(select name from warren.queues where paused))
+    returning ${claimColumns(sql)}`;
+}
+
+/** How many jobs of a queue could start now. */
+export interface FreeSlots {
+  queue: string;
+  slots: number;
+}
+
+/**
+ * Claims the oldest available jobs of these queues, without a message: for a fleet whose broker is away. Skips paused queues and what others are
+ * claiming. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available.
+ */
+export async function claimNextJobs(sql: Sql, wanted: readonly FreeSlots[], owner: string): Promise<Claim[]> {
+  return await sql<Claim[]>`
+    with wanted as (
+      select * from jsonb_to_recordset(${JSON.stringify(wanted)}::text::jsonb) as w(queue text, slots int)
+      where queue not in (select name from warren.queues where paused)
+    ),
+    next as (
+      select next.id from wanted, lateral (
+        select id from warren.jobs where state = 'available' and queue = wanted.queue
+        order by run_at, id limit wanted.slots for update skip locked
+      ) as next
+    )
+    update warren.jobs job
+    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint, started_at = now()
+    from next where job.id = next.id
+    returning ${claimColumns(sql)}`;
+}
+
+/** Which of these running jobs have an owner whose advisory lock is free. It may be reconnecting: look twice. */
+export async function findOrphans(sql: Sql, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await sql<{ id: string }[]>`
+    select id from warren.jobs
+    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and ${isDead(sql)}`;
+  return new Set(rows.map(({ id }) => id));
+}
+
+/**
+ * Takes over running jobs whose owner has died. The lost attempt is charged, and noted as an error; a job without attempts left, or with the third
+ * crash behind it, is discarded and one that was to be cancelled is cancelled; neither is returned.
+ */
+export async function takeOverJobs(sql: Sql, ids: readonly string[], owner: string): Promise<Claim[]> {
+  const claims = await sql<(Claim & { state: string })[]>`
+    update warren.jobs job
+    set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
+      attempt = least(attempt + 1, max_attempts), fence = fence + 1, owner = ${owner}::text::bigint,
+      started_at = now(), crashes = crashes + 1, errors = ${withCrash(sql)}
+    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and owner <> ${owner}::text::bigint
+      and ${isDead(sql)}
+    returning ${claimColumns(sql)}, state`;
+  return claims.filter(({ state }) => state === 'running');
+}
+
+/** Claims again what this worker claimed without hearing of it (the answer was lost). Not charged twice: no handler had started. */
+export async function reclaimJobs(sql: Sql, ids: readonly string[], owner: string): Promise<Claim[]> {
+  return await sql<Claim[]>`
+    update warren.jobs job set fence = fence + 1, started_at = now()
+    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and owner = ${owner}::text::bigint
+    returning ${claimColumns(sql)}`;
+}
+
+/**
+ * Notes that the messages of these jobs are spent: the relay sends new ones in a while, should the jobs wait then. A mark of the spent message that
+ * comes later must not hide a waiting job, hence the fence. Jobs that have ended or are not due are left alone.
+ */
+export async function spendMessages(sql: Sql, ids: readonly string[]): Promise<void> {
+  await sql`
+    update warren.jobs
+    set published_at = null, relay_at = now() + ${SPENT_MESSAGE_MS} * interval '1 ms',
+      fence = fence + case when state = 'available' then 1 else 0 end
+    where id = any(${bigints(ids)}::text::bigint[]) and state in ('available', 'running')`;
+}
+
+/** What an attempt came to. `delayMs`: the wait before the next one. `uncharged`: the attempt does not count. */
+export interface Outcome {
+  id: string;
+  fence: number;
+  state: 'completed' | 'retryable' | 'scheduled' | 'available' | 'cancelled' | 'discarded';
+  delayMs?: number;
+  uncharged?: boolean;
+  output?: unknown;
+  /** Goes into the job's history. */
+  error?: string;
+}
+
+/**
+ * Records outcomes and returns the ids that were accepted; the others had lost their claim. A job that was to be cancelled is cancelled where
+ * it would have run again. A job handed back (`available`) keeps its `published_at`: its message is requeued, or was noted as spent.
+ */
+export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Promise<Set<string>> {
+  const announce = outcomes.some(({ delayMs }) => isSoon(undefined, delayMs));
+  const rows = await sql<{ id: string }[]>`
+    with given as (
+      select * from jsonb_to_recordset(${JSON.stringify(outcomes)}::text::jsonb) as o(
+        id bigint, fence int, state text, "delayMs" float8, uncharged boolean, output jsonb, error text)
+    ),
+    recorded as (
+      update warren.jobs job
+      set state = case when cancel_requested_at is not null and given.state in ('retryable', 'scheduled', 'available')
+          then 'cancelled' else given.state end,
+        finished_at = case when cancel_requested_at is not null
+          or given.state in ('completed', 'cancelled', 'discarded') then now() end,
+        run_at = case when given."delayMs" is null then run_at else now() + given."delayMs" * interval '1 ms' end,
+        published_at = case when given.state in ('retryable', 'scheduled') then null else published_at end,
+        attempt = attempt - case when given.uncharged then 1 else 0 end,
+        output = coalesce(given.output, job.output),
+        errors = case when given.error is null then errors else ${withError(sql, sql`given.error`)} end
+      from given
+      where job.id = given.id and job.state = 'running' and job.fence = given.fence
+      returning job.id
+    )
+    select id ${announce ? sql`, (select pg_notify(${NOTICE_CHANNEL}, 'due')) as announced` : sql``} from recorded`;
+  return new Set(rows.map(({ id }) => id));
+}
+
+function claimColumns(sql: Sql): Fragment {
+  return sql`job.id, type, queue, args, attempt, max_attempts as "maxAttempts", fence, crashes,
+    extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
+}

@@ -1,0 +1,94 @@
+/**
+ * Brings the schema `warren` up to date: every migration file once, in order, forward only.
+ *
+ * Guarantees: one process migrates at a time (advisory lock); each file is applied as one transaction together with its entry in
+ * `warren.migrations` (one simple-protocol message is one transaction), so that a crash leaves whole versions only.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import postgres from 'postgres';
+import { backoffMs, pause } from '../../backoff.ts';
+import { Misconfigured, Unavailable } from '../../errors.ts';
+import { publishEvent } from '../../events.ts';
+import type { Database } from '../database.ts';
+import { isMissingSchema } from '../failures.ts';
+
+const FOLDER = new URL('./migrations/', import.meta.url);
+const LOCK = [0x7761_7272, -1] as const;
+
+interface Migration {
+  version: number;
+  name: string;
+}
+
+/** The migrations of this code, oldest first. A file is called `<version>-<what it does>.sql`. */
+function migrations(): Migration[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.sql'))
+    .map((name) => ({ version: Number.parseInt(name, 10), name }))
+    .sort((a, b) => a.version - b.version);
+}
+
+/** Applies what is missing and returns the names of the files applied. Throws what Postgres says. */
+export async function migrate({ databaseUrl }: { databaseUrl: string }): Promise<{ applied: string[] }> {
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    connect_timeout: 10,
+    onnotice: () => {},
+    connection: { application_name: 'warren-migrate', lock_timeout: 60_000 },
+  });
+  try {
+    await sql`select pg_advisory_lock(${LOCK[0]}::int, ${LOCK[1]}::int)`;
+    await sql.unsafe(`
+      create schema if not exists warren;
+      create table if not exists warren.migrations (
+        version int primary key, name text not null, applied_at timestamptz not null default now()
+      )`);
+    const done = new Set(
+      (await sql<Migration[]>`select version from warren.migrations`).map((row) => row.version),
+    );
+    const missing = migrations().filter(({ version }) => !done.has(version));
+    for (const { version, name } of missing) {
+      const statements = readFileSync(new URL(name, FOLDER), 'utf8');
+      await sql.unsafe(
+        `${statements};\ninsert into warren.migrations (version, name) values (${version}, '${name}')`,
+      );
+    }
+    return { applied: missing.map(({ name }) => name) };
+  } finally {
+    await sql.end({ timeout: 2 });
+  }
+}
+
+/** Throws `Misconfigured` where the database's schema is older than this code; `Unavailable` where nobody can tell. */
+export async function assertSchemaIsCurrent(database: Database): Promise<void> {
+  const wanted = migrations().at(-1)?.version ?? 0;
+  const found = await database.query(async (sql) => {
+    try {
+      const [row] = await sql<
+        { version: number | null }[]
+      >`select max(version) as version from warren.migrations`;
+      return row?.version ?? 0;
+    } catch (error) {
+      if (isMissingSchema(error)) return 0;
+      throw error;
+    }
+  });
+  if (found < wanted) {
+    throw new Misconfigured(
+      `the database's schema has version ${found}, this program needs ${wanted}: run "npm run migrate" first`,
+    );
+  }
+}
+
+/** Waits until Postgres can be asked and the schema is current. Throws `Misconfigured` where it is older; ends early when `stopping` aborts. */
+export async function waitForSchema(database: Database, stopping: AbortSignal): Promise<void> {
+  for (let retry = 1; !stopping.aborted; retry += 1) {
+    try {
+      return await assertSchemaIsCurrent(database);
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      publishEvent('write.retried', { what: 'start', retry, error });
+      await pause(backoffMs(retry, { firstMs: 200, maxMs: 2_000, jitter: 0.5 }), stopping);
+    }
+  }
+}

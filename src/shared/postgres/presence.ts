@@ -1,0 +1,149 @@
+/**
+ * The life sign of a worker: a session advisory lock, keyed by the worker's owner number, on a connection of its own. It vanishes when
+ * the process is killed (the socket closes), but survives a blocked event loop and a closed AMQP channel. The same connection writes a beat, whose
+ * age tells of a frozen worker, hears notices (cancel, pause, resume, a job that is due soon) and runs for the leadership of the maintenance.
+ *
+ * Guarantees: the owner number never changes and is never used again; `held` is true only while the lock is; the connection is
+ * opened again, with jitter, until `stop`. Must not know what the notices mean.
+ */
+import postgres from 'postgres';
+import { backoffMs, pause, withDeadline } from '../backoff.ts';
+import { Unavailable } from '../errors.ts';
+import { clientOptions } from './database.ts';
+import { ADVISORY_CLASS, NOTICE_CHANNEL } from './statement-parts.ts';
+import { beat, leave } from './workers.ts';
+
+/** Eight idle workers beat three times a second together. */
+const BEAT_MS = 2_500;
+/** A leader that is frozen is replaced within the term and a beat. */
+const TERM_MS = 6_000;
+/** What its own clock gives up at the end of a term. */
+const TERM_MARGIN_MS = 1_000;
+const DEADLINE_MS = 5_000;
+
+export interface PresenceOptions {
+  url: string;
+  /** The process's name; the connection shows as `<name> presence`. */
+  name: string;
+  onNotice: (payload: string) => void;
+  /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
+  onHeld: () => void;
+  onLost: (error: unknown) => void;
+}
+
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #stopping = new AbortController();
+  #owner: string | undefined;
+  #held = false;
+  #leadsUntil = 0;
+  readonly #heldOnce = Promise.withResolvers<void>();
+  #beatNow = new AbortController();
+  #life: Promise<void> = Promise.resolve();
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+  }
+
+  /** This worker's number; undefined until the lock was held for the first time. */
+  get owner(): string | undefined {
+    return this.#owner;
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Whether this process leads the maintenance. It must not act after its term, however long it was frozen in between. */
+  get leader(): boolean {
+    return performance.now() < this.#leadsUntil;
+  }
+
+  start(): void {
+    this.#life = this.#live();
+  }
+
+  /** Resolves when the lock is held for the first time, or when `stop` is called. */
+  async heldOnce(): Promise<void> {
+    await this.#heldOnce.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#heldOnce.resolve();
+    await this.#life;
+  }
+
+  async #live(): Promise<void> {
+    for (let retry = 1; !this.#stopping.signal.aborted; retry += 1) {
+      if (await this.#session()) {
+        retry = 0; // at once: others may take this worker for dead
+        continue;
+      }
+      await pause(backoffMs(retry, { firstMs: 50, maxMs: 1_000, jitter: 0.5 }), this.#stopping.signal);
+    }
+  }
+
+  /** One connection, from its opening to its end. Returns whether the lock was held at all. */
+  async #session(): Promise<boolean> {
+    const closed = new AbortController();
+    const sql = postgres(this.#options.url, {
+      ...clientOptions(`${this.#options.name} presence`),
+      max: 1,
+      idle_timeout: 0,
+      onclose: () => closed.abort(),
+      onnotify: (_channel: string, payload: string) => {
+        if (payload === 'leader') this.#beatNow.abort();
+        else this.#options.onNotice(payload);
+      },
+    } as postgres.Options<Record<string, never>>); // `onnotify` is in postgres.js's code, not in its types
+    let wasHeld = false;
+    try {
+      await this.#withDeadline(this.#acquire(sql));
+      wasHeld = true;
+      this.#held = true;
+      this.#heldOnce.resolve();
+      this.#options.onHeld();
+      await this.#beat(sql, closed.signal);
+      if (!this.#stopping.signal.aborted) throw new Error('the presence connection was closed');
+      await this.#withDeadline(leave(sql, this.#owner ?? '0'));
+    } catch (error) {
+      this.#options.onLost(error);
+    } finally {
+      this.#held = false;
+      this.#leadsUntil = 0;
+      await sql.end({ timeout: this.#stopping.signal.aborted ? 1 : 0 });
+    }
+    return wasHeld;
+  }
+
+  async #acquire(sql: postgres.Sql): Promise<void> {
+    if (this.#owner === undefined) {
+      const [row] = await sql<{ owner: string }[]>`select nextval('warren.owners') as owner`;
+      this.#owner = row?.owner;
+    }
+    await sql`select pg_advisory_lock(${ADVISORY_CLASS}::int, ${this.#owner ?? null}::int)`;
+    await sql`listen ${sql(NOTICE_CHANNEL)}`;
+  }
+
+  /** Writes the life sign now and then: notices a half-open socket, and leads where nobody does. */
+  async #beat(sql: postgres.Sql, closed: AbortSignal): Promise<void> {
+    const { name } = this.#options;
+    const ended = AbortSignal.any([closed, this.#stopping.signal]);
+    while (!ended.aborted) {
+      this.#beatNow = new AbortController(); // before the question: a notice that comes with its answer counts
+      const termEndsAt = performance.now() + TERM_MS - TERM_MARGIN_MS;
+      const leads = await this.#withDeadline(beat(sql, { owner: this.#owner ?? '0', name, termMs: TERM_MS }));
+      this.#leadsUntil = leads ? termEndsAt : 0;
+      await pause(BEAT_MS, AbortSignal.any([ended, this.#beatNow.signal]));
+    }
+  }
+
+  #withDeadline<T>(promise: Promise<T>): Promise<T> {
+    return withDeadline(
+      promise,
+      DEADLINE_MS,
+      () => new Unavailable('presence_timeout', `no answer within ${DEADLINE_MS} ms`),
+    );
+  }
+}

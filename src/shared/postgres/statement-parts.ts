@@ -1,0 +1,63 @@
+/**
+ * Parts that several statements on `warren.jobs` share. Pure: they build SQL, they run nothing.
+ */
+import type { Sql } from './database.ts';
+
+export type Fragment = ReturnType<Sql>;
+
+/** First key of the two-key advisory locks; the second is the owner number, from 1. */
+export const ADVISORY_CLASS = 0x7761_7272; // "warr"
+
+/** The channel of `notify`; payloads: `due`, `queues`, `cancel:<job id>`, and `leader` (there is none any more). */
+export const NOTICE_CHANNEL = 'warren';
+
+/** How long the relay leaves a row to the process that made it available, in milliseconds. */
+export const FAST_PATH_MS = 2_000;
+/** A job is discarded when its worker has died that often while it ran. */
+export const MAX_CRASHES = 3;
+/** A worker without a beat for that long has lost its jobs. Longer than any event loop should be blocked, in milliseconds. */
+const LEASE_MS = 60_000;
+/** What workers may need to come back after a restart of Postgres, in milliseconds. */
+const RETURN_MS = 5_000;
+/** Errors kept of one job, the newest. */
+const MAX_ERRORS = 100;
+
+/** An array literal of ids. Ids are digits, checked where they enter the system. */
+export function bigints(ids: readonly string[]): string {
+  return `{${ids.join(',')}}`;
+}
+
+/**
+ * True where the owner's advisory lock is free or its last beat is too old (it is frozen), and owners have had the time to come back after a
+ * restart of Postgres.
+ */
+export function isDead(sql: Sql): Fragment {
+  return sql`(pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms' and (
+    pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner::int)
+    or owner in (select worker.owner from warren.workers worker
+      where worker.beat_at < now() - ${LEASE_MS} * interval '1 ms')))`;
+}
+
+/** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled, has no attempt left or crashed too often. */
+export function stateAfterCrash(sql: Sql, next: 'running' | 'available'): Fragment {
+  return sql`case when cancel_requested_at is not null then 'cancelled'
+    when ${mayGoOn(sql)} then ${next} else 'discarded' end`;
+}
+
+export function finishedAfterCrash(sql: Sql): Fragment {
+  return sql`case when cancel_requested_at is null and ${mayGoOn(sql)} then null else now() end`;
+}
+
+function mayGoOn(sql: Sql): Fragment {
+  return sql`(attempt < max_attempts and crashes + 1 < ${MAX_CRASHES})`;
+}
+
+export function withCrash(sql: Sql): Fragment {
+  return withError(sql, sql`'worker_crashed: the worker died during this attempt'`);
+}
+
+/** The job's history with one more error, the oldest dropped where there are too many. */
+export function withError(sql: Sql, message: Fragment): Fragment {
+  return sql`(case when jsonb_array_length(errors) >= ${MAX_ERRORS} then errors - 0 else errors end)
+    || jsonb_build_object('attempt', attempt, 'at', now(), 'message', ${message})`;
+}

@@ -1,0 +1,47 @@
+/**
+ * What a worker tells of itself: that it is alive, and whether it leads the maintenance. All times come from the database's clock.
+ */
+import type { Sql } from './database.ts';
+import { ADVISORY_CLASS, NOTICE_CHANNEL } from './statement-parts.ts';
+
+export interface Beat {
+  owner: string;
+  /** The name of its connections. */
+  name: string;
+  /** How long it leads from now on, if it does, in milliseconds. */
+  termMs: number;
+}
+
+/** Writes the worker's life sign, and makes or keeps it the leader where there is none: its term is over, or it is dead. Returns whether it leads. */
+export async function beat(sql: Sql, { owner, name, termMs }: Beat): Promise<boolean> {
+  const [row] = await sql<{ leads: boolean }[]>`
+    with alive as (
+      insert into warren.workers (owner, name) values (${owner}::text::int, ${name})
+      on conflict (owner) do update set beat_at = now()
+    ),
+    term as (
+      update warren.leadership set owner = ${owner}::text::int, until = now() + ${termMs} * interval '1 ms'
+      where owner = ${owner}::text::int or until < now()
+        or pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner)
+      returning owner
+    )
+    select exists (select from term) as leads`;
+  return row?.leads === true;
+}
+
+/** Takes the worker off the list; another may lead at once. */
+export async function leave(sql: Sql, owner: string): Promise<void> {
+  await sql`
+    with gone as (
+      delete from warren.workers where owner = ${owner}::text::int
+    ),
+    resigned as (
+      update warren.leadership set until = '-infinity' where owner = ${owner}::text::int returning owner
+    )
+    select pg_notify(${NOTICE_CHANNEL}, 'leader') from resigned`;
+}
+
+/** Forgets workers that have not been heard of for a day. */
+export async function pruneWorkers(sql: Sql): Promise<void> {
+  await sql`delete from warren.workers where beat_at < now() - interval '1 day'`;
+}
