@@ -1,0 +1,218 @@
+/**
+ * Publishes job ids on a pool of confirm channels, kept on one persistent connection.
+ *
+ * A publish leases a channel, writes, gives the lease back and then awaits the confirm: a lease held until the confirm would cap the
+ * process at one publish per channel and round trip. A message counts as published when the broker has confirmed it and had a queue for it.
+ * Unconfirmed publishes are bounded, and each has a deadline; whatever fails here, the row stays unpublished and the relay sends it.
+ * Must not know Postgres.
+ */
+import { randomUUID } from 'node:crypto';
+import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
+import type { Factory, Pool } from 'generic-pool';
+import { createPool } from 'generic-pool';
+import { pause, withDeadline } from '../backoff.ts';
+import { Unavailable } from '../errors.ts';
+import { publishEvent } from '../events.ts';
+import { BrokerConnection } from './connection.ts';
+import { messageOptions } from './message.ts';
+import { DEAD_EXCHANGE, declareTopology, EXCHANGE, prepareTopology } from './topology.ts';
+
+const CONFIRM_DEADLINE_MS = 5_000;
+const LEASE_DEADLINE_MS = 1_000;
+const CLOSE_DEADLINE_MS = 2_000;
+const CREATE_PAUSE_MS = 200;
+const MAX_UNCONFIRMED = 20_000;
+
+export interface PublisherOptions {
+  url: string;
+  /** The connection's name. */
+  name: string;
+  /** Channels in the pool. */
+  channels: number;
+  /** Queues to declare. */
+  queues: readonly string[];
+}
+
+export interface Publishing {
+  id: string;
+  type: string;
+  queue: string;
+}
+
+export class Publisher {
+  readonly connection: BrokerConnection;
+  readonly #options: PublisherOptions;
+  #pool: Pool<PooledChannel> | undefined;
+  #unconfirmed = 0;
+  #idle = Promise.withResolvers<void>();
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.connection = new BrokerConnection({
+      url: options.url,
+      name: options.name,
+      prepare: (model) => this.#prepare(model),
+    });
+  }
+
+  start(): void {
+    this.connection.start();
+  }
+
+  /** Whether a publish is worth trying now. */
+  get ready(): boolean {
+    return (
+      this.connection.model !== undefined && !this.connection.blocked && this.#unconfirmed < MAX_UNCONFIRMED
+    );
+  }
+
+  get unconfirmed(): number {
+    return this.#unconfirmed;
+  }
+
+  /** Resolves when the broker has the message in the queue; rejects with `Unavailable` otherwise. Safe to repeat. */
+  async publish({ id, type, queue }: Publishing): Promise<void> {
+    await this.#confirmed(EXCHANGE, queue, Buffer.from(id, 'latin1'), messageOptions({ id, type }));
+    publishEvent('publish.confirmed', { count: 1 });
+  }
+
+  /** Puts a delivery that no worker can use where people look, with the reason. */
+  async deadLetter({
+    content,
+    queue,
+    reason,
+  }: {
+    content: Buffer;
+    queue: string;
+    reason: string;
+  }): Promise<void> {
+    const headers = { 'x-warren-reason': reason, 'x-warren-queue': queue };
+    const options = { persistent: true, mandatory: true, messageId: randomUUID(), headers };
+    await this.#confirmed(DEAD_EXCHANGE, queue, content, options);
+  }
+
+  /** Waits for the confirms that are due (at most their deadline), then closes the channels, then the connection. */
+  async stop(): Promise<void> {
+    this.#idle = Promise.withResolvers();
+    if (this.#unconfirmed > 0) await Promise.race([this.#idle.promise, pause(CONFIRM_DEADLINE_MS)]);
+    await retire(this.#pool);
+    await this.connection.stop();
+  }
+
+  async #confirmed(exchange: string, key: string, body: Buffer, options: Options.Publish): Promise<void> {
+    const pool = this.#pool;
+    if (!this.ready || pool === undefined) {
+      throw new Unavailable('broker_unavailable', 'RabbitMQ is away, blocked or behind with its confirms');
+    }
+    this.#unconfirmed += 1;
+    try {
+      const leased = await lease(pool);
+      let confirmed: Promise<void>;
+      try {
+        confirmed = leased.publish(exchange, key, body, options);
+      } finally {
+        await pool.release(leased);
+      }
+      await withDeadline(confirmed, CONFIRM_DEADLINE_MS, () => {
+        return new Unavailable(
+          'confirm_timeout',
+          `RabbitMQ did not confirm within ${CONFIRM_DEADLINE_MS} ms`,
+        );
+      });
+    } finally {
+      this.#unconfirmed -= 1;
+      if (this.#unconfirmed === 0) this.#idle.resolve();
+    }
+  }
+
+  /** A new connection: a pool of its own, full from the start. The old one's channels died with their connection. */
+  async #prepare(model: ChannelModel): Promise<void> {
+    await retire(this.#pool);
+    await prepareTopology(model, this.#options.queues); // tells a conflict; the pool would try for ever
+    const pool = createPool(channelFactory(model, this.#options.queues), {
+      min: this.#options.channels,
+      max: this.#options.channels,
+      fifo: true,
+      testOnBorrow: true,
+      acquireTimeoutMillis: LEASE_DEADLINE_MS,
+      autostart: false,
+    });
+    pool.on('factoryCreateError', () => {}); // the connection is going; `prepare` or the lease's deadline tells
+    this.#pool = pool;
+    pool.start();
+    await pool.ready();
+  }
+}
+
+/** A confirm channel that knows which of its messages came back: `return` is told before the confirm of the same message. */
+class PooledChannel {
+  readonly channel: ConfirmChannel;
+  open = true;
+  readonly #returned = new Set<string>();
+
+  constructor(channel: ConfirmChannel) {
+    this.channel = channel;
+    channel.on('error', () => {}); // `close` follows; without a listener the connection would go too
+    channel.on('close', () => {
+      this.open = false;
+    });
+    channel.on('return', ({ properties }: Message) => this.#returned.add(properties.messageId));
+  }
+
+  /** Writes at once; the promise settles with the confirm. */
+  publish(exchange: string, key: string, body: Buffer, options: Options.Publish): Promise<void> {
+    const { messageId } = options;
+    return new Promise((resolve, reject) => {
+      this.channel.publish(exchange, key, body, options, (error: unknown) => {
+        if (error != null) {
+          reject(new Unavailable('publish_refused', `RabbitMQ did not take message ${messageId}`, error));
+        } else if (messageId !== undefined && this.#returned.delete(messageId)) {
+          publishEvent('publish.returned', { jobId: messageId, queue: key });
+          reject(
+            new Unavailable('publish_returned', `RabbitMQ has no queue "${key}" for message ${messageId}`),
+          );
+        } else {
+          resolve();
+        }
+      });
+    });
+  }
+}
+
+/** A create that fails waits first: generic-pool tries again at once, for ever. */
+function channelFactory(model: ChannelModel, queues: readonly string[]): Factory<PooledChannel> {
+  return {
+    create: async () => {
+      try {
+        const channel = new PooledChannel(await model.createConfirmChannel());
+        await declareTopology(channel.channel, queues); // the one before it may have met a deleted exchange
+        return channel;
+      } catch (error) {
+        await pause(CREATE_PAUSE_MS);
+        throw error;
+      }
+    },
+    validate: async ({ open }) => open,
+    destroy: async ({ channel, open }) => {
+      if (open) await withDeadline(channel.close(), CLOSE_DEADLINE_MS, late).catch(() => {}); // it is gone in any case
+    },
+  };
+}
+
+async function lease(pool: Pool<PooledChannel>): Promise<PooledChannel> {
+  try {
+    return await pool.acquire();
+  } catch (error) {
+    throw new Unavailable('no_channel', 'no publisher channel was free', error);
+  }
+}
+
+async function retire(pool: Pool<PooledChannel> | undefined): Promise<void> {
+  if (pool === undefined) return;
+  await withDeadline(pool.drain(), CLOSE_DEADLINE_MS, late).catch(() => {}); // leases last one turn of the event loop
+  await pool.clear();
+}
+
+function late(): Error {
+  return new Unavailable('close_timeout', `a channel did not close within ${CLOSE_DEADLINE_MS} ms`);
+}
