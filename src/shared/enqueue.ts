@@ -1,0 +1,277 @@
+/**
+ * From a request to a committed row, and from there to the broker.
+ *
+ * The answer waits for the commit, not for the confirm: the row is the promise. After the commit the id is published at once (fast path);
+ * with the broker away, blocked or behind, the row stays unpublished and the relay sends it (safe path). Joins Postgres and RabbitMQ; nothing
+ * else does.
+ */
+import { createHash } from 'node:crypto';
+import { pause } from './backoff.ts';
+import { Batcher } from './batcher.ts';
+import { Conflict, errorMessage, InvalidInput } from './errors.ts';
+import { publishEvent } from './events.ts';
+import { toInputIssues } from './input-issues.ts';
+import type { Job, JobDefinition } from './job.ts';
+import type { Database, Sql } from './postgres/database.ts';
+import { isRowError } from './postgres/failures.ts';
+import {
+  findIdempotencyKey,
+  findJobs,
+  findUniqueJob,
+  forgetIdempotencyKey,
+  replaceIdempotentJobs,
+} from './postgres/job-queries.ts';
+import type { InsertedJob, NewJob, Publishable } from './postgres/jobs.ts';
+import { insertJobs, markPublished } from './postgres/jobs.ts';
+import type { QueueName } from './queues.ts';
+import type { Publisher } from './rabbitmq/publisher.ts';
+
+export interface EnqueueOptions {
+  /** Defaults to the job type's queue. */
+  queue?: QueueName | undefined;
+  /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
+  runAt?: string | undefined;
+  /** Milliseconds to wait before it runs, from the commit on. Defaults to 0. */
+  delayMs?: number | undefined;
+  /** Attempts in all. Defaults to the job type's. */
+  maxAttempts?: number | undefined;
+  /** At most one live job of the type has this key. Defaults to none. */
+  uniqueKey?: string | undefined;
+}
+
+/** One job to enqueue: its type, its arguments and how it is to be treated. */
+export interface EnqueueRequest<Input = unknown> extends EnqueueOptions {
+  definition: JobDefinition<unknown, Input>;
+  args: NoInfer<Input>;
+}
+
+/** Requests of several job types; each one's arguments are checked against its own. */
+export type EnqueueRequests<Inputs extends readonly unknown[] = readonly unknown[]> = {
+  readonly [Index in keyof Inputs]: EnqueueRequest<Inputs[Index]>;
+};
+
+export interface Enqueued {
+  job: Job;
+  /** False: a live job held the unique key already, and `job` is that one. */
+  created: boolean;
+}
+
+/** A mark made later than this finds most of its jobs claimed, and a claim has made it already. In milliseconds. */
+const MARK_AFTER_MS = 200;
+const MAX_UNIQUE_TRIES = 5;
+/** What a batch of 10 000 jobs may take, in milliseconds. */
+const BATCH_DEADLINE_MS = 10_000;
+
+/**
+ * Inserts jobs through the caller's own postgres.js client or transaction: they exist if and only if it commits. The relay publishes them then.
+ * Returns the ids in order; for a job whose unique key a live job holds, null. Throws `InvalidInput` where arguments do not fit.
+ */
+export async function enqueue<Inputs extends readonly unknown[]>(
+  sql: Sql,
+  requests: EnqueueRequests<Inputs>,
+): Promise<(string | null)[]> {
+  const rows = await insertJobs(sql, requests.map(toNewJob), { byRelay: true, announced: false });
+  return rows.map(({ id, outcome }) => (outcome === 'inserted' ? id : null));
+}
+
+/** Enqueues on behalf of a process that has a pool and a publisher of its own. */
+export class Enqueuer {
+  readonly #database: Database;
+  readonly #publisher: Publisher;
+  readonly #inserts: Batcher<NewJob, InsertedJob>;
+  #confirmed: Publishable[] = [];
+  readonly #marks = new Set<Promise<void>>();
+
+  constructor({ database, publisher }: { database: Database; publisher: Publisher }) {
+    this.#database = database;
+    this.#publisher = publisher;
+    this.#inserts = new Batcher({
+      run: (jobs, waitedMs) => {
+        const rows = jobs.map((job, request) => ({ ...job, request }));
+        const byRelay = !publisher.ready;
+        return database.query((sql) => insertJobs(sql, rows, { byRelay }), database.deadlineAfter(waitedMs));
+      },
+      isItemError: isRowError,
+      concurrency: 2,
+    });
+  }
+
+  /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict` or `Unavailable`. */
+  async enqueue<Input>(request: EnqueueRequest<Input>, idempotencyKey?: string): Promise<Enqueued> {
+    const [job] = withIdempotency([toNewJob(request)], idempotencyKey);
+    return await this.#insertOrFind(job as NewJob);
+  }
+
+  /** Enqueues all or none in one statement and returns their ids in order; a held unique key gives its holder's id. */
+  async enqueueBatch<Inputs extends readonly unknown[]>(
+    requests: EnqueueRequests<Inputs>,
+    idempotencyKey?: string,
+  ): Promise<string[]> {
+    const jobs = withIdempotency(requests.map(toNewJob), idempotencyKey);
+    const rows = await this.#database
+      .query((sql) => insertJobs(sql, jobs, { byRelay: !this.#publisher.ready }), BATCH_DEADLINE_MS)
+      .catch(refuseUnstorable);
+    if (rows[0]?.outcome === 'known') return await this.#replayIds(jobs[0] as NewJob);
+    const ids = await Promise.all(
+      rows.map(async (row, index) => {
+        const job = jobs[index] as NewJob;
+        if (row.outcome === 'inserted') this.#announce(job, row);
+        if (row.outcome !== 'duplicate') return row.id;
+        return (await this.#insertOrFind({ ...job, idempotencyKey: undefined })).job.id;
+      }),
+    );
+    if (idempotencyKey !== undefined && rows.some(({ outcome }) => outcome === 'duplicate')) {
+      await this.#database.query((sql) => replaceIdempotentJobs(sql, idempotencyKey, ids));
+    }
+    return ids;
+  }
+
+  /** Publishes a job that was made available by other means than enqueueing. Never throws: the relay repeats what fails. */
+  async publish(job: Publishable): Promise<void> {
+    if (!this.#publisher.ready) return;
+    try {
+      await this.#publisher.publish(job);
+      if (this.#confirmed.push(job) > 1) return;
+      const mark = this.#markSoon();
+      this.#marks.add(mark);
+      void mark.then(() => this.#marks.delete(mark));
+    } catch (error) {
+      publishEvent('publish.failed', { jobId: job.id, error });
+    }
+  }
+
+  /** Waits until what was confirmed is marked. Stop the publisher first: it waits for the confirms. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#marks);
+  }
+
+  async #insertOrFind(job: NewJob): Promise<Enqueued> {
+    for (let tries = 0; tries < MAX_UNIQUE_TRIES; tries += 1) {
+      const row = await this.#inserts.add(job).catch(refuseUnstorable);
+      if (row.outcome === 'inserted') {
+        this.#announce(job, row);
+        return { job: toJob(job, row), created: true };
+      }
+      const found = row.outcome === 'known' ? await this.#replay(job) : await this.#findHolder(job);
+      if (found !== undefined) return found;
+    }
+    throw new Conflict(
+      'unique_key_busy',
+      `the unique key "${job.uniqueKey}" changes hands too fast: try again`,
+    );
+  }
+
+  #announce({ type, queue }: NewJob, { id, state }: InsertedJob): void {
+    publishEvent('job.enqueued', { type, queue, count: 1 });
+    if (state === 'available') void this.publish({ id, type, queue, fence: 0 });
+  }
+
+  async #markSoon(): Promise<void> {
+    await pause(MARK_AFTER_MS);
+    const jobs = this.#confirmed;
+    this.#confirmed = [];
+    try {
+      await this.#database.query((sql) => markPublished(sql, jobs));
+    } catch (error) {
+      // The relay publishes them once more, and the second delivery finds nothing to claim.
+      publishEvent('write.retried', { what: 'mark', retry: 1, error });
+    }
+  }
+
+  /** The job that an idempotency key stands for; undefined where it was never made, because of a unique key that is free again. */
+  async #replay(job: NewJob): Promise<Enqueued | undefined> {
+    const ids = await this.#replayIds(job);
+    const [found] = await this.#database.query((sql) => findJobs(sql, ids));
+    if (found !== undefined) return { job: found, created: true };
+    const holder = job.uniqueKey === undefined ? undefined : await this.#findHolder(job);
+    if (holder !== undefined) return holder;
+    if (job.uniqueKey !== undefined) {
+      const { idempotencyKey = '' } = job;
+      await this.#database.query((sql) => forgetIdempotencyKey(sql, idempotencyKey, ids));
+      return undefined;
+    }
+    throw new Conflict('idempotency_key_spent', 'the job of this Idempotency-Key is no longer kept');
+  }
+
+  async #replayIds({ idempotencyKey = '', fingerprint }: NewJob): Promise<string[]> {
+    const record = await this.#database.query((sql) => findIdempotencyKey(sql, idempotencyKey));
+    if (record === undefined)
+      throw new Conflict('idempotency_key_busy', 'the Idempotency-Key has just expired: try again');
+    if (record.fingerprint !== fingerprint) {
+      throw new InvalidInput('idempotency_key_reused', 'this Idempotency-Key was used for another request');
+    }
+    return record.jobIds;
+  }
+
+  /** The live job that holds the unique key; undefined where it has ended meanwhile. */
+  async #findHolder({ type, uniqueKey = '', idempotencyKey }: NewJob): Promise<Enqueued | undefined> {
+    const holder = await this.#database.query((sql) => findUniqueJob(sql, type, uniqueKey));
+    if (holder === undefined) return undefined;
+    if (idempotencyKey !== undefined) {
+      await this.#database.query((sql) => replaceIdempotentJobs(sql, idempotencyKey, [holder.id]));
+    }
+    return { job: holder, created: false };
+  }
+}
+
+/** Checks the arguments against the job type's schema. Throws `InvalidInput`. */
+function toNewJob({
+  definition,
+  args,
+  queue,
+  runAt,
+  delayMs,
+  maxAttempts,
+  uniqueKey,
+}: EnqueueRequest): NewJob {
+  const parsed = definition.args.safeParse(args);
+  if (!parsed.success) {
+    const issues = toInputIssues(parsed.error.issues, '/args');
+    throw new InvalidInput('invalid_args', `the arguments do not fit job type "${definition.type}"`, issues);
+  }
+  return {
+    type: definition.type,
+    queue: queue ?? definition.queue,
+    args: parsed.data,
+    maxAttempts: maxAttempts ?? definition.maxAttempts,
+    runAt,
+    delayMs,
+    uniqueKey,
+  };
+}
+
+/** What no schema has caught, and Postgres refuses: U+0000 in a text, a number out of range. */
+function refuseUnstorable(error: unknown): never {
+  if (!isRowError(error)) throw error;
+  throw new InvalidInput(
+    'not_storable',
+    `Postgres cannot keep the job as it is: ${errorMessage(error, 200)}`,
+  );
+}
+
+/** The jobs of one request, under its key. The fingerprint tells whether a later request with the key is the same. */
+function withIdempotency(jobs: readonly NewJob[], idempotencyKey: string | undefined): NewJob[] {
+  if (idempotencyKey === undefined) return [...jobs];
+  const fingerprint = createHash('sha256').update(JSON.stringify(jobs)).digest('base64');
+  return jobs.map((job) => ({ ...job, idempotencyKey, fingerprint, request: 0 }));
+}
+
+function toJob(job: NewJob, { id, state, runAt, createdAt }: InsertedJob): Job {
+  if (state === null || runAt === null || createdAt === null) throw new Error(`job ${id} was not inserted`);
+  return {
+    id,
+    type: job.type,
+    queue: job.queue,
+    state,
+    args: job.args,
+    attempt: 0,
+    maxAttempts: job.maxAttempts,
+    runAt,
+    createdAt,
+    startedAt: null,
+    finishedAt: null,
+    uniqueKey: job.uniqueKey ?? null,
+    output: null,
+    errors: [],
+  };
+}
