@@ -1,0 +1,64 @@
+/**
+ * How a job type is written: `defineJob({ type, queue, args, perform })`, in a file of its own, and one line in the registry.
+ *
+ * A handler returns its output, `snooze(…)` to run later without being charged, or `cancel(…)` to stop for good; it throws to fail the attempt.
+ */
+import type { ZodType, z } from 'zod';
+import { backoffMs } from '#shared/backoff.ts';
+import type { JobContext, JobDefinition } from '#shared/job.ts';
+import type { QueueName } from '#shared/queues.ts';
+
+export class Snooze {
+  readonly delayMs: number;
+
+  constructor(delayMs: number) {
+    this.delayMs = delayMs;
+  }
+}
+
+export class Cancel {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** Run me again in `delayMs` milliseconds; this attempt does not count. */
+export function snooze(delayMs: number): Snooze {
+  return new Snooze(Math.max(0, delayMs));
+}
+
+/** The job has become pointless: cancel it, with the reason in its history. */
+export function cancel(reason: string): Cancel {
+  return new Cancel(reason);
+}
+
+export interface JobOptions<Schema extends ZodType> {
+  /** A verb and a noun: `process-order`. */
+  type: string;
+  /** Defaults to `default`. */
+  queue?: QueueName;
+  /** The schema of the arguments, checked at enqueue. */
+  args: Schema;
+  /** Attempts in all, the first included. Defaults to 10. */
+  maxAttempts?: number;
+  /** What one attempt may take, in milliseconds. Defaults to 60 000. */
+  timeoutMs?: number;
+  /** The wait after failed attempt `attempt` (from 1), in milliseconds. Defaults to 1 s, doubled each time up to 1 h, ± 20 %. */
+  backoffMs?: (attempt: number) => number;
+  perform(args: z.output<Schema>, context: JobContext): Promise<unknown>;
+}
+
+export function defineJob<Schema extends ZodType>(
+  options: JobOptions<Schema>,
+): JobDefinition<z.output<Schema>, z.input<Schema>> {
+  return {
+    queue: 'default',
+    maxAttempts: 10,
+    timeoutMs: 60_000,
+    backoffMs: (attempt) => backoffMs(attempt, { firstMs: 1_000, maxMs: 3_600_000 }),
+    ...options,
+    args: options.args as ZodType as ZodType<z.output<Schema>, z.input<Schema>>, // the compiler does not see that it is one
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * `deliver-webhook`: sends an HTTP request, signed as Standard Webhooks has it.
+ *
+ * 2xx completes the job, 410 (Gone) and an address that is not public cancel it, anything else (redirects too: none is followed) fails the
+ * attempt, which is repeated. The receiver may see a delivery more than once, always under the same `webhook-id`. An abort closes the connection.
+ */
+import type { JobContext } from '#shared/job.ts';
+import { cancel, defineJob } from './define.ts';
+import { assertLiteralIsPublic, lookupPublic, PrivateAddress } from './webhook/addresses.ts';
+import type { WebhookArguments } from './webhook/arguments.ts';
+import { MAX_TIMEOUT_MS, webhookArguments } from './webhook/arguments.ts';
+import type { Answer } from './webhook/exchange.ts';
+import { exchange } from './webhook/exchange.ts';
+import { webhookHeaders } from './webhook/signature.ts';
+
+const MAX_BODY_BYTES = 65_536;
+const MAX_PREVIEW_BYTES = 1_024;
+const MAX_ERROR_CHARACTERS = 500;
+const HTTP_GONE = 410;
+
+export const deliverWebhook = defineJob({
+  type: 'deliver-webhook',
+  queue: 'webhooks',
+  args: webhookArguments,
+  timeoutMs: MAX_TIMEOUT_MS + 10_000, // the job's own deadline comes first
+  async perform(args, context) {
+    const startedAt = performance.now();
+    try {
+      const { status, body } = await send(args, context);
+      if (status === HTTP_GONE)
+        return cancel('the endpoint answered 410: it is gone and wants no more deliveries');
+      if (status < 200 || status > 299) throw new Error(describeFailure(status, body));
+      const bodyPreview = printable(body, MAX_PREVIEW_BYTES);
+      const durationMs = Math.round(performance.now() - startedAt);
+      return { status, durationMs, ...(bodyPreview === '' ? {} : { bodyPreview }) };
+    } catch (error) {
+      if (error instanceof PrivateAddress)
+        return cancel(`${error.message}, and WEBHOOK_ALLOW_PRIVATE is not true`);
+      throw error;
+    }
+  },
+});
+
+/** Throws `PrivateAddress`, or an error with a message that says what became of the request. */
+async function send(args: WebhookArguments, context: JobContext): Promise<Answer> {
+  const { webhookAllowPrivate } = context.settings;
+  const url = new URL(args.url);
+  if (!webhookAllowPrivate) assertLiteralIsPublic(url);
+  const body = encodeBody(args.body);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), args.timeoutMs);
+  try {
+    return await exchange({
+      url,
+      method: args.method,
+      headers: composeHeaders(args, body, context),
+      body,
+      lookup: webhookAllowPrivate ? undefined : lookupPublic,
+      maxBodyBytes: MAX_BODY_BYTES,
+      signal: AbortSignal.any([context.signal, deadline.signal]),
+    });
+  } catch (error) {
+    if (error instanceof PrivateAddress || context.signal.aborted) throw error;
+    if (deadline.signal.aborted) throw new Error(`no complete answer within ${args.timeoutMs} ms`);
+    throw new Error(`the request failed: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function encodeBody(body: unknown): Buffer {
+  if (body === undefined) return Buffer.alloc(0);
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+function composeHeaders(args: WebhookArguments, body: Buffer, context: JobContext): Record<string, string> {
+  const { jobId, attempt, settings } = context;
+  const timestamp = Math.floor(Date.now() / 1_000);
+  const type = typeof args.body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
+  return {
+    'user-agent': 'warren',
+    ...(args.body === undefined ? {} : { 'content-type': type }),
+    ...args.headers, // Node takes the later of two that differ in case
+    ...(args.method === 'GET' ? {} : { 'content-length': String(body.length) }),
+    ...webhookHeaders({ id: jobId, timestamp, body, secret: settings.webhookSecret }),
+    'warren-attempt': String(attempt),
+  };
+}
+
+function describeFailure(status: number, body: Buffer): string {
+  const start = printable(body, MAX_BODY_BYTES).slice(0, MAX_ERROR_CHARACTERS).toWellFormed();
+  return start === '' ? `the endpoint answered ${status}` : `the endpoint answered ${status}: ${start}`;
+}
+
+/** The start of a body as text without control characters, at most `maxBytes` long in UTF-8. */
+function printable(body: Buffer, maxBytes: number): string {
+  const text = body
+    .toString()
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim();
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(maxBytes));
+  return text.slice(0, read);
+}
