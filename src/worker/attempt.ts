@@ -1,0 +1,222 @@
+/**
+ * The life of one attempt, from the delivery to the fate of its message: claim → resolve → perform → record → disposition.
+ *
+ * Guarantees: Postgres first, acknowledgement second; an attempt is charged only when its handler started; a failed write is never taken for a
+ * failed handler. Knows nothing of AMQP: it takes a job's id and returns a disposition.
+ */
+import { backoffMs, pause } from '#shared/backoff.ts';
+import { errorMessage } from '#shared/errors.ts';
+import { publishEvent } from '#shared/events.ts';
+import type { JobContext, JobDefinition } from '#shared/job.ts';
+import type { Claim, FreeSlots, Outcome } from '#shared/postgres/jobs.ts';
+import { MAX_CRASHES } from '#shared/postgres/statement-parts.ts';
+import type { Claimer, Delivered, Refusal } from './claimer.ts';
+import type { Completer, Recorded } from './completer.ts';
+import type { AbortReason, Ending, Perform } from './perform.ts';
+import { perform, toOutcome } from './perform.ts';
+
+/** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
+export type Disposition = 'ack' | 'requeue' | 'unacked' | { deadLetter: string };
+
+export interface AttemptsOptions {
+  claimer: Claimer;
+  completer: Completer;
+  /** The job types of this worker, by name. */
+  definitions: ReadonlyMap<string, JobDefinition>;
+  /** What every handler is given beside its own job. */
+  context: Pick<JobContext, 'database' | 'settings'>;
+  /** Runs a handler where it cannot take the worker down. */
+  quarantine: Perform;
+  /** Aborts when the process must stop. */
+  giveUp: AbortSignal;
+}
+
+/** From this crash on a job runs in quarantine: the next one would discard it, and must not be a neighbour's. */
+const QUARANTINED_FROM = MAX_CRASHES - 1;
+
+export class Attempts {
+  readonly #claimer: Claimer;
+  readonly #completer: Completer;
+  readonly #definitions: ReadonlyMap<string, JobDefinition>;
+  readonly #context: Pick<JobContext, 'database' | 'settings'>;
+  readonly #running = new Map<string, AbortController>();
+  readonly #quarantine: Perform;
+  readonly #unheard = new Set<Promise<void>>();
+  readonly #underWay = new Map<string, number>();
+  readonly #unfinished: Outcome[] = [];
+  readonly #giveUp: AbortSignal;
+  readonly #draining = new AbortController();
+
+  constructor({ claimer, completer, definitions, context, quarantine, giveUp }: AttemptsOptions) {
+    this.#claimer = claimer;
+    this.#completer = completer;
+    this.#definitions = definitions;
+    this.#context = context;
+    this.#quarantine = quarantine;
+    this.#giveUp = giveUp;
+  }
+
+  /** Runs one attempt of the job, if it can be had. Never rejects. */
+  async run(delivered: Delivered): Promise<Disposition> {
+    const claim = await this.#claim(delivered);
+    if (claim === undefined) return 'requeue';
+    if ('reason' in claim) return disposeRefused(delivered.id, claim);
+    return await this.runClaimed(claim);
+  }
+
+  /** Runs an attempt that is claimed already. Never rejects. */
+  async runClaimed(claim: Claim): Promise<Disposition> {
+    this.#count(claim.queue, 1);
+    const disposition = await this.#runClaimed(claim);
+    this.#count(claim.queue, -1);
+    this.#claimer.release(claim); // only now: a second delivery meanwhile must find it
+    return disposition;
+  }
+
+  async #runClaimed(claim: Claim): Promise<Disposition> {
+    if (this.#draining.signal.aborted) return await this.#handBack(claim);
+
+    const definition = this.#definitions.get(claim.type);
+    if (definition === undefined) return await this.#refuseUnknownType(claim);
+
+    const controller = new AbortController();
+    this.#running.set(claim.id, controller);
+    const { ending, outcome } = await this.#perform(definition, claim, controller);
+    if (ending.kind === 'drained' && !ending.handlerEnded) {
+      this.#unfinished.push(outcome); // its handler goes on: nobody else may start it before this process ends
+      return 'unacked';
+    }
+    const recorded = await this.#record(outcome, claim, definition);
+    if (this.#running.get(claim.id) === controller) this.#running.delete(claim.id);
+    return dispose(recorded, ending);
+  }
+
+  /** Claims jobs that are available, without a message, for `runClaimed`. Throws `Unavailable`. */
+  claimNext(wanted: readonly FreeSlots[]): Promise<Claim[]> {
+    return this.#claimer.claimNext(wanted);
+  }
+
+  /** Runs those of this worker's running jobs (by their rows) that it has claimed without hearing of it: the answer was lost. */
+  runUnheard(ids: readonly string[]): void {
+    for (const id of ids) {
+      if (this.#claimer.holds(id)) continue;
+      const ended = this.run({ id, redelivered: false }).then(() => {
+        this.#unheard.delete(ended);
+      });
+      this.#unheard.add(ended);
+    }
+  }
+
+  /** Resolves when no attempt of `runUnheard` is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#unheard);
+  }
+
+  /** Aborts the job's attempt, if it runs here. Its handler decides how fast it lets go. */
+  cancel(jobId: string): void {
+    this.#running.get(jobId)?.abort('cancel' satisfies AbortReason);
+  }
+
+  /** Starts nothing from now on: what is claimed still is handed back. What runs goes on. */
+  drain(): void {
+    this.#draining.abort();
+  }
+
+  /** Aborts what runs still; it is handed back. */
+  abort(): void {
+    for (const controller of this.#running.values()) controller.abort('drain' satisfies AbortReason);
+  }
+
+  /** Hands back the jobs whose handlers have ignored their signal. The last thing before the process ends, which ends them. */
+  async handBackUnfinished(): Promise<void> {
+    await Promise.all(this.#unfinished.map((outcome) => this.#completer.record(outcome)));
+  }
+
+  /** How many attempts of the queue's jobs are under way. */
+  runningIn(queue: string): number {
+    return this.#underWay.get(queue) ?? 0;
+  }
+
+  #count(queue: string, change: number): void {
+    this.#underWay.set(queue, this.runningIn(queue) + change);
+  }
+
+  /**
+   * Tries until it is known. Undefined where the process drains before that; but a claim that was asked for and not answered may have been made,
+   * and is asked for again until the process must stop.
+   */
+  async #claim(delivered: Delivered): Promise<Claim | Refusal | undefined> {
+    for (let retry = 0; retry > 0 || !this.#draining.signal.aborted; retry += 1) {
+      try {
+        return await this.#claimer.claim(delivered);
+      } catch (error) {
+        publishEvent('write.retried', { what: 'claim', retry: retry + 1, error });
+        if (this.#giveUp.aborted) return undefined;
+        await pause(backoffMs(retry + 1, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
+      }
+    }
+    return undefined;
+  }
+
+  async #handBack({ id, fence }: Claim): Promise<Disposition> {
+    const recorded = await this.#completer.record({ id, fence, state: 'available', uncharged: true });
+    return recorded === 'unrecorded' ? 'unacked' : 'requeue';
+  }
+
+  async #refuseUnknownType({ id, fence, type }: Claim): Promise<Disposition> {
+    const reason = `unknown_type: this worker has no job type "${type}"`;
+    const recorded = await this.#completer.record({
+      id,
+      fence,
+      state: 'discarded',
+      uncharged: true,
+      error: reason,
+    });
+    return recorded === 'unrecorded' ? 'unacked' : { deadLetter: reason };
+  }
+
+  async #perform(
+    definition: JobDefinition,
+    claim: Claim,
+    controller: AbortController,
+  ): Promise<{ ending: Ending; outcome: Outcome }> {
+    const { id: jobId, type, queue, attempt, waitMs } = claim;
+    publishEvent('attempt.started', { jobId, type, queue, attempt, waitMs });
+    const startedAt = performance.now();
+    const run = claim.crashes >= QUARANTINED_FROM ? this.#quarantine : perform;
+    const ending = await run(definition, claim, controller, this.#context);
+    const outcome = toOutcome(ending, claim, definition);
+    publishEvent('attempt.finished', {
+      jobId,
+      type,
+      queue,
+      attempt,
+      outcome: outcome.state,
+      durationMs: performance.now() - startedAt,
+      error: ending.kind === 'failed' || ending.kind === 'crashed' ? ending.message : undefined,
+    });
+    return { ending, outcome };
+  }
+
+  async #record(outcome: Outcome, claim: Claim, definition: JobDefinition): Promise<Recorded> {
+    const recorded = await this.#completer.record(outcome).catch((error: unknown) => {
+      const message = `the outcome cannot be stored: ${errorMessage(error)}`; // an output that jsonb refuses
+      return this.#completer.record(toOutcome({ kind: 'failed', message }, claim, definition));
+    });
+    if (recorded === 'fenced') {
+      publishEvent('attempt.fenced', { jobId: claim.id, type: claim.type, attempt: claim.attempt });
+    }
+    return recorded;
+  }
+}
+
+/** Refused deliveries are spent: the row decides what happens next. */
+function disposeRefused(jobId: string, { reason }: Refusal): Disposition {
+  publishEvent('delivery.suppressed', { jobId, reason });
+  return reason === 'unknown' ? { deadLetter: `unknown_job: there is no job ${jobId}` } : 'ack';
+}
+
+function dispose(recorded: Recorded, ending: Ending): Disposition {
+  if (recorded === 'unrecorded') return 'unacked';
+  return ending.kind === 'drained' && recorded === 'recorded' ? 'requeue' : 'ack';
+}

@@ -1,0 +1,142 @@
+/**
+ * Claims jobs for the deliveries of all channels, by group commit, and finds out what is the matter with those it cannot claim.
+ *
+ * Guarantees: nothing is claimed while this worker's presence is not held (others would take it for dead); a job that runs, here or under another
+ * living owner, is not claimed; a job that is refused and not at its end has its message noted as spent, so that the relay sends another.
+ */
+import { Batcher } from '#shared/batcher.ts';
+import { Unavailable } from '#shared/errors.ts';
+import type { Database } from '#shared/postgres/database.ts';
+import type { Watermark } from '#shared/postgres/job-maintenance.ts';
+import type { Standing } from '#shared/postgres/job-queries.ts';
+import { findStandings } from '#shared/postgres/job-queries.ts';
+import type { Claim, FreeSlots } from '#shared/postgres/jobs.ts';
+import { claimJobs, claimNextJobs, reclaimJobs, spendMessages } from '#shared/postgres/jobs.ts';
+import type { Presence } from '#shared/postgres/presence.ts';
+import { Takeover } from './takeover.ts';
+
+/** A message that came: `redelivered` as the broker says, so that its earlier consumer has lost it. */
+export interface Delivered {
+  id: string;
+  redelivered: boolean;
+}
+
+/** Why a job is not claimed. Its message is spent, save for `unknown`: no such row, somebody should know. */
+export interface Refusal {
+  reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown';
+}
+
+export interface ClaimerOptions {
+  database: Database;
+  presence: Presence;
+}
+
+export class Claimer {
+  readonly #database: Database;
+  readonly #presence: Presence;
+  readonly #takeover: Takeover;
+  /** What this process has claimed and not released, with the fence of the claim. */
+  readonly #held = new Map<string, number>();
+  readonly #watermarks = new Map<string, number>();
+  readonly #claims: Batcher<string, Claim | Refusal>;
+  readonly #spent: Batcher<string, undefined>;
+
+  constructor({ database, presence }: ClaimerOptions) {
+    this.#database = database;
+    this.#presence = presence;
+    this.#takeover = new Takeover({ database, owner: () => this.#owner() });
+    this.#claims = new Batcher({ run: (ids) => this.#claim(ids) });
+    this.#spent = new Batcher({
+      run: async (ids) => {
+        await database.query((sql) => spendMessages(sql, ids));
+        return ids.map(() => undefined);
+      },
+    });
+  }
+
+  /** Throws `Unavailable` where nobody can tell now; the claim may have been made all the same, and a later call finds it. */
+  async claim({ id, redelivered }: Delivered): Promise<Claim | Refusal> {
+    const result = await this.#claims.add(id);
+    if ('fence' in result) return result;
+    if (result.reason === 'runs-elsewhere' && redelivered) {
+      const claim = await this.#takeover.attempt(id);
+      if (claim !== undefined) return this.#hold([claim])[0] ?? claim;
+    }
+    if (['runs-here', 'runs-elsewhere', 'waits'].includes(result.reason)) await this.#spent.add(id);
+    return result;
+  }
+
+  /** Claims what is available, without a message. Throws `Unavailable`. */
+  async claimNext(wanted: readonly FreeSlots[]): Promise<Claim[]> {
+    const owner = this.#owner();
+    return this.#hold(await this.#database.query((sql) => claimNextJobs(sql, wanted, owner)));
+  }
+
+  /** Whether this process has a live attempt of the job. */
+  holds(id: string): boolean {
+    return this.#held.has(id);
+  }
+
+  /** The attempt is over and recorded. */
+  release({ id, fence }: Claim): void {
+    if (this.#held.get(id) === fence) this.#held.delete(id);
+  }
+
+  /** By queue, how far its messages have been delivered to this process. */
+  watermarks(): Watermark[] {
+    return [...this.#watermarks].map(([queue, dueAt]) => ({ queue, dueAt }));
+  }
+
+  #hold(claims: Claim[]): Claim[] {
+    for (const { id, fence } of claims) this.#held.set(id, fence);
+    return claims;
+  }
+
+  #owner(): string {
+    const { held, owner } = this.#presence;
+    if (!held || owner === undefined) throw new Unavailable('no_presence', 'the presence is not held');
+    return owner;
+  }
+
+  async #claim(deliveries: readonly string[]): Promise<(Claim | Refusal)[]> {
+    const owner = this.#owner();
+    const results = new Map<string, Claim | Refusal>();
+    for (const id of deliveries) if (this.holds(id)) results.set(id, { reason: 'runs-here' });
+    const wanted = [...new Set(deliveries)].filter((id) => !results.has(id));
+    if (wanted.length > 0) {
+      for (const claim of await this.#database.query((sql) => claimJobs(sql, wanted, owner)))
+        results.set(claim.id, claim);
+    }
+    const left = wanted.filter((id) => !results.has(id));
+    if (left.length > 0) for (const [id, result] of await this.#explain(left, owner)) results.set(id, result);
+    const claims = this.#hold([...results.values()].filter((result) => 'fence' in result));
+    for (const { queue, dueAt } of claims) {
+      if (dueAt > (this.#watermarks.get(queue) ?? 0)) this.#watermarks.set(queue, dueAt);
+    }
+    return deliveries.map((id) => {
+      const result = results.get(id) ?? { reason: 'twice' };
+      if ('fence' in result) results.delete(id); // one delivery of several gets the claim
+      return result;
+    });
+  }
+
+  /** The rare cases: redelivered, duplicated, cancelled, paused or foreign; and a claim of ours whose answer was lost. */
+  async #explain(ids: readonly string[], owner: string): Promise<Map<string, Claim | Refusal>> {
+    const standings = await this.#database.query((sql) => findStandings(sql, ids));
+    const unheard = standings.filter((standing) => standing.state === 'running' && standing.owner === owner);
+    const results = new Map<string, Claim | Refusal>(ids.map((id) => [id, { reason: 'unknown' }]));
+    for (const standing of standings) results.set(standing.id, { reason: toReason(standing) });
+    if (unheard.length > 0) {
+      const mine = unheard.map(({ id }) => id);
+      for (const claim of await this.#database.query((sql) => reclaimJobs(sql, mine, owner)))
+        results.set(claim.id, claim);
+    }
+    return results;
+  }
+}
+
+function toReason({ state }: Standing): Refusal['reason'] {
+  if (state === 'running') return 'runs-elsewhere';
+  if (state === 'available') return 'waits'; // its queue is paused, or it has become available just now
+  return state === 'scheduled' || state === 'retryable' ? 'not-due' : 'ended';
+}

@@ -1,0 +1,215 @@
+/**
+ * One channel on one queue with its own prefetch: takes deliveries, hands their job ids to `run` and settles them as it says.
+ *
+ * Guarantees: at most `prefetch` jobs at once; a lost channel, a cancel by the server or a deleted queue is followed by a new channel and a
+ * topology declared anew, with jittered backoff, until `close`; a delivery is settled on the channel that brought it, or not at all.
+ * Knows nothing of Postgres, and never publishes.
+ */
+import type { Channel, ConsumeMessage } from 'amqplib';
+import type { LimitFunction } from 'p-limit';
+import pLimit from 'p-limit';
+import { backoffMs, pause, withDeadline } from '#shared/backoff.ts';
+import { Unavailable } from '#shared/errors.ts';
+import { publishEvent } from '#shared/events.ts';
+import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
+import { decodeJobId } from '#shared/rabbitmq/message.ts';
+import { brokerQueue, declareTopology } from '#shared/rabbitmq/topology.ts';
+import type { Disposition } from './attempt.ts';
+
+const OPEN_DEADLINE_MS = 10_000;
+const CLOSE_DEADLINE_MS = 2_000;
+
+export interface DeadLetter {
+  content: Buffer;
+  queue: string;
+  reason: string;
+}
+
+export interface ConsumerOptions {
+  connection: BrokerConnection;
+  queue: string;
+  prefetch: number;
+  /** `<queue>.<n>@<host>:<pid>`. */
+  tag: string;
+  /** Never rejects. */
+  run: (delivered: { id: string; redelivered: boolean }) => Promise<Disposition>;
+  /** Puts a delivery where people look; a rejection leaves it to the queue's own dead-lettering, without the reason. */
+  deadLetter: (letter: DeadLetter) => Promise<void>;
+}
+
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #limit: LimitFunction;
+  readonly #closing = new AbortController();
+  readonly #active = new Set<Promise<void>>();
+  #wanted = true;
+  #changed = Promise.withResolvers<void>();
+  #registered = false;
+  /** When it was started, or ready for the last time. */
+  #readyAt = 0;
+  #channel: Channel | undefined;
+  #life: Promise<void> = Promise.resolve();
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+    this.#limit = pLimit(options.prefetch);
+  }
+
+  get queue(): string {
+    return this.#options.queue;
+  }
+
+  /** Whether the broker sends deliveries here, if it should. */
+  get ready(): boolean {
+    return this.#channel !== undefined && this.#registered === this.#wanted;
+  }
+
+  /** How long it has not been ready, in milliseconds. */
+  get unreadyForMs(): number {
+    return this.ready ? 0 : performance.now() - this.#readyAt;
+  }
+
+  start(): void {
+    this.#readyAt = performance.now();
+    this.#life = this.#live();
+  }
+
+  /** Takes no more deliveries until `resume`; those that are here go on. The channel stays. */
+  pause(): void {
+    this.#want(false);
+  }
+
+  resume(): void {
+    this.#want(true);
+  }
+
+  /** Resolves when no delivery is under way. */
+  async idle(): Promise<void> {
+    while (this.#active.size > 0) await Promise.allSettled(this.#active);
+  }
+
+  /** Closes the channel: what is unacknowledged goes back to the queue. `pause` and `idle` first, for an orderly end. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#changed.resolve();
+    await this.#life;
+  }
+
+  #want(wanted: boolean): void {
+    this.#wanted = wanted;
+    this.#changed.resolve();
+  }
+
+  async #live(): Promise<void> {
+    for (let retry = 1; !this.#closing.signal.aborted; retry += 1) {
+      let reason = 'closed';
+      try {
+        const wasOpenMs = await this.#useChannel();
+        if (wasOpenMs > 10_000) retry = 1;
+      } catch (error) {
+        reason = String(error);
+      }
+      if (this.ready) this.#readyAt = performance.now();
+      this.#registered = false;
+      this.#channel = undefined;
+      if (this.#closing.signal.aborted) return;
+      publishEvent('consumer.lost', { tag: this.#options.tag, queue: this.queue, reason });
+      await pause(backoffMs(retry, { firstMs: 100, maxMs: 5_000, jitter: 0.5 }), this.#closing.signal);
+    }
+  }
+
+  /** One channel, from its opening to its end. Returns how long it was open, in milliseconds. */
+  async #useChannel(): Promise<number> {
+    const channel = await this.#open();
+    const openedAt = performance.now();
+    let alive = true;
+    const onEnd = () => {
+      alive = false;
+      this.#changed.resolve();
+    };
+    channel.on('close', onEnd);
+    channel.on('cancel', onEnd);
+    this.#channel = channel;
+    try {
+      await inTime(declareTopology(channel, [this.queue]));
+      await inTime(channel.prefetch(this.#options.prefetch));
+      while (alive && !this.#closing.signal.aborted) {
+        this.#changed = Promise.withResolvers();
+        await this.#follow(channel, onEnd);
+        await this.#changed.promise;
+      }
+    } finally {
+      await inTime(channel.close(), CLOSE_DEADLINE_MS).catch(() => {}); // it may be closed already
+    }
+    return performance.now() - openedAt;
+  }
+
+  async #open(): Promise<Channel> {
+    const model = await this.#options.connection.opened(OPEN_DEADLINE_MS, this.#closing.signal);
+    const channel = await inTime(model.createChannel());
+    channel.on('error', () => {}); // `close` follows; without a listener the whole connection would go
+    return channel;
+  }
+
+  /** Registers with the broker, or withdraws, as is wanted. */
+  async #follow(channel: Channel, onCancelled: () => void): Promise<void> {
+    if (this.#wanted === this.#registered) return;
+    const { tag } = this.#options;
+    if (!this.#wanted) {
+      await inTime(channel.cancel(tag));
+      this.#registered = false;
+      return;
+    }
+    const onMessage = (message: ConsumeMessage | null) => {
+      if (message === null)
+        onCancelled(); // the server has cancelled the consumer: queue deleted, node gone
+      else this.#take(channel, message);
+    };
+    await inTime(channel.consume(brokerQueue(this.queue), onMessage, { consumerTag: tag }));
+    this.#registered = true;
+    publishEvent('consumer.ready', { tag, queue: this.queue });
+  }
+
+  #take(channel: Channel, message: ConsumeMessage): void {
+    publishEvent('delivery.received', { queue: this.queue, redelivered: message.fields.redelivered });
+    const handled = this.#limit(() => this.#handle(channel, message)).catch((error: unknown) => {
+      // Settling failed: the channel has gone, and the broker redelivers.
+      publishEvent('consumer.lost', { tag: this.#options.tag, queue: this.queue, reason: String(error) });
+    });
+    this.#active.add(handled);
+    void handled.then(() => this.#active.delete(handled));
+  }
+
+  async #handle(channel: Channel, message: ConsumeMessage): Promise<void> {
+    const id = decodeJobId(message);
+    const disposition: Disposition =
+      id === null
+        ? { deadLetter: 'undecodable: the body is no job id' }
+        : await this.#options.run({ id, redelivered: message.fields.redelivered });
+    if (this.#channel !== channel || disposition === 'unacked') return;
+    if (disposition === 'ack') channel.ack(message);
+    else if (disposition === 'requeue') channel.nack(message, false, true);
+    else await this.#deadLetter(channel, message, disposition.deadLetter);
+  }
+
+  async #deadLetter(channel: Channel, message: ConsumeMessage, reason: string): Promise<void> {
+    const { queue } = this;
+    publishEvent('delivery.dead-lettered', {
+      jobId: message.content.toString('latin1', 0, 40),
+      queue,
+      reason,
+    });
+    try {
+      await this.#options.deadLetter({ content: message.content, queue, reason });
+      channel.ack(message);
+    } catch {
+      channel.nack(message, false, false); // the queue's own dead-letter exchange takes it, with `rejected` as the reason
+    }
+  }
+}
+
+function inTime<T>(promise: PromiseLike<T>, deadlineMs = OPEN_DEADLINE_MS): Promise<T> {
+  const onTimeout = () =>
+    new Unavailable('channel_timeout', `RabbitMQ did not answer within ${deadlineMs} ms`);
+  return withDeadline(Promise.resolve(promise), deadlineMs, onTimeout);
+}

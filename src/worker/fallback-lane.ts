@@ -1,0 +1,93 @@
+/**
+ * Takes jobs straight from Postgres while there is no broker: none is configured, or it has been away for two seconds.
+ *
+ * Guarantees: the same claim and drain as with messages; it takes no more than channels × prefetch jobs of a queue, what came by message included
+ * (when the broker is back, deliveries come on top of what the lane still runs); it only asks while it is needed, and less often the longer nothing
+ * is there. Messages that come back later find nothing to claim.
+ */
+import { backoffMs, pause } from '#shared/backoff.ts';
+import type { QueueChannels } from '#shared/config.ts';
+import { publishEvent } from '#shared/events.ts';
+import type { Claim, FreeSlots } from '#shared/postgres/jobs.ts';
+
+const LOOK_AGAIN_MS = 250;
+/** The wait after rounds that found nothing: short at first, a few statements per second at rest. */
+const IDLE_WAIT = { firstMs: 20, maxMs: 500, jitter: 0.5 };
+
+export interface FallbackLaneOptions {
+  queues: readonly QueueChannels[];
+  isNeeded: () => boolean;
+  /** Throws `Unavailable`. */
+  claimNext: (wanted: readonly FreeSlots[]) => Promise<Claim[]>;
+  /** Never rejects. */
+  run: (claim: Claim) => Promise<unknown>;
+  /** How many attempts of the queue's jobs are under way, however they came. */
+  runningIn: (queue: string) => number;
+}
+
+export class FallbackLane {
+  readonly #options: FallbackLaneOptions;
+  readonly #stopping = new AbortController();
+  readonly #active = new Set<Promise<void>>();
+  #slotFreed = Promise.withResolvers<void>();
+  #life: Promise<void> = Promise.resolve();
+
+  constructor(options: FallbackLaneOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#life = this.#live();
+  }
+
+  /** Takes no more jobs. Resolves when the last one it took has ended. */
+  async drain(): Promise<void> {
+    this.#stopping.abort();
+    this.#slotFreed.resolve();
+    await this.#life;
+    await Promise.all(this.#active);
+  }
+
+  async #live(): Promise<void> {
+    let emptyRounds = 0;
+    while (!this.#stopping.signal.aborted) {
+      if (!this.#options.isNeeded()) {
+        await pause(LOOK_AGAIN_MS, this.#stopping.signal);
+        continue;
+      }
+      const wanted = this.#freeSlots();
+      this.#slotFreed = Promise.withResolvers();
+      const taken = wanted.length === 0 ? 0 : await this.#take(wanted);
+      emptyRounds = taken === 0 ? emptyRounds + 1 : 0;
+      if (wanted.length === 0) await Promise.race([this.#slotFreed.promise, pause(LOOK_AGAIN_MS)]);
+      else if (taken === 0) await pause(backoffMs(emptyRounds, IDLE_WAIT), this.#stopping.signal);
+    }
+  }
+
+  /** Returns how many jobs it took. */
+  async #take(wanted: readonly FreeSlots[]): Promise<number> {
+    try {
+      const claims = await this.#options.claimNext(wanted);
+      for (const claim of claims) this.#run(claim);
+      return claims.length;
+    } catch (error) {
+      publishEvent('write.retried', { what: 'claim', retry: 1, error });
+      return 0;
+    }
+  }
+
+  #run(claim: Claim): void {
+    const ended = this.#options.run(claim).then(() => {
+      this.#active.delete(ended);
+      this.#slotFreed.resolve();
+    });
+    this.#active.add(ended);
+  }
+
+  #freeSlots(): FreeSlots[] {
+    return this.#options.queues.flatMap(({ queue, channels, prefetch }) => {
+      const slots = channels * prefetch - this.#options.runningIn(queue);
+      return slots > 0 ? [{ queue, slots }] : [];
+    });
+  }
+}

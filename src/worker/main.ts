@@ -1,0 +1,43 @@
+/**
+ * The worker program: `node src/worker/main.ts`. Settings in the environment, JSON lines on stdout.
+ */
+import { definitions } from '#jobs/registry.ts';
+import { processName, readConfig } from '#shared/config.ts';
+import { databaseGauges } from '#shared/gauges.ts';
+import { createLogger, logEvents } from '#shared/log.ts';
+import { createMetrics } from '#shared/metrics.ts';
+import { runProgram } from '#shared/shutdown.ts';
+import { serveHealth } from './health.ts';
+import { Worker } from './worker.ts';
+
+await runProgram(() => {
+  const config = readConfig('worker');
+  const name = processName('worker');
+  const log = createLogger({ name: 'worker', level: config.logLevel });
+  logEvents(log);
+  const worker = new Worker({ config, name, definitions });
+  const metrics = createMetrics(databaseGauges(worker.database));
+  let closeHealth = async () => {};
+
+  return {
+    log,
+    program: {
+      failed: worker.failed,
+      start: async (stopping) => {
+        const checks = () => worker.checks();
+        const { host, workerHealthPort: port } = config;
+        const health = await serveHealth({ host, port, metrics, alive: () => worker.alive, checks });
+        closeHealth = health.close;
+        log.info(
+          { connection: name, healthPort: health.port, queues: config.workerQueues },
+          'worker started',
+        );
+        await worker.start(stopping);
+      },
+      stop: async () => {
+        await worker.stop();
+        await closeHealth();
+      },
+    },
+  };
+});

@@ -1,0 +1,52 @@
+/**
+ * The chores of the fleet, by name, made from what a worker has.
+ */
+import type { Database } from '#shared/postgres/database.ts';
+import type { Watermark } from '#shared/postgres/job-maintenance.ts';
+import { queueNames } from '#shared/queues.ts';
+import type { Publisher } from '#shared/rabbitmq/publisher.ts';
+import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
+import type { Chore } from './maintenance.ts';
+import { createPruner } from './pruner.ts';
+import { createReconciler } from './reconciler.ts';
+import { createRelay } from './relay.ts';
+import { createRescuer } from './rescuer.ts';
+import { createScheduler } from './scheduler.ts';
+
+export interface ChoreOptions {
+  database: Database;
+  /** Opened by the first call. */
+  publisher: () => Publisher;
+  watermarks: () => readonly Watermark[];
+  wakeRelay: () => void;
+}
+
+export function createChores({
+  database,
+  publisher,
+  watermarks,
+  wakeRelay,
+}: ChoreOptions): ReadonlyMap<string, Chore> {
+  return new Map([
+    ['scheduler', createScheduler({ database, publisher })],
+    ['relay', createRelay({ database, publisher })],
+    ['rescuer', createRescuer({ database, onRescued: wakeRelay })],
+    [
+      'reconciler',
+      createReconciler({
+        database,
+        watermarks,
+        emptyQueues: () => findEmptyQueues(publisher()),
+        onFound: wakeRelay,
+      }),
+    ],
+    ['pruner', createPruner({ database })],
+  ]);
+}
+
+/** None while the broker cannot be asked. */
+async function findEmptyQueues({ connection, ready }: Publisher): Promise<string[]> {
+  if (connection.model === undefined || !ready) return [];
+  const depths = await findQueueDepths(connection.model, queueNames);
+  return queueNames.filter((queue) => depths.get(queue)?.ready === 0);
+}

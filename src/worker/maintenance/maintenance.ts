@@ -1,0 +1,60 @@
+/**
+ * The chores of the fleet: one worker, the leader, does them. Each is a loop of its own that does one round, waits, and goes on; a round that fails
+ * is reported and tried again.
+ */
+import { backoffMs, pause } from '#shared/backoff.ts';
+import { publishEvent } from '#shared/events.ts';
+import type { Presence } from '#shared/postgres/presence.ts';
+
+/** Does one round and returns the milliseconds until the next. */
+export type Chore = () => Promise<number>;
+
+/** How soon a worker that has become the leader begins, in milliseconds. */
+const LEADER_CHECK_MS = 250;
+
+export class Maintenance {
+  readonly #presence: Presence;
+  readonly #chores: ReadonlyMap<string, Chore>;
+  readonly #stopping = new AbortController();
+  readonly #wakes = new Map<string, AbortController>();
+  #loops: Promise<void>[] = [];
+
+  constructor({ presence, chores }: { presence: Presence; chores: ReadonlyMap<string, Chore> }) {
+    this.#presence = presence;
+    this.#chores = chores;
+  }
+
+  start(): void {
+    this.#loops = [...this.#chores].map(([task, chore]) => this.#loop(task, chore));
+  }
+
+  /** Ends the waits of these chores: something is due sooner than was known. */
+  wake(...tasks: readonly string[]): void {
+    for (const task of tasks) this.#wakes.get(task)?.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake(...this.#chores.keys());
+    await Promise.all(this.#loops);
+  }
+
+  async #loop(task: string, chore: Chore): Promise<void> {
+    let failures = 0;
+    while (!this.#stopping.signal.aborted) {
+      // Made before the round: a notice that comes during it must end the wait after it.
+      const wake = new AbortController();
+      this.#wakes.set(task, wake);
+      let waitMs = LEADER_CHECK_MS;
+      try {
+        if (this.#presence.leader) waitMs = await chore();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        waitMs = backoffMs(failures, { firstMs: 250, maxMs: 5_000 });
+        publishEvent('maintenance.failed', { task, error });
+      }
+      await pause(waitMs, wake.signal);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Finds available jobs whose message was confirmed and is gone (a wiped broker, a purged or deleted queue), and has the relay publish them anew.
+ *
+ * A queue hands messages out in order, so a job's message is gone where one that was published ten seconds later has been delivered, or where the
+ * queue is empty. Age alone says nothing: it would publish a whole backlog again.
+ */
+import { publishEvent } from '#shared/events.ts';
+import type { Database } from '#shared/postgres/database.ts';
+import type { Watermark } from '#shared/postgres/job-maintenance.ts';
+import { unpublishOvertakenJobs, unpublishUndeliveredJobs } from '#shared/postgres/job-maintenance.ts';
+import type { Chore } from './maintenance.ts';
+
+const LOOK_AGAIN_MS = 5_000;
+const BATCH = 1_000;
+
+export interface ReconcilerOptions {
+  database: Database;
+  /** The latest due time among the jobs that were delivered here, by queue: their messages were published after it. */
+  watermarks: () => readonly Watermark[];
+  /** The queues that hold no ready message; none where the broker does not tell. */
+  emptyQueues: () => Promise<readonly string[]>;
+  /** Called when rows wait for the relay. */
+  onFound: () => void;
+}
+
+export function createReconciler({ database, watermarks, emptyQueues, onFound }: ReconcilerOptions): Chore {
+  return async () => {
+    const marks = watermarks();
+    const empty = await emptyQueues();
+    const overtaken =
+      marks.length === 0 ? 0 : await database.query((sql) => unpublishOvertakenJobs(sql, marks, BATCH));
+    const undelivered =
+      empty.length === 0 ? 0 : await database.query((sql) => unpublishUndeliveredJobs(sql, empty, BATCH));
+    const count = overtaken + undelivered;
+    if (count === 0) return LOOK_AGAIN_MS;
+    publishEvent('maintenance.done', { task: 'reconciler', count });
+    onFound();
+    return Math.max(overtaken, undelivered) === BATCH ? 0 : LOOK_AGAIN_MS;
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * The outbox relay: publishes committed rows whose message the broker has not confirmed, whatever became of the process that inserted them.
+ *
+ * Leases a batch of rows, publishes it within one window of confirms, and marks the confirmed ones. A row that fails is free again when its lease
+ * ends. A second delivery of a row published twice finds nothing to claim.
+ */
+
+import { publishEvent } from '#shared/events.ts';
+import type { Database } from '#shared/postgres/database.ts';
+import { leaseUnpublishedJobs } from '#shared/postgres/job-maintenance.ts';
+import type { Publishable } from '#shared/postgres/jobs.ts';
+import { markPublished } from '#shared/postgres/jobs.ts';
+import type { Publisher } from '#shared/rabbitmq/publisher.ts';
+import type { Chore } from './maintenance.ts';
+
+const LOOK_AGAIN_MS = 500;
+/** While the broker is away: nothing is asked of anybody. */
+const NOT_READY_MS = 100;
+const BATCH = 1_000;
+
+export function createRelay({
+  database,
+  publisher,
+}: {
+  database: Database;
+  publisher: () => Publisher;
+}): Chore {
+  return async () => {
+    const target = publisher();
+    if (!target.ready) return NOT_READY_MS;
+    const jobs = await database.query((sql) => leaseUnpublishedJobs(sql, BATCH));
+    await publishJobs({ database, publisher: target, jobs, task: 'relay' });
+    return jobs.length === BATCH ? 0 : LOOK_AGAIN_MS;
+  };
+}
+
+/** Publishes jobs and marks those that were confirmed. Does not throw for a message: the relay's next round has it. */
+export async function publishJobs(options: {
+  database: Database;
+  publisher: Publisher;
+  jobs: readonly Publishable[];
+  task: string;
+}): Promise<void> {
+  const { database, publisher, jobs, task } = options;
+  if (jobs.length === 0 || !publisher.ready) return;
+  const confirmed: Publishable[] = [];
+  await Promise.all(
+    jobs.map(async (job) => {
+      try {
+        await publisher.publish(job);
+        confirmed.push(job);
+      } catch (error) {
+        publishEvent('publish.failed', { jobId: job.id, error });
+      }
+    }),
+  );
+  if (confirmed.length > 0) await database.query((sql) => markPublished(sql, confirmed));
+  publishEvent('maintenance.done', { task, count: confirmed.length });
+}

@@ -1,0 +1,34 @@
+/**
+ * Makes scheduled and retryable jobs available when they are due, to a few milliseconds, and publishes them.
+ *
+ * It sleeps until the next one is due, at most a second: what is inserted meanwhile with a shorter delay comes with a notice (`due`).
+ */
+import type { Database } from '#shared/postgres/database.ts';
+import { nextDueMs, promoteDueJobs } from '#shared/postgres/job-maintenance.ts';
+import type { Publisher } from '#shared/rabbitmq/publisher.ts';
+import type { Chore } from './maintenance.ts';
+import { publishJobs } from './relay.ts';
+
+const LOOK_AHEAD_MS = 1_000;
+/** When what is due is locked by somebody. */
+const LOCKED_MS = 20;
+const BATCH = 1_000;
+
+export function createScheduler({
+  database,
+  publisher,
+}: {
+  database: Database;
+  publisher: () => Publisher;
+}): Chore {
+  return async () => {
+    const dueMs = await database.query(nextDueMs);
+    if (dueMs === null || dueMs > LOOK_AHEAD_MS) return LOOK_AHEAD_MS;
+    if (dueMs > 1) return dueMs;
+    const target = publisher();
+    const byRelay = !target.ready;
+    const jobs = await database.query((sql) => promoteDueJobs(sql, BATCH, { byRelay }));
+    if (!byRelay) await publishJobs({ database, publisher: target, jobs, task: 'scheduler' });
+    return jobs.length > 0 ? 0 : LOCKED_MS;
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * Runs a handler under a timeout and an abort signal, and says how it ended. A handler that ignores its signal is given up after a grace: its
+ * slot is freed, its late result is refused by the fence.
+ */
+import { Cancel, Snooze } from '#jobs/define.ts';
+import { backoffMs, pause } from '#shared/backoff.ts';
+import { errorMessage, Unavailable } from '#shared/errors.ts';
+import { publishEvent } from '#shared/events.ts';
+import type { JobContext, JobDefinition } from '#shared/job.ts';
+import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
+
+/** Why the signal of an attempt aborts. */
+export type AbortReason = 'cancel' | 'timeout' | 'drain';
+
+/** How an attempt ended. `drained`: the process stops; `handlerEnded` false: the handler goes on until the process exits. */
+export type Ending =
+  | { kind: 'succeeded'; output: unknown }
+  | { kind: 'snoozed'; delayMs: number }
+  | { kind: 'cancelled'; message: string | undefined }
+  | { kind: 'failed'; message: string }
+  /** It took its process down, once too often. */
+  | { kind: 'crashed'; message: string }
+  | { kind: 'drained'; handlerEnded: boolean };
+
+/** What a handler may take to let go after its signal aborted, in milliseconds. */
+const ABORT_GRACE_MS = 400;
+/** The wait before a job runs again whose handler met an outage of Warren's own Postgres. */
+const OUTAGE_RETRY = { firstMs: 1_000, maxMs: 1_000, jitter: 0.5 };
+const MAX_OUTPUT_BYTES = 1_048_576;
+/** A longer timer would fire at once: Node counts in 32 bits. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** What Postgres can add to a time, and anybody can wait for: a year. */
+const MAX_RETRY_MS = 31_536_000_000;
+/** Where a job type's own backoff says nothing usable. */
+const DEFAULT_RETRY = { firstMs: 1_000, maxMs: 3_600_000 };
+
+type Settled = { returned: unknown } | { threw: unknown } | 'given-up';
+
+/** Runs one attempt's handler to its ending. Never rejects. */
+export type Perform = typeof perform;
+
+export async function perform(
+  definition: JobDefinition,
+  claim: Claim,
+  controller: AbortController,
+  context: Pick<JobContext, 'database' | 'settings'>,
+): Promise<Ending> {
+  const timeoutMs = Math.min(definition.timeoutMs, MAX_TIMER_MS);
+  const timeout = setTimeout(() => controller.abort('timeout' satisfies AbortReason), timeoutMs);
+  const handler = settle(definition, claim, { ...context, ...jobContext(claim), signal: controller.signal });
+  const givenUp = giveUp(controller.signal);
+  const settled = await Promise.race([handler, givenUp.promise]);
+  clearTimeout(timeout);
+  givenUp.dispose();
+  if (settled === 'given-up') reportAbandoned(claim, handler);
+  return toEnding(settled, controller.signal, definition.timeoutMs);
+}
+
+/** The outcome to record for an ending. Pure, save for the backoff's jitter. */
+export function toOutcome(
+  ending: Ending,
+  { id, fence, attempt, maxAttempts }: Claim,
+  definition: JobDefinition,
+): Outcome {
+  switch (ending.kind) {
+    case 'succeeded':
+      return { id, fence, state: 'completed', output: ending.output };
+    case 'snoozed':
+      return { id, fence, state: 'scheduled', delayMs: ending.delayMs, uncharged: true };
+    case 'cancelled':
+      return {
+        id,
+        fence,
+        state: 'cancelled',
+        ...(ending.message === undefined ? {} : { error: ending.message }),
+      };
+    case 'drained':
+      return { id, fence, state: 'available', uncharged: true };
+    case 'crashed':
+      return { id, fence, state: 'discarded', error: ending.message };
+    case 'failed':
+      if (attempt >= maxAttempts) return { id, fence, state: 'discarded', error: ending.message };
+      return { id, fence, state: 'retryable', delayMs: retryMs(definition, attempt), error: ending.message };
+  }
+}
+
+/** The job type's own backoff; the default where it throws or names no time: a job must not be lost to its own arithmetic. */
+function retryMs(definition: JobDefinition, attempt: number): number {
+  try {
+    const ms = definition.backoffMs(attempt);
+    if (Number.isFinite(ms)) return Math.min(Math.max(ms, 0), MAX_RETRY_MS);
+  } catch {
+    // Its handler has failed already, and that is what goes into the history.
+  }
+  return backoffMs(attempt, DEFAULT_RETRY);
+}
+
+function jobContext({ id, attempt, maxAttempts, fence }: Claim) {
+  return { jobId: id, attempt, maxAttempts, fence };
+}
+
+/** Never rejects. Arguments are checked again: the schema may have changed since they were enqueued. */
+async function settle(definition: JobDefinition, claim: Claim, context: JobContext): Promise<Settled> {
+  try {
+    return { returned: await definition.perform(definition.args.parse(claim.args), context) };
+  } catch (error) {
+    return { threw: error };
+  }
+}
+
+/** Settles when the signal has aborted and the grace is over. */
+function giveUp(signal: AbortSignal): { promise: Promise<'given-up'>; dispose: () => void } {
+  const settled = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<'given-up'>();
+  const onAbort = () => void pause(ABORT_GRACE_MS, settled.signal).then(() => resolve('given-up'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    promise,
+    dispose: () => {
+      signal.removeEventListener('abort', onAbort);
+      settled.abort();
+    },
+  };
+}
+
+function reportAbandoned({ id: jobId, type }: Claim, handler: Promise<Settled>): void {
+  publishEvent('attempt.abandoned', { jobId, type, running: true });
+  void handler.then(() => publishEvent('attempt.abandoned', { jobId, type, running: false }));
+}
+
+function toEnding(settled: Settled, signal: AbortSignal, timeoutMs: number): Ending {
+  if (settled !== 'given-up' && 'returned' in settled) return toSuccess(settled.returned);
+  if (signal.aborted) {
+    const reason = signal.reason as AbortReason;
+    if (reason === 'cancel') return { kind: 'cancelled', message: undefined };
+    if (reason === 'drain') return { kind: 'drained', handlerEnded: settled !== 'given-up' };
+    return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };
+  }
+  const threw = settled === 'given-up' ? settled : settled.threw;
+  if (threw instanceof Unavailable && threw.code === 'postgres_unavailable') {
+    return { kind: 'snoozed', delayMs: backoffMs(1, OUTAGE_RETRY) }; // our outage, not the job's failure
+  }
+  return { kind: 'failed', message: errorMessage(threw) };
+}
+
+function toSuccess(returned: unknown): Ending {
+  if (returned instanceof Snooze) return { kind: 'snoozed', delayMs: returned.delayMs };
+  if (returned instanceof Cancel) return { kind: 'cancelled', message: returned.reason };
+  if (returned === undefined) return { kind: 'succeeded', output: undefined };
+  try {
+    const text = JSON.stringify(returned);
+    if (text !== undefined && text.length > MAX_OUTPUT_BYTES) {
+      return {
+        kind: 'failed',
+        message: `the output has ${text.length} characters; at most ${MAX_OUTPUT_BYTES} are kept`,
+      };
+    }
+    return { kind: 'succeeded', output: returned };
+  } catch (error) {
+    return { kind: 'failed', message: `the output is not JSON: ${errorMessage(error)}` };
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The other side of the quarantine: performs the one job that it is told, says how it ended, and lets go of everything.
+ */
+import type { JobDefinition } from '#shared/job.ts';
+import { Database } from '#shared/postgres/database.ts';
+import type { Ending } from '../perform.ts';
+import { perform } from '../perform.ts';
+import type { Instruction } from './quarantine.ts';
+
+export interface QuarantineChannel {
+  onInstruction: (listener: (instruction: Instruction) => void) => void;
+  /** Resolves when the ending has been handed over. */
+  report: (ending: Ending) => Promise<void>;
+}
+
+/** Resolves when the job has ended and its ending was reported. */
+export async function serveQuarantine(
+  definitions: ReadonlyMap<string, JobDefinition>,
+  { onInstruction, report }: QuarantineChannel,
+): Promise<void> {
+  const controller = new AbortController();
+  const told = Promise.withResolvers<Extract<Instruction, { kind: 'perform' }>>();
+  onInstruction((instruction) => {
+    if (instruction.kind === 'perform') told.resolve(instruction);
+    else controller.abort(instruction.reason);
+  });
+  const { claim, settings, databaseUrl, name } = await told.promise;
+  const database = new Database({ url: databaseUrl, name, min: 0, max: 2 });
+  const definition = definitions.get(claim.type);
+  const ending: Ending =
+    definition === undefined
+      ? { kind: 'failed', message: `the quarantine has no job type "${claim.type}"` }
+      : await perform(definition, claim, controller, { database, settings });
+  await report(ending);
+  await database.stop();
+}

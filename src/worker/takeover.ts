@@ -1,0 +1,54 @@
+/**
+ * Takes over a running job whose message has come back, if its owner is dead.
+ *
+ * Two witnesses: the broker has lost the consumer, and Postgres the owner's session. The broker may see the dead socket first, and a living owner
+ * may be reconnecting: hence several looks within a quarter of a second, and only two in a row that find the lock free will do.
+ */
+import { pause } from '#shared/backoff.ts';
+import { Batcher } from '#shared/batcher.ts';
+import type { Database } from '#shared/postgres/database.ts';
+import type { Claim } from '#shared/postgres/jobs.ts';
+import { findOrphans, takeOverJobs } from '#shared/postgres/jobs.ts';
+
+const LOOKS = 5;
+const BETWEEN_LOOKS_MS = 40;
+
+export interface TakeoverOptions {
+  database: Database;
+  /** This worker's owner number. Throws `Unavailable` where its presence is not held. */
+  owner: () => string;
+}
+
+export class Takeover {
+  readonly #looks: Batcher<string, boolean>;
+  readonly #takings: Batcher<string, Claim | undefined>;
+
+  constructor({ database, owner }: TakeoverOptions) {
+    this.#looks = new Batcher({
+      run: async (ids) => {
+        const orphans = await database.query((sql) => findOrphans(sql, ids));
+        return ids.map((id) => orphans.has(id));
+      },
+    });
+    this.#takings = new Batcher({
+      run: async (ids) => {
+        const me = owner();
+        const claims = await database.query((sql) => takeOverJobs(sql, ids, me));
+        const byId = new Map(claims.map((claim) => [claim.id, claim]));
+        return ids.map((id) => byId.get(id));
+      },
+    });
+  }
+
+  /** The claim, or undefined where the owner lives. Throws `Unavailable`. */
+  async attempt(id: string): Promise<Claim | undefined> {
+    let wasOrphan = false;
+    for (let look = 1; look <= LOOKS; look += 1) {
+      const isOrphan = await this.#looks.add(id);
+      if (isOrphan && wasOrphan) return await this.#takings.add(id);
+      wasOrphan = isOrphan;
+      if (look < LOOKS) await pause(BETWEEN_LOOKS_MS);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * A worker: N consumers per queue, one loop each, and what they share. Starts and stops the parts in order, and passes notices on.
+ *
+ * Stopping: no new deliveries → what runs may finish within the drain time → the rest is aborted and handed back uncharged → the
+ * acknowledgements reach the broker → channels, connections, presence, pool.
+ */
+import { pause } from '#shared/backoff.ts';
+import type { Config } from '#shared/config.ts';
+import { publishEvent } from '#shared/events.ts';
+import type { JobDefinition } from '#shared/job.ts';
+import { Database } from '#shared/postgres/database.ts';
+import { findOwnJobs } from '#shared/postgres/job-control.ts';
+import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
+import { Presence } from '#shared/postgres/presence.ts';
+import { findPausedQueues } from '#shared/postgres/queues.ts';
+import { queueNames } from '#shared/queues.ts';
+import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
+import { Publisher } from '#shared/rabbitmq/publisher.ts';
+import { prepareTopology } from '#shared/rabbitmq/topology.ts';
+import { Attempts } from './attempt.ts';
+import { Claimer } from './claimer.ts';
+import { Completer } from './completer.ts';
+import { Consumer } from './consumer.ts';
+import { FallbackLane } from './fallback-lane.ts';
+import type { Check } from './health.ts';
+import { createChores } from './maintenance/chores.ts';
+import { Maintenance } from './maintenance/maintenance.ts';
+import { createQuarantine } from './quarantine/quarantine.ts';
+
+/** What aborted handlers, and the records of their outcomes, may take. */
+const ABORTED_MS = 2_000;
+/** RabbitMQ buffers acknowledgements beyond 32 in the channel's process and loses them when the channel closes. */
+const ACKS_SETTLE_MS = 250;
+/** What closing may take, whoever is silent. */
+const LET_GO_MS = 6_000;
+/** How long the broker may be away before jobs are taken straight from Postgres. */
+const FALLBACK_AFTER_MS = 2_000;
+const DEAD_LETTER_DEADLINE_MS = 5_000;
+/** How long a consumer that should be registered may be missing, in milliseconds. */
+const CONSUMERS_MISSING_MS = 60_000;
+/** How often the paused queues and cancel requests are looked up, should a notice have been missed. */
+const LOOK_AGAIN_MS = 10_000;
+
+export interface WorkerOptions {
+  config: Config;
+  /** The name of its connections. */
+  name: string;
+  definitions: ReadonlyMap<string, JobDefinition>;
+  /** The program that runs the same job types in quarantine. Defaults to quarantine/main.ts, with the registered ones. */
+  quarantineProgram?: URL;
+}
+
+export class Worker {
+  readonly database: Database;
+  readonly #config: Config;
+  readonly #name: string;
+  readonly #presence: Presence;
+  readonly #connection: BrokerConnection;
+  readonly #consumers: Consumer[];
+  readonly #attempts: Attempts;
+  readonly #fallbackLane: FallbackLane;
+  readonly #maintenance: Maintenance;
+  readonly #stopping = new AbortController();
+  /** Aborts when records are no longer tried again. */
+  readonly #givingUp = new AbortController();
+  #publisher: Publisher | undefined;
+  #lookingAgain: Promise<void> = Promise.resolve();
+  #pausesApplied: Promise<void> = Promise.resolve();
+
+  constructor({ config, name, definitions, quarantineProgram }: WorkerOptions) {
+    this.#config = config;
+    this.#name = name;
+    const database = new Database({
+      url: config.databaseUrl,
+      name,
+      min: config.poolMin,
+      max: config.poolMax,
+    });
+    this.database = database;
+    this.#presence = new Presence({
+      url: config.databaseUrl,
+      name,
+      onNotice: (payload) => this.#onNotice(payload),
+      onHeld: () => this.#onPresenceHeld(),
+      onLost: (error) => publishEvent('presence.lost', { error }),
+    });
+    this.#connection = new BrokerConnection({
+      url: config.amqpUrl,
+      name,
+      prepare: (model) => prepareTopology(model, queueNames),
+    });
+    const claimer = new Claimer({ database, presence: this.#presence });
+    this.#attempts = new Attempts({
+      claimer,
+      completer: new Completer({ database, giveUp: this.#givingUp.signal }),
+      definitions,
+      context: { database, settings: config },
+      quarantine: createQuarantine({ program: quarantineProgram, databaseUrl: config.databaseUrl, name }),
+      giveUp: this.#givingUp.signal,
+    });
+    this.#consumers = config.amqpUrl === NO_BROKER ? [] : this.#createConsumers();
+    this.#fallbackLane = new FallbackLane({
+      queues: config.workerQueues,
+      isNeeded: () => this.#connection.lostForMs > FALLBACK_AFTER_MS,
+      claimNext: (wanted) => this.#attempts.claimNext(wanted),
+      run: (claim) => this.#attempts.runClaimed(claim),
+      runningIn: (queue) => this.#attempts.runningIn(queue),
+    });
+    const chores = createChores({
+      database,
+      publisher: () => this.#openPublisher(),
+      watermarks: () => claimer.watermarks(),
+      wakeRelay: () => this.#maintenance.wake('relay'),
+    });
+    this.#maintenance = new Maintenance({ presence: this.#presence, chores });
+  }
+
+  /** Rejects with `Misconfigured` where the broker can never serve this worker. */
+  get failed(): Promise<never> {
+    return this.#connection.failed;
+  }
+
+  /** Resolves when the schema was seen and every part is started; the broker may still be away. Ends early when `stopping` aborts. */
+  async start(stopping: AbortSignal): Promise<void> {
+    this.database.start();
+    await waitForSchema(this.database, stopping);
+    if (stopping.aborted) return;
+    this.#presence.start();
+    this.#connection.start();
+    await this.#presence.heldOnce(); // nothing can be claimed before
+    if (!this.#stopping.signal.aborted) await this.#applyPauses();
+    if (this.#stopping.signal.aborted) return;
+    for (const consumer of this.#consumers) consumer.start();
+    this.#fallbackLane.start();
+    this.#maintenance.start();
+    this.#lookingAgain = this.#lookAgain();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#attempts.drain();
+    for (const consumer of this.#consumers) consumer.pause();
+    const idle = Promise.all([
+      this.#attempts.idle(),
+      this.#fallbackLane.drain(),
+      ...this.#consumers.map((consumer) => consumer.idle()),
+    ]);
+    await Promise.race([idle, pause(this.#config.drainTimeoutMs)]);
+    this.#attempts.abort();
+    await Promise.race([idle, pause(ABORTED_MS)]);
+    this.#givingUp.abort();
+    await Promise.race([this.#letGo(), pause(LET_GO_MS)]);
+  }
+
+  /** Everything that others wait for, in order. */
+  async #letGo(): Promise<void> {
+    await Promise.all([this.#maintenance.stop(), this.#lookingAgain, pause(ACKS_SETTLE_MS)]);
+    await Promise.all(this.#consumers.map((consumer) => consumer.close()));
+    await Promise.all([this.#connection.stop(), this.#publisher?.stop()]);
+    await this.#attempts.handBackUnfinished();
+    await this.#presence.stop();
+    await this.database.stop();
+  }
+
+  /** For /readyz: what this worker needs, each by name. */
+  async checks(): Promise<Record<string, Check>> {
+    const wanted = this.#consumers.length;
+    const registered = this.#consumers.filter((consumer) => consumer.ready).length;
+    return {
+      postgres: await this.#checkPostgres(),
+      presence: { ok: this.#presence.held },
+      rabbitmq: this.#checkRabbitmq(),
+      consumers: { ok: registered === wanted, detail: `${registered} of ${wanted}` },
+      accepting: { ok: !this.#stopping.signal.aborted },
+    };
+  }
+
+  /** For /livez: false where the broker is there and a consumer has been missing for a minute all the same. A restart would bring it back. */
+  get alive(): boolean {
+    if (this.#connection.openForMs < CONSUMERS_MISSING_MS) return true;
+    return this.#consumers.every((consumer) => consumer.unreadyForMs < CONSUMERS_MISSING_MS);
+  }
+
+  #checkRabbitmq(): Check {
+    if (this.#config.amqpUrl === NO_BROKER) return { ok: true, detail: 'none is configured' };
+    return { ok: this.#connection.model !== undefined };
+  }
+
+  async #checkPostgres(): Promise<Check> {
+    try {
+      await this.database.query(async (sql) => await sql`select 1`, 1_000);
+      return { ok: true };
+    } catch (error) {
+      return { ok: false, detail: (error as Error).message };
+    }
+  }
+
+  #createConsumers(): Consumer[] {
+    const at = this.#name.slice(this.#name.indexOf('@'));
+    return this.#config.workerQueues.flatMap(({ queue, channels, prefetch }) =>
+      Array.from({ length: channels }, (_, index) => {
+        return new Consumer({
+          connection: this.#connection,
+          queue,
+          prefetch,
+          tag: `${queue}.${index + 1}${at}`,
+          run: (delivered) => this.#attempts.run(delivered),
+          deadLetter: async (letter) => {
+            const publisher = this.#openPublisher();
+            await publisher.connection.opened(DEAD_LETTER_DEADLINE_MS);
+            await publisher.deadLetter(letter);
+          },
+        });
+      }),
+    );
+  }
+
+  /** A connection of its own, opened by the first who publishes: one that has published would be blocked by an alarm, acknowledgements included. */
+  #openPublisher(): Publisher {
+    if (this.#publisher === undefined) {
+      const { amqpUrl: url } = this.#config;
+      this.#publisher = new Publisher({ url, name: this.#name, channels: 1, queues: queueNames });
+      this.#publisher.start();
+    }
+    return this.#publisher;
+  }
+
+  #onNotice(payload: string): void {
+    const [what, jobId] = payload.split(':');
+    if (what === 'due') this.#maintenance.wake('scheduler', 'relay');
+    else if (what === 'queues') void this.#applyPauses();
+    else if (what === 'cancel' && jobId !== undefined) this.#attempts.cancel(jobId);
+  }
+
+  #onPresenceHeld(): void {
+    publishEvent('presence.held', { owner: this.#presence.owner ?? '' });
+    void this.#applyPauses();
+    void this.#lookAtOwnJobs();
+  }
+
+  async #lookAgain(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await pause(LOOK_AGAIN_MS, this.#stopping.signal);
+      if (!this.#stopping.signal.aborted) await Promise.all([this.#applyPauses(), this.#lookAtOwnJobs()]);
+    }
+  }
+
+  /** One at a time: what was read last is applied last. */
+  #applyPauses(): Promise<void> {
+    this.#pausesApplied = this.#pausesApplied.then(() => this.#readPauses());
+    return this.#pausesApplied;
+  }
+
+  async #readPauses(): Promise<void> {
+    try {
+      const paused = new Set(await this.database.query(findPausedQueues));
+      if (this.#stopping.signal.aborted) return;
+      for (const consumer of this.#consumers) {
+        if (paused.has(consumer.queue)) consumer.pause();
+        else consumer.resume();
+      }
+    } catch (error) {
+      publishEvent('maintenance.failed', { task: 'pauses', error });
+    }
+  }
+
+  /** What a missed notice or a lost answer would have told about the jobs that run here. */
+  async #lookAtOwnJobs(): Promise<void> {
+    const owner = this.#presence.owner;
+    if (owner === undefined) return;
+    try {
+      const jobs = await this.database.query((sql) => findOwnJobs(sql, owner));
+      for (const { id, isCancelRequested } of jobs) if (isCancelRequested) this.#attempts.cancel(id);
+      this.#attempts.runUnheard(jobs.filter(({ isSettled }) => isSettled).map(({ id }) => id));
+    } catch (error) {
+      publishEvent('maintenance.failed', { task: 'own jobs', error });
+    }
+  }
+}
