@@ -1,0 +1,123 @@
+/**
+ * The API process: its pool, its publisher and its server, from start to stop.
+ *
+ * It listens at once and for as long as it lives, whatever is away. Until the schema was seen it answers 503 to everything but health checks;
+ * without Postgres it answers 503, without RabbitMQ it serves and the relay publishes. Knows nothing of signals and exit codes.
+ */
+import { definitions } from '#jobs/registry.ts';
+import type { Config } from '#shared/config.ts';
+import { Enqueuer } from '#shared/enqueue.ts';
+import { databaseGauges } from '#shared/gauges.ts';
+import type { Metrics } from '#shared/metrics.ts';
+import { createMetrics } from '#shared/metrics.ts';
+import { Database } from '#shared/postgres/database.ts';
+import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
+import { queueNames } from '#shared/queues.ts';
+import { Publisher } from '#shared/rabbitmq/publisher.ts';
+import type { AppDependencies } from './app.ts';
+import { createApp, createStartingApp } from './app.ts';
+import { HttpServer } from './http-server.ts';
+
+/** 503 is owed within 2 s when Postgres is away. */
+const STATEMENT_DEADLINE_MS = 1_500;
+
+export interface ApiOptions {
+  config: Config;
+  /** The name of its connections. */
+  name: string;
+}
+
+export class Api {
+  readonly #database: Database;
+  readonly #publisher: Publisher;
+  readonly #enqueuer: Enqueuer;
+  readonly #metrics: Metrics;
+  readonly #server: HttpServer;
+  readonly #stopping = new AbortController();
+  #listening: Promise<string> | undefined;
+  #isSchemaSeen = false;
+  #stopped: Promise<void> | undefined;
+
+  /** Opens nothing. */
+  constructor({ config, name }: ApiOptions) {
+    const { databaseUrl, amqpUrl, poolMin: min, poolMax: max, host, port } = config;
+    const database = new Database({ url: databaseUrl, name, min, max, deadlineMs: STATEMENT_DEADLINE_MS });
+    const publisher = new Publisher({
+      url: amqpUrl,
+      name,
+      channels: config.publisherChannels,
+      queues: queueNames,
+    });
+    const enqueuer = new Enqueuer({ database, publisher });
+    const metrics = createMetrics(databaseGauges(database));
+    const dependencies: AppDependencies = {
+      database,
+      publisher,
+      enqueuer,
+      metrics,
+      definitions,
+      apiToken: config.apiToken,
+      phase: () => this.#phase(),
+    };
+    const starting = createStartingApp(dependencies);
+    const serving = createApp(dependencies);
+    this.#server = new HttpServer({
+      fetch: (request, env) => (this.#isSchemaSeen ? serving : starting).fetch(request, env),
+      host,
+      port,
+    });
+    this.#database = database;
+    this.#publisher = publisher;
+    this.#enqueuer = enqueuer;
+    this.#metrics = metrics;
+  }
+
+  /** Rejects with `Misconfigured` where the broker can never serve this process. */
+  get failed(): Promise<never> {
+    return this.#publisher.connection.failed;
+  }
+
+  /** Resolves with the URL when it listens. Throws `Misconfigured` where the port is taken. */
+  listen(): Promise<string> {
+    this.#listening ??= this.#listen();
+    return this.#listening;
+  }
+
+  /** Resolves when it serves: Postgres is there and its schema is current. Throws `Misconfigured` where the schema is older. */
+  async start(): Promise<{ url: string }> {
+    const url = await this.listen();
+    await waitForSchema(this.#database, this.#stopping.signal);
+    this.#isSchemaSeen = !this.#stopping.signal.aborted;
+    return { url };
+  }
+
+  /** Not ready any more, then no new connections, then the requests under way, then what they used. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #listen(): Promise<string> {
+    this.#database.start();
+    this.#publisher.start();
+    return await this.#server.start();
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#server.stop();
+    await this.#publisher.stop();
+    await this.#enqueuer.stop();
+    this.#metrics.stop();
+    await this.#database.stop();
+  }
+
+  #phase(): 'starting' | 'serving' | 'stopping' {
+    if (this.#stopping.signal.aborted) return 'stopping';
+    return this.#isSchemaSeen ? 'serving' : 'starting';
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The API as a value: every route on one Hono app, without a socket. Tests call `app.request(…)`.
+ *
+ * The order is the access control: health is open, the guard comes next, everything behind it needs the token.
+ */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { requireToken } from './auth.ts';
+import { answerError, problemResponse, refuseInvalid } from './problem.ts';
+import type { DocsDependencies } from './routes/docs.ts';
+import { registerDocs } from './routes/docs.ts';
+import type { HealthDependencies, MetricsDependencies } from './routes/health.ts';
+import { registerHealth, registerMetrics } from './routes/health.ts';
+import type { JobControlDependencies } from './routes/job-control.ts';
+import { registerJobControl } from './routes/job-control.ts';
+import type { JobDependencies } from './routes/jobs.ts';
+import { registerJobs } from './routes/jobs.ts';
+import type { OrderDependencies } from './routes/orders.ts';
+import { registerOrders } from './routes/orders.ts';
+import type { QueueDependencies } from './routes/queues.ts';
+import { registerQueues } from './routes/queues.ts';
+import { answerUnrouted } from './unrouted.ts';
+
+export type AppDependencies = HealthDependencies &
+  MetricsDependencies &
+  OrderDependencies &
+  JobDependencies &
+  JobControlDependencies &
+  QueueDependencies &
+  DocsDependencies;
+
+export function createApp(dependencies: AppDependencies): OpenAPIHono {
+  const app = new OpenAPIHono({ defaultHook: refuseInvalid });
+  app.onError(answerError);
+  registerHealth(app, dependencies);
+  if (dependencies.apiToken !== undefined) app.use(requireToken(dependencies.apiToken));
+  registerOrders(app, dependencies);
+  registerJobs(app, dependencies);
+  registerJobControl(app, dependencies);
+  registerQueues(app, dependencies);
+  registerMetrics(app, dependencies);
+  registerDocs(app, dependencies);
+  app.notFound(answerUnrouted(app.routes));
+  return app;
+}
+
+/** What answers until the database's schema was seen: health, and 503 to everything else. */
+export function createStartingApp(dependencies: HealthDependencies): OpenAPIHono {
+  const app = new OpenAPIHono();
+  app.onError(answerError);
+  registerHealth(app, dependencies);
+  app.notFound(() =>
+    problemResponse(503, {
+      detail: 'the API is starting: it has not seen the database yet',
+      code: 'starting',
+      headers: { 'retry-after': '1' },
+    }),
+  );
+  return app;
+}

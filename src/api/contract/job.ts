@@ -1,0 +1,175 @@
+/**
+ * Jobs as the outside sees them: what may be sent, what comes back, and the routes. The same schemas validate and document.
+ */
+import { createRoute, z } from '@hono/zod-openapi';
+import { jobStates } from '#shared/job.ts';
+import { queueNames } from '#shared/queues.ts';
+import { isStorableText } from '../storable-json.ts';
+import { problems } from './problem.ts';
+
+const MAX_DELAY_MS = 315_360_000_000; // ten years
+const FIRST_YEAR = 1970;
+const LAST_YEAR = 2500;
+
+const id = z.string().openapi({ description: 'decimal digits', example: '4711' });
+const time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' });
+const name = z.string().min(1).max(200);
+
+/** The same instant in the one spelling that Postgres knows for every offset. */
+const instant = z.iso
+  .datetime({ offset: true, error: 'must be a time as RFC 3339 has it, with an offset or Z' })
+  .refine((text) => isSaneYear(new Date(text).getUTCFullYear()), `must be in ${FIRST_YEAR} to ${LAST_YEAR}`)
+  .transform((text) => new Date(text).toISOString());
+
+export const newJobSchema = z
+  .strictObject({
+    type: name.openapi({ description: 'a registered job type', example: 'process-order' }),
+    args: z.unknown().openapi({ description: "by the job type's schema", example: { orderId: '17' } }),
+    queue: z.enum(queueNames).optional().openapi({ description: "defaults to the job type's" }),
+    runAt: instant
+      .optional()
+      .openapi({ type: 'string', format: 'date-time', description: 'defaults to now' }),
+    delayMs: z
+      .int()
+      .min(0)
+      .max(MAX_DELAY_MS)
+      .optional()
+      .openapi({ description: 'milliseconds from now on; not together with `runAt`' }),
+    maxAttempts: z.int().min(1).max(100).optional().openapi({ description: "defaults to the job type's" }),
+    uniqueKey: name.optional().openapi({ description: 'at most one live job of the type has it' }),
+  })
+  .refine(({ runAt, delayMs }) => runAt === undefined || delayMs === undefined, {
+    error: 'give runAt or delayMs, not both',
+    path: ['delayMs'],
+  })
+  .openapi('NewJob');
+
+export type NewJobBody = z.output<typeof newJobSchema>;
+
+export const jobSchema = z
+  .object({
+    id,
+    type: z.string(),
+    queue: z.string(),
+    state: z.enum(jobStates),
+    args: z.unknown(),
+    attempt: z.int().openapi({ description: 'attempts charged so far' }),
+    maxAttempts: z.int(),
+    runAt: time,
+    createdAt: time,
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+    uniqueKey: z.string().nullable(),
+    output: z.unknown(),
+    errors: z.array(z.object({ attempt: z.int(), at: z.string(), message: z.string() })),
+  })
+  .openapi('Job');
+
+const headers = z.object({
+  'Idempotency-Key': z
+    .string()
+    .regex(/^[\x20-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
+    .optional()
+    .openapi({ description: 'the same request with the same key is done once' }),
+});
+const params = z.object({ id: id.openapi({ param: { name: 'id', in: 'path' } }) });
+const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } });
+const oneJob = json(z.object({ job: jobSchema }));
+const tags = ['jobs'];
+
+export const enqueueRoute = createRoute({
+  method: 'post',
+  path: '/v1/jobs',
+  tags,
+  summary: 'Enqueue a job',
+  description: '202: the row is committed in Postgres. RabbitMQ need not be up.',
+  request: { headers, body: { content: json(newJobSchema), required: true } },
+  responses: {
+    202: { description: 'committed', headers: { Location: { schema: { type: 'string' } } }, content: oneJob },
+    200: { description: 'a live job holds the uniqueKey: that one', content: oneJob },
+    ...problems(400, 409, 413, 415, 422, 503),
+  },
+});
+
+export const enqueueBatchRoute = createRoute({
+  method: 'post',
+  path: '/v1/jobs/batch',
+  tags,
+  summary: 'Enqueue up to 10 000 jobs, all or none',
+  request: {
+    headers,
+    body: {
+      content: json(z.strictObject({ jobs: z.array(newJobSchema).min(1).max(10_000) })),
+      required: true,
+    },
+  },
+  responses: {
+    202: {
+      description: 'committed; the ids in the order of the jobs (of the holder where a uniqueKey is held)',
+      content: json(z.object({ ids: z.array(id) })),
+    },
+    ...problems(400, 409, 413, 415, 422, 503),
+  },
+});
+
+export const showRoute = createRoute({
+  method: 'get',
+  path: '/v1/jobs/{id}',
+  tags,
+  summary: 'Look a job up',
+  request: { params },
+  responses: { 200: { description: 'the job', content: oneJob }, ...problems(404, 503) },
+});
+
+export const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/jobs',
+  tags,
+  summary: 'List jobs, newest first',
+  request: {
+    query: z.strictObject({
+      state: z.enum(jobStates).optional(),
+      type: name.refine(isStorableText, 'contains U+0000').optional(),
+      queue: z.enum(queueNames).optional(),
+      limit: z
+        .string()
+        .regex(/^\d{1,3}$/, 'must be a whole number')
+        .default('50')
+        .transform(Number)
+        .pipe(z.int().min(1).max(200))
+        .openapi({ type: 'integer', minimum: 1, maximum: 200, default: 50 }),
+      cursor: z.string().optional().openapi({ description: 'the `nextCursor` of the page before' }),
+    }),
+  },
+  responses: {
+    200: {
+      description: 'a page; `nextCursor` is null on the last one',
+      content: json(z.object({ jobs: z.array(jobSchema), nextCursor: z.string().nullable() })),
+    },
+    ...problems(422, 503),
+  },
+});
+
+export const cancelRoute = createRoute({
+  method: 'post',
+  path: '/v1/jobs/{id}/cancel',
+  tags,
+  summary: 'Cancel a job that has not ended',
+  description:
+    "A running job's handler is told to stop, and the answer waits for it for a second: the state that comes back may still be `running`.",
+  request: { params },
+  responses: { 200: { description: 'the job as it is now', content: oneJob }, ...problems(404, 409, 503) },
+});
+
+export const retryRoute = createRoute({
+  method: 'post',
+  path: '/v1/jobs/{id}/retry',
+  tags,
+  summary: 'Run a retryable, discarded or cancelled job now',
+  request: { params },
+  responses: { 200: { description: 'the job, available', content: oneJob }, ...problems(404, 409, 503) },
+});
+
+function isSaneYear(year: number): boolean {
+  return year >= FIRST_YEAR && year <= LAST_YEAR;
+}

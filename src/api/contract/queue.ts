@@ -1,0 +1,70 @@
+/**
+ * Queues as the outside sees them, and their routes.
+ */
+import { createRoute, z } from '@hono/zod-openapi';
+import { jobStates } from '#shared/job.ts';
+import { queueNames } from '#shared/queues.ts';
+import { problems } from './problem.ts';
+
+const count = z.int().min(0);
+
+export const queueSchema = z
+  .object({
+    name: z.enum(queueNames),
+    paused: z.boolean(),
+    ready: count.nullable().openapi({
+      description: 'messages that wait in RabbitMQ; null while the broker does not tell',
+    }),
+    unacked: count.nullable().openapi({
+      description:
+        'deliveries whose job a worker has claimed; those only prefetched are not counted, AMQP does not tell them. Null with `ready`',
+    }),
+    consumers: count.nullable().openapi({ description: 'null with `ready`' }),
+    counts: z.record(z.enum(jobStates), count).openapi({ description: 'jobs in Postgres, by state' }),
+    oldestAvailableSeconds: z
+      .number()
+      .nullable()
+      .openapi({ description: 'since the oldest available job was due; null where none is' }),
+  })
+  .openapi('Queue');
+
+const params = z.object({
+  name: z.string().openapi({ param: { name: 'name', in: 'path' }, example: queueNames[0] }),
+});
+const pausedQueue = {
+  'application/json': { schema: z.object({ name: z.enum(queueNames), paused: z.boolean() }) },
+};
+const tags = ['queues'];
+
+export const queuesRoute = createRoute({
+  method: 'get',
+  path: '/v1/queues',
+  tags,
+  summary: 'Every queue: what waits, what runs, who consumes',
+  responses: {
+    200: {
+      description: 'every queue; the counts are up to a second old',
+      content: { 'application/json': { schema: z.object({ queues: z.array(queueSchema) }) } },
+    },
+    ...problems(503),
+  },
+});
+
+export const pauseRoute = createRoute({
+  method: 'post',
+  path: '/v1/queues/{name}/pause',
+  tags,
+  summary: 'Pause a queue',
+  description: 'It goes on taking jobs and starts none. Running jobs run to their end.',
+  request: { params },
+  responses: { 200: { description: 'paused', content: pausedQueue }, ...problems(404, 503) },
+});
+
+export const resumeRoute = createRoute({
+  method: 'post',
+  path: '/v1/queues/{name}/resume',
+  tags,
+  summary: 'Let a paused queue run again',
+  request: { params },
+  responses: { 200: { description: 'not paused', content: pausedQueue }, ...problems(404, 503) },
+});

@@ -1,0 +1,28 @@
+/**
+ * Checks every job of a batch, so that a client hears of all that is wrong at once, with pointers into its request. Pure.
+ */
+import type { InputIssue } from '#shared/errors.ts';
+import { toInputIssues } from '#shared/input-issues.ts';
+import type { JobDefinition } from '#shared/job.ts';
+import type { NewJobBody } from './contract/job.ts';
+import { MAX_ISSUES } from './problem.ts';
+
+/** Unknown types and arguments that do not fit them, at most `MAX_ISSUES`. */
+export function findBatchIssues(
+  jobs: readonly NewJobBody[],
+  definitions: ReadonlyMap<string, JobDefinition>,
+): InputIssue[] {
+  const issues: InputIssue[] = [];
+  for (const [index, { type, args }] of jobs.entries()) {
+    if (issues.length >= MAX_ISSUES) break;
+    const pointer = `/jobs/${index}`;
+    const definition = definitions.get(type);
+    if (definition === undefined) {
+      issues.push({ detail: 'no such job type is registered', pointer: `${pointer}/type` });
+      continue;
+    }
+    const parsed = definition.args.safeParse(args);
+    if (!parsed.success) issues.push(...toInputIssues(parsed.error.issues, `${pointer}/args`));
+  }
+  return issues.slice(0, MAX_ISSUES);
+}

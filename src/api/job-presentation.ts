@@ -1,0 +1,25 @@
+/**
+ * A job as the contract shows it: these members and no others, whatever the row may hold besides.
+ */
+import type { z } from '@hono/zod-openapi';
+import type { Job } from '#shared/job.ts';
+import type { jobSchema } from './contract/job.ts';
+
+export function presentJob(job: Job): z.infer<typeof jobSchema> {
+  return {
+    id: job.id,
+    type: job.type,
+    queue: job.queue,
+    state: job.state,
+    args: job.args,
+    attempt: job.attempt,
+    maxAttempts: job.maxAttempts,
+    runAt: job.runAt.toISOString(),
+    createdAt: job.createdAt.toISOString(),
+    startedAt: job.startedAt?.toISOString() ?? null,
+    finishedAt: job.finishedAt?.toISOString() ?? null,
+    uniqueKey: job.uniqueKey,
+    output: job.output,
+    errors: job.errors,
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * The API program: `node src/api/main.ts`. Settings in the environment, JSON lines on stdout.
+ */
+import { processName, readConfig } from '#shared/config.ts';
+import { createLogger, logEvents } from '#shared/log.ts';
+import { runProgram } from '#shared/shutdown.ts';
+import { Api } from './api.ts';
+
+await runProgram(() => {
+  const config = readConfig('api');
+  const name = processName('api');
+  const log = createLogger({ name: 'api', level: config.logLevel });
+  logEvents(log);
+  const api = new Api({ config, name });
+
+  return {
+    log,
+    program: {
+      failed: api.failed,
+      start: async () => {
+        const url = await api.listen();
+        log.info({ connection: name, url }, 'api listening');
+        await api.start();
+        log.info({ url }, 'api serving');
+      },
+      stop: () => api.stop(),
+    },
+  };
+});

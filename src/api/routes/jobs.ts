@@ -1,0 +1,90 @@
+/**
+ * Where the life of a job begins: a request becomes a committed row.
+ *
+ * By the time a handler runs, the body was read within bounds (request-body.ts) and fits the route's schema (contract/job.ts). 202 waits for the
+ * commit in Postgres, never for RabbitMQ; shared/enqueue.ts goes on from here.
+ */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
+import type { EnqueueRequest, Enqueuer } from '#shared/enqueue.ts';
+import { InvalidInput } from '#shared/errors.ts';
+import type { JobDefinition } from '#shared/job.ts';
+import type { Database } from '#shared/postgres/database.ts';
+import { findJobs, listJobs } from '#shared/postgres/job-queries.ts';
+import { createLookup } from '#shared/postgres/lookup.ts';
+import { parseId } from '#shared/row-id.ts';
+import type { NewJobBody } from '../contract/job.ts';
+import { enqueueBatchRoute, enqueueRoute, listRoute, showRoute } from '../contract/job.ts';
+import { findBatchIssues } from '../job-batch.ts';
+import { presentJob } from '../job-presentation.ts';
+import { jsonBody } from '../request-body.ts';
+
+const MEBIBYTE = 1_048_576;
+/** `args` may nest 64 deep, whatever they are wrapped in. */
+const ARGS_DEPTH = 64;
+
+export interface JobDependencies {
+  database: Database;
+  enqueuer: Enqueuer;
+  definitions: ReadonlyMap<string, JobDefinition>;
+}
+
+export function registerJobs(app: OpenAPIHono, { database, enqueuer, definitions }: JobDependencies): void {
+  const findJob = createLookup(database, findJobs);
+
+  app.post(enqueueRoute.path, jsonBody({ maxBytes: MEBIBYTE, maxDepth: ARGS_DEPTH + 1 }));
+  app.openapi(enqueueRoute, async (c) => {
+    const request = toRequest(c.req.valid('json'), definitions);
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const { job, created } = await enqueuer.enqueue(request, idempotencyKey);
+    c.header('location', `/v1/jobs/${job.id}`);
+    return c.json({ job: presentJob(job) }, created ? 202 : 200);
+  });
+
+  app.post(enqueueBatchRoute.path, jsonBody({ maxBytes: 16 * MEBIBYTE, maxDepth: ARGS_DEPTH + 3 }));
+  app.openapi(enqueueBatchRoute, async (c) => {
+    const { jobs } = c.req.valid('json');
+    const issues = findBatchIssues(jobs, definitions);
+    if (issues.length > 0) throw new InvalidInput('invalid_jobs', 'no job was enqueued', issues);
+    const requests = jobs.map((job) => toRequest(job, definitions));
+    await database.query((sql) => sql`select 1`); // a batch has a long deadline: this one tells in time that Postgres is away
+    const ids = await enqueuer.enqueueBatch(requests, c.req.valid('header')['Idempotency-Key']);
+    return c.json({ ids }, 202);
+  });
+
+  app.openapi(showRoute, async (c) => {
+    const { id } = c.req.valid('param');
+    const job = parseId(id) === null ? undefined : await findJob(id);
+    if (job === undefined) throw new HTTPException(404, { message: 'there is no such job' });
+    return c.json({ job: presentJob(job) }, 200);
+  });
+
+  app.openapi(listRoute, async (c) => {
+    const { cursor, limit, ...filter } = c.req.valid('query');
+    const before = cursor === undefined ? undefined : parseCursor(cursor);
+    const jobs = await database.query((sql) => listJobs(sql, { ...filter, before, limit: limit + 1 }));
+    const page = jobs.slice(0, limit);
+    const nextCursor = jobs.length > limit ? (page.at(-1)?.id ?? null) : null;
+    return c.json({ jobs: page.map(presentJob), nextCursor }, 200);
+  });
+}
+
+/** The arguments are checked by the enqueuer, against the job type's schema. Throws `InvalidInput` where there is no such type. */
+function toRequest(
+  { type, ...options }: NewJobBody,
+  definitions: ReadonlyMap<string, JobDefinition>,
+): EnqueueRequest {
+  const definition = definitions.get(type);
+  if (definition !== undefined) return { definition, ...options };
+  const known = [...definitions.keys()].join(', ');
+  const issues = [{ detail: `there are ${known}`, pointer: '/type' }];
+  throw new InvalidInput('unknown_type', 'no such job type is registered', issues);
+}
+
+/** A cursor is the last id of the page before. */
+function parseCursor(cursor: string): string {
+  const id = parseId(cursor);
+  if (id !== null) return id;
+  const issues = [{ detail: 'is not the nextCursor of a page', pointer: '/cursor' }];
+  throw new InvalidInput('invalid_request', 'the cursor is malformed', issues);
+}
