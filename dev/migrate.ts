@@ -1,0 +1,8 @@
+// `npm run migrate`: brings the schema of the database at DATABASE_URL up to date.
+import { migrate } from '../src/shared/postgres/migrate/migrate.ts';
+import { runOnDatabase } from './run-on-database.ts';
+
+await runOnDatabase(async (databaseUrl) => {
+  const { applied } = await migrate({ databaseUrl });
+  return applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`;
+});

@@ -1,0 +1,27 @@
+// `npm run rebuild`: after the broker was replaced, leaves every available job of the database at DATABASE_URL to the relay, which publishes
+// it again. Harmless at any time: a job that has two messages is claimed once.
+import postgres from 'postgres';
+
+import { unpublishJobs } from '../src/shared/postgres/job-maintenance.ts';
+import { runOnDatabase } from './run-on-database.ts';
+
+const roundSize = 10_000;
+
+await runOnDatabase(async (databaseUrl) => {
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    connect_timeout: 10,
+    connection: { application_name: 'warren-rebuild' },
+  });
+  try {
+    let total = 0;
+    for (;;) {
+      const count = await unpublishJobs(sql, roundSize);
+      total += count;
+      // Not until there are none: a relay that runs meanwhile publishes them as fast as this takes them back.
+      if (count < roundSize) return `${total} jobs are left to the relay, which publishes them again`;
+    }
+  } finally {
+    await sql.end({ timeout: 2 });
+  }
+});

