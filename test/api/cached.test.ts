@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { cached } from '../../src/api/cached.ts';
+
+test('callers of the same moment share one load, and its result holds', async () => {
+  let loads = 0;
+  const get = cached(async () => {
+    loads += 1;
+    return loads;
+  }, 60_000);
+  expect(await Promise.all([get(), get(), get()])).toEqual([1, 1, 1]);
+  expect(await get()).toBe(1);
+});
+
+test('a result that is no longer fresh is loaded again', async () => {
+  let loads = 0;
+  const get = cached(async () => {
+    loads += 1;
+    return loads;
+  }, 0);
+  await get();
+  const until = performance.now() + 5; // longer than the load took
+  while (performance.now() < until) await Promise.resolve();
+  expect(await get()).toBe(2);
+});
+
+test('a failed load is told to those who waited and is tried again', async () => {
+  let loads = 0;
+  const get = cached(async () => {
+    loads += 1;
+    if (loads === 1) throw new Error('away');
+    return loads;
+  }, 60_000);
+  await expect(Promise.all([get(), get()])).rejects.toThrow('away');
+  expect(await get()).toBe(2);
+});

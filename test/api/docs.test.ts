@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { renderDocsPage } from '../../src/api/docs-page.ts';
+import { defineJob } from '../../src/jobs/define.ts';
+import { createOfflineApp, toAnswer } from '../support/api.ts';
+
+test('the document describes every route, and nothing else', async () => {
+  const app = createOfflineApp();
+  const { body } = await toAnswer(await app.request('/openapi.json'));
+  const described = Object.entries<object>(body.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path.replaceAll(/{(\w+)}/g, ':$1')}`),
+  );
+  const served = app.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path}`);
+  expect(new Set(described)).toEqual(new Set(served));
+  expect(body.openapi).toBe('3.1.0');
+});
+
+test('the document has the schemas of requests, answers and job types', async () => {
+  const { body } = await toAnswer(await createOfflineApp().request('/openapi.json'));
+  expect(Object.keys(body.components.schemas)).toEqual(
+    expect.arrayContaining(['NewJob', 'Job', 'Problem', 'Queue', 'Order', 'Readiness']),
+  );
+  expect(body.components.schemas.NewJob.additionalProperties).toBe(false);
+  expect(body['x-job-types'].map(({ type }: { type: string }) => type)).toContain('process-order');
+  expect(body.paths['/v1/jobs'].post.requestBody.required).toBe(true);
+  expect(body.security).toBeUndefined();
+  expect(body.components.securitySchemes).toBeUndefined();
+});
+
+test('with a token the document says so, except for health', async () => {
+  const app = createOfflineApp({ apiToken: 'secret' });
+  const headers = { authorization: 'Bearer secret' };
+  const { body } = await toAnswer(await app.request('/openapi.json', { headers }));
+  expect(body.security).toEqual([{ bearer: [] }]);
+  expect(body.paths['/livez'].get.security).toEqual([]);
+});
+
+test('the page shows every path, loads nothing and runs nothing', async () => {
+  const { status, headers, body } = await toAnswer(await createOfflineApp().request('/docs'));
+  expect(status).toBe(200);
+  for (const path of ['/v1/jobs/batch', '/v1/queues/{name}/pause', '/api/test/{id}', 'process-order'])
+    expect(body).toContain(path);
+  expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);
+  expect(body).not.toMatch(/<script|<link|<img|src=|style="/);
+});
+
+test('what comes from definitions is escaped', async () => {
+  const type = '<img src=x onerror=alert(1)>';
+  const evil = defineJob({ type, args: z.unknown(), perform: async () => {} });
+  const order = defineJob({ type: 'process-order', args: z.unknown(), perform: async () => {} });
+  const app = createOfflineApp({ definitions: new Map([evil, order].map((job) => [job.type, job])) });
+  const body = await (await app.request('/docs')).text();
+  expect(body).toContain('&lt;img src=x');
+  expect(body).not.toContain('<img');
+});
+
+test('a document without paths makes a page', async () => {
+  const document = { openapi: '3.1.0', info: { title: 'T', version: '1' }, paths: {}, 'x-job-types': [] };
+  expect(await renderDocsPage(document)).toContain('<title>T API</title>');
+});

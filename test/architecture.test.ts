@@ -1,0 +1,240 @@
+// Holds the source tree to design.md: who may import whom, what stands where, how long anything may be.
+import { globSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Rule, SourceFile } from './support/source-rules.ts';
+import {
+  functionsOf,
+  houseStyle,
+  importsOf,
+  lifeOfAJob,
+  lifeOfAJobInSevenFiles,
+  noCircles,
+  oneDirection,
+  packagesAtHome,
+  processInFewPlaces,
+  shortEnough,
+  twoServersApart,
+  withoutTexts,
+} from './support/source-rules.ts';
+
+const root = new URL('../src/', import.meta.url);
+const files: SourceFile[] = globSync('**/*.ts', { cwd: root })
+  .sort()
+  .map((path) => ({ path, text: readFileSync(new URL(path, root), 'utf8') }));
+
+const rules: [string, Rule][] = [
+  [
+    'api and worker import jobs and shared, jobs import shared, by their aliases, and never the other way',
+    oneDirection,
+  ],
+  ['only shared/enqueue.ts joins RabbitMQ and Postgres in shared', twoServersApart],
+  ['every package of the two servers is imported only where it is at home', packagesAtHome],
+  ['settings, signals, exits and waits at import time stand in few places', processInFewPlaces],
+  ['there are no circles of imports', noCircles],
+  ['no file has above 300 lines and no function above 70', shortEnough],
+  ['names, exports and timers follow the house style', houseStyle],
+  ['the life of a job stands in seven files', lifeOfAJobInSevenFiles],
+];
+
+test('the whole source tree is looked at', () => {
+  expect(files.length).toBeGreaterThan(50);
+  expect(new Set(files.map(({ path }) => path.split('/')[0]))).toEqual(
+    new Set(['api', 'jobs', 'shared', 'worker']),
+  );
+});
+
+test.each(rules)('%s', (_, rule) => {
+  expect(rule(files)).toEqual([]);
+});
+
+test('every package that is imported is a dependency, and every dependency is imported', () => {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', root), 'utf8'));
+  const packages = files.flatMap((source) =>
+    importsOf(source).flatMap(({ specifier, file }) =>
+      file !== undefined || specifier.startsWith('node:')
+        ? []
+        : [specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')],
+    ),
+  );
+  expect([...new Set(packages)].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+});
+
+describe('a rule sees what breaks it:', () => {
+  const header = '/** It is what it is. */\n';
+  const one = (path: string, text: string): SourceFile[] => [{ path, text: header + text }];
+  const lines = (count: number) => 'void 0;\n'.repeat(count);
+
+  test.each<[string, Rule, SourceFile[], string]>([
+    [
+      'worker from api',
+      oneDirection,
+      one('api/a.ts', "import { W } from '../worker/worker.ts';"),
+      'worker.ts',
+    ],
+    ['api from worker', oneDirection, one('worker/a.ts', "import '../api/app.ts';"), 'api/app.ts'],
+    [
+      'worker from jobs',
+      oneDirection,
+      one('jobs/a.ts', "import type { W } from '../worker/worker.ts';"),
+      'worker.ts',
+    ],
+    [
+      'jobs from shared',
+      oneDirection,
+      one('shared/a.ts', "import {\n  x,\n} from '#jobs/define.ts';"),
+      '#jobs/define.ts',
+    ],
+    [
+      'api from shared',
+      oneDirection,
+      one('shared/postgres/a.ts', "export * from '../../api/app.ts';"),
+      'api/app.ts',
+    ],
+    [
+      'another room at run time',
+      oneDirection,
+      one('jobs/a.ts', "const a = await import('../api/app.ts');"),
+      'api/app.ts',
+    ],
+    ['what lies outside', oneDirection, one('shared/a.ts', "import '../../dev/seed.ts';"), 'dev/seed.ts'],
+    ['a room by its path', oneDirection, one('api/a.ts', "import '../shared/log.ts';"), 'wrong name'],
+    ['its own room by an alias', oneDirection, one('shared/a.ts', "import '#shared/log.ts';"), 'wrong name'],
+    [
+      'postgres from rabbitmq',
+      twoServersApart,
+      one('shared/rabbitmq/a.ts', "import type { Sql } from '../postgres/database.ts';"),
+      'shared/rabbitmq/a.ts joins',
+    ],
+    [
+      'rabbitmq from postgres through others',
+      twoServersApart,
+      [
+        { path: 'shared/postgres/a.ts', text: "import '../b.ts';" },
+        { path: 'shared/b.ts', text: "import './rabbitmq/c.ts';" },
+        { path: 'shared/rabbitmq/c.ts', text: '' },
+      ],
+      'shared/postgres/a.ts joins',
+    ],
+    [
+      'both from a third',
+      twoServersApart,
+      one('shared/a.ts', "import './rabbitmq/b.ts';\nimport './postgres/c.ts';"),
+      'shared/a.ts joins',
+    ],
+    [
+      'amqplib in the worker',
+      packagesAtHome,
+      one('worker/worker.ts', "import amqp from 'amqplib';"),
+      'amqplib',
+    ],
+    [
+      'generic-pool in the consumer',
+      packagesAtHome,
+      one('worker/consumer.ts', "import {\n  a,\n} from 'generic-pool';"),
+      'generic-pool',
+    ],
+    ['postgres in a job', packagesAtHome, one('jobs/a.ts', "import postgres from 'postgres';"), 'postgres'],
+    ['p-limit in the api', packagesAtHome, one('api/a.ts', "import type { L } from 'p-limit';"), 'p-limit'],
+    ['process.env', processInFewPlaces, one('jobs/a.ts', 'const { A } = process.env;'), 'reads process.env'],
+    [
+      'process.env in a template',
+      processInFewPlaces,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a source file
+      one('jobs/a.ts', 'const a = `${process.env}`;'),
+      'reads process.env',
+    ],
+    ['process.exit', processInFewPlaces, one('worker/worker.ts', 'process.exit(1);'), 'for its own'],
+    ['process.on', processInFewPlaces, one('shared/log.ts', "process.on('exit', f);"), 'for its own'],
+    [
+      'a wait at import time',
+      processInFewPlaces,
+      one('shared/a.ts', 'export const b = 1;\nconst a = await f();'),
+      'waits',
+    ],
+    [
+      'a circle',
+      noCircles,
+      [
+        { path: 'jobs/a.ts', text: "import './b.ts';" },
+        { path: 'jobs/b.ts', text: "import type { C } from './c.ts';" },
+        { path: 'jobs/c.ts', text: "import { a } from './a.ts';" },
+      ],
+      'jobs/b.ts imports itself',
+    ],
+    ['a file of 301 lines', shortEnough, one('jobs/a.ts', lines(300)), 'has 301 lines'],
+    [
+      'a function of 71 lines',
+      shortEnough,
+      one('jobs/a.ts', `function f() {\n${lines(69)}}`),
+      'a.ts:2 has a function of 71 lines',
+    ],
+    [
+      'a method of 71 lines',
+      shortEnough,
+      one('jobs/a.ts', `class A {\n  async b<T>(c: T): Promise<{ d: T }> {\n${lines(69)}}\n}`),
+      'a function of 71',
+    ],
+    [
+      'an arrow function of 71 lines',
+      shortEnough,
+      one('jobs/a.ts', `const f = (a) => {\n${lines(69)}};`),
+      'a function of 71',
+    ],
+    ['utils', houseStyle, one('shared/utils.ts', ''), 'says nothing'],
+    ['index', houseStyle, one('jobs/index.ts', ''), 'says nothing'],
+    ['CamelCase', houseStyle, one('jobs/sendMail.ts', ''), 'kebab-case'],
+    ['no header', houseStyle, [{ path: 'jobs/a.ts', text: 'export {};' }], 'header'],
+    ['a default export', houseStyle, one('jobs/a.ts', 'export default 1;'), 'default export'],
+    ['another default export', houseStyle, one('jobs/a.ts', 'export { a as default };'), 'default export'],
+    ['a barrel', houseStyle, one('jobs/a.ts', "export * from './b.ts';"), 'what others export'],
+    ['an inline type', houseStyle, one('jobs/a.ts', "import { a, type B } from './b.ts';"), 'inline type'],
+    ['setInterval', houseStyle, one('jobs/a.ts', 'setInterval(f, 1);'), 'setInterval'],
+    ['unref', houseStyle, one('jobs/a.ts', 'timer.unref();'), 'unref'],
+    ['a missing file', lifeOfAJobInSevenFiles, one('worker/attempt.ts', ''), 'worker/consumer.ts is missing'],
+  ])('%s', (_, rule, broken, message) => {
+    expect(rule(broken).join('\n')).toContain(message);
+  });
+
+  test('and nothing else', () => {
+    const text = [
+      "import type { Sql } from './postgres/database.ts';",
+      '// process.env, setInterval and export default are only spoken of',
+      "const text = 'process.exit(1)' + `process.env {` + /process.on(`{/.source;",
+      'export interface A {\n  b: { c: number };\n}',
+      `export const table = {\n${'  a: 1,\n'.repeat(80)}};`,
+      'export class B {\n  c() {\n    return { d: 1 };\n  }\n}',
+    ].join('\n');
+    const file = one('shared/gauges.ts', text);
+    for (const [, rule] of rules.filter(([, tried]) => tried !== lifeOfAJobInSevenFiles))
+      expect(rule(file)).toEqual([]);
+    expect(lifeOfAJobInSevenFiles(lifeOfAJob.map((path) => ({ path, text: '' })))).toEqual([]);
+  });
+});
+
+describe('the reader of the texts', () => {
+  test('blanks comments, strings, templates and regular expressions, but not the code within templates', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a source file
+    const text = 'a(\'{\', "}", /[/{]\\//g, `x ${b({ c: `y ${d} {` })} {`); // {\n/* { */ e / f / g;';
+    expect(withoutTexts(text).replaceAll(/ +/g, ' ')).toBe('a( , , , b({ c: d }) ); \n e / f / g;');
+  });
+
+  test('finds the bodies of functions, and no objects, types or classes', () => {
+    const text = `
+class A extends B<C> {
+  #d(e: F): { g: number } {
+    return { g: 1 };
+  }
+}
+export const h = {
+  i: [{ j: 1 }],
+};
+function k({ l }: M): void {
+}
+type N = {
+};`;
+    expect(functionsOf(text)).toEqual([
+      { line: 3, lines: 3 },
+      { line: 10, lines: 2 },
+    ]);
+  });
+});

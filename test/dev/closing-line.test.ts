@@ -1,0 +1,27 @@
+// The last line of `npm test`: everything that makes a run fail is counted as failed.
+import { expect, test } from 'vitest';
+
+import type { CountedModule } from '../support/closing-line-reporter.ts';
+import { closingLine } from '../support/closing-line-reporter.ts';
+
+type State = 'passed' | 'failed' | 'skipped' | 'pending';
+
+const file = (states: State[], errors: unknown[] = []): CountedModule => ({
+  errors: () => errors,
+  children: { allTests: () => states.map((state) => ({ result: () => ({ state }) })) },
+});
+
+test('tests are counted over all files', () => {
+  const files = [file(['passed', 'failed', 'skipped']), file(['passed'])];
+  expect(closingLine(files, 0)).toBe('2 passed, 1 failed, 1 skipped');
+});
+
+test('a file that could not be loaded and an error outside of tests are failures', () => {
+  expect(closingLine([file(['passed']), file([], [new Error('no such import')])], 1)).toBe(
+    '1 passed, 2 failed, 0 skipped',
+  );
+});
+
+test('a test that the run did not come to is skipped', () => {
+  expect(closingLine([file(['pending'])], 0)).toBe('0 passed, 0 failed, 1 skipped');
+});

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { referencePages } from '../../dev/reference-pages.ts';
+import { settings } from '../../src/shared/config.ts';
+
+test.each(referencePages())('$path says what the code says (npm run docs)', ({ path, text }) => {
+  expect(readFileSync(path, 'utf8')).toBe(text);
+});
+
+test('every setting, event and error has a row', () => {
+  const [settingsPage, eventsPage, errorsPage] = referencePages().map(({ text }) => text);
+  for (const name of Object.keys(settings)) expect(settingsPage).toContain(`| \`${name}\` |`);
+  expect(eventsPage).toContain('`warren:attempt.finished`');
+  expect(errorsPage).toContain('`invalid_args`');
+});

@@ -1,0 +1,89 @@
+// What processes hold on to: channels, file descriptors and memory, compared with what they held before the fault.
+import { readdirSync, readFileSync } from 'node:fs';
+import { eventually } from '../support/eventually.ts';
+import type { Check } from './stage/scene.ts';
+import type { Stage } from './stage/stage.ts';
+
+const SETTLE_TIMEOUT_MS = 20_000;
+/** Connections that the pool and its HTTP clients may still keep: they close after some idle seconds. */
+const MAX_MORE_FILES = 12;
+
+export interface Holdings {
+  files: number;
+  residentMb: number;
+}
+
+/** By pid, of the processes that run now. */
+export function readHoldings(stage: Stage): Map<number, Holdings> {
+  return new Map(
+    stage.members.flatMap(({ pid }) => {
+      try {
+        const files = readdirSync(`/proc/${pid}/fd`).length;
+        const kb = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+        return [[pid, { files, residentMb: Number(kb) / 1_024 }] as const];
+      } catch {
+        return []; // it has ended meanwhile
+      }
+    }),
+  );
+}
+
+/** Of the processes that have lived through it all. Answers the check, and the most memory that one of them has gained. */
+export async function compareHoldings(
+  stage: Stage,
+  before: ReadonlyMap<number, Holdings>,
+): Promise<{ check: Check; gainedMb: number }> {
+  const gains = () =>
+    [...readHoldings(stage)].flatMap(([pid, { files, residentMb }]) => {
+      const former = before.get(pid);
+      return former === undefined
+        ? []
+        : [{ pid, files: files - former.files, residentMb: residentMb - former.residentMb }];
+    });
+  const leaking = () => gains().filter(({ files }) => files > MAX_MORE_FILES);
+  await eventually(leaking, (found) => found.length === 0, {
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    everyMs: 500,
+  }).catch(() => {});
+  const found = leaking();
+  const seen = found.map(({ pid, files }) => `${pid}: +${files}`).join(', ');
+  return {
+    check: {
+      name: 'file descriptors more than before, per process',
+      bar: `<= ${MAX_MORE_FILES}`,
+      seen: found.length === 0 ? Math.max(0, ...gains().map(({ files }) => files)) : seen,
+      ok: found.length === 0,
+    },
+    gainedMb: Math.max(0, ...gains().map(({ residentMb }) => residentMb)),
+  };
+}
+
+/** Channels exactly: 4 per API, 20 per worker; one more connection, with one channel, for a worker that publishes. */
+export async function checkChannels(stage: Stage): Promise<Check> {
+  const wrong = () => findWrongChannels(stage);
+  const found = await eventually(wrong, (names) => names.length === 0, {
+    timeoutMs: SETTLE_TIMEOUT_MS,
+    everyMs: 500,
+  }).catch(wrong);
+  return {
+    name: 'channels: 4 per API, 20 per worker',
+    bar: '= 0 others',
+    seen: found.length === 0 ? 0 : found.join(', '),
+    ok: found.length === 0,
+  };
+}
+
+async function findWrongChannels({ management, members }: Stage): Promise<string[]> {
+  const [connections, channels] = await Promise.all([management.connections(), management.channels()]);
+  const counts = new Map<string, number[]>();
+  for (const { name, user_provided_name: given = '' } of connections) {
+    const count = channels.filter(({ connection_details }) => connection_details?.name === name).length;
+    counts.set(given, [...(counts.get(given) ?? []), count]);
+  }
+  return members.flatMap(({ kind, pid }) => {
+    const [, found = []] = [...counts].find(([given]) => given.endsWith(`:${pid}`)) ?? [];
+    const sorted = found.toSorted((a, b) => b - a).join('+');
+    const wanted = kind === 'api' ? ['4'] : ['20', '20+1'];
+    return wanted.includes(sorted) ? [] : [`${kind} ${pid}: ${sorted}`];
+  });
+}

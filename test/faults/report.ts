@@ -1,0 +1,84 @@
+// Writes docs/faults.md from the verdicts that are kept: one line per row, and what failed.
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './stage/servers.ts';
+import type { Verdict } from './verdict.ts';
+import { verdictFolder } from './verdict.ts';
+
+export function writeReport(): void {
+  const verdicts = globSync('*.json', { cwd: verdictFolder })
+    .sort()
+    .map((file) => JSON.parse(readFileSync(join(verdictFolder, file), 'utf8')) as Verdict);
+  const rows = verdicts.filter(({ control }) => control === undefined);
+  const controls = verdicts.filter(({ control }) => control !== undefined);
+  writeFileSync(join(root, 'docs/faults.md'), renderReport(rows, controls));
+}
+
+export function renderReport(rows: readonly Verdict[], controls: readonly Verdict[]): string {
+  const broken = rows.filter(({ verdict }) => verdict !== 'pass');
+  return [
+    '# Faults',
+    '',
+    'Written by `npm run faults` from `test/faults/verdicts/`; do not edit. Each row breaks something on purpose under load and then compares',
+    'three books that the product does not keep: what was submitted and acknowledged, what handlers did, and what is left in Postgres and RabbitMQ.',
+    'A row passes only if the fault took effect and every bar holds; `void` means that it took none.',
+    '',
+    '| row | fault | verdict | jobs | lost | run after success | extra runs | overlap | burned | deliveries per job | takeover p99 | made by |',
+    '| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
+    ...rows.map(renderRow),
+    '',
+    '## What did not hold',
+    '',
+    ...(broken.length === 0 ? ['Everything that was played held.'] : broken.flatMap(renderFailure)),
+    '',
+    '## Negative controls',
+    '',
+    'The same rows with one guard switched off. A control has to fail, or the row could not see that damage.',
+    '',
+    '| control | row | verdict | what it broke |',
+    '| --- | ---: | --- | --- |',
+    ...controls.map(
+      ({ control, row, verdict, checks }) =>
+        `| ${control} | ${row} | ${verdict === 'fail' ? 'fails, as it must' : `**${verdict}**`} | ${cell(failures(checks).join('; '))} |`,
+    ),
+    '',
+  ].join('\n');
+}
+
+function renderRow({ row, title, verdict, figures, checks, commit, isSourceChanged, seed }: Verdict): string {
+  const seen = (name: string) =>
+    String(checks.find((check) => check.name === name)?.seen ?? '').replace(/:.*/, '');
+  const takeover = figures['takeoverP99Ms'];
+  const cells = [
+    row,
+    title,
+    verdict === 'pass' ? 'pass' : `**${verdict}**`,
+    figures['attempted'] ?? '',
+    seen('lost'),
+    seen('after_success'),
+    figures['extraRuns'] ?? '',
+    seen('overlap'),
+    seen('burned'),
+    seen('amplification'),
+    takeover === undefined ? '' : `${Math.round(Number(takeover))} ms`,
+    `${commit}${isSourceChanged ? ' + changes' : ''}, seed ${seed}`,
+  ];
+  return `| ${cells.map((value) => cell(String(value))).join(' | ')} |`;
+}
+
+function renderFailure({ row, title, proofs, checks, error }: Verdict): string[] {
+  const lines = [
+    ...proofs.filter(({ ok }) => !ok).map(({ name, seen }) => `no effect: ${name}: ${seen}`),
+    ...failures(checks),
+  ];
+  if (error !== undefined) lines.push(`the run broke off: ${error.split('\n')[0]}`);
+  return [`- Row ${row}, ${title}:`, ...lines.map((line) => `  - ${cell(line)}`)];
+}
+
+function failures(checks: Verdict['checks']): string[] {
+  return checks.filter(({ ok }) => !ok).map(({ name, bar, seen }) => `${name}: ${seen} (bar ${bar})`);
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ').slice(0, 400);
+}

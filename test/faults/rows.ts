@@ -1,0 +1,31 @@
+// The rows of the fault matrix that can be played, in the order in which they are.
+import { backlogRows } from './rows/backlog.ts';
+import { brokerRows } from './rows/broker.ts';
+import { databaseRows } from './rows/database.ts';
+import { messageRows } from './rows/duplicates.ts';
+import { gracefulRows } from './rows/graceful.ts';
+import { handlerRows } from './rows/handlers.ts';
+import { killRows } from './rows/kills.ts';
+import { networkRows } from './rows/network.ts';
+import { outboxRows } from './rows/outbox.ts';
+import { pauseRows } from './rows/pauses.ts';
+import { queueRows } from './rows/queues.ts';
+import { topologyRows } from './rows/topology.ts';
+import { transactionRows } from './rows/transactions.ts';
+import type { Row } from './stage/scene.ts';
+
+export const rows: readonly Row[] = [
+  ...killRows,
+  ...gracefulRows,
+  ...outboxRows,
+  ...messageRows,
+  ...queueRows,
+  ...brokerRows,
+  ...databaseRows,
+  ...pauseRows,
+  ...networkRows,
+  ...handlerRows,
+  ...transactionRows,
+  ...topologyRows,
+  ...backlogRows,
+].toSorted((a, b) => a.number - b.number);

@@ -1,0 +1,58 @@
+// Row 34: fifty thousand jobs wait for workers that are away, under the eyes of the reconciler.
+import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../books/monotonic.ts';
+import { readyMessages } from '../stage/broker-queue.ts';
+import type { Row, Scene } from '../stage/scene.ts';
+
+const JOBS = 50_000;
+const BATCH = 5_000;
+const WATCH_MS = 300_000;
+const ALL_QUEUES = 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1';
+
+const backlog: Row = {
+  number: 34,
+  title: 'Fifty thousand jobs wait for five minutes',
+  maxAmplification: 1.01,
+  // Workers that maintain, and take nothing from `default`.
+  stage: { workerQueues: 'critical:5:20,webhooks:5:20,reports:10:1' },
+  play: async (scene) => {
+    const { stage } = scene;
+    const jobs = scene.size(JOBS);
+    for (let first = 0; first < jobs; first += BATCH)
+      await submitBatch(scene, first, Math.min(BATCH, jobs - first));
+    const startedAt = monotonicMs();
+    let most = 0;
+    while (monotonicMs() - startedAt < scene.size(WATCH_MS)) {
+      most = Math.max(most, await readyMessages(scene, 'warren.default'));
+      await delay(2_000);
+    }
+    scene.prove('messages that waited', most, most >= jobs);
+    scene.atMost('most messages in the broker', jobs * 1.01, most);
+    for (const worker of stage.workers) {
+      await worker.end('SIGTERM');
+      await worker.start({ WORKER_QUEUES: ALL_QUEUES });
+    }
+    await stage.ready();
+    scene.healed();
+  },
+};
+
+async function submitBatch({ stage }: Scene, first: number, count: number): Promise<void> {
+  const keys = Array.from({ length: count }, (_, n) => `b${first + n}`);
+  stage.submits.write(...keys.map((key) => ({ key, phase: 'invoke' as const })));
+  const response = await fetch(`${stage.apis[0]?.url}/v1/jobs/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': `batch-${first}` },
+    body: JSON.stringify({
+      jobs: keys.map((key) => ({ type: 'fault-work', args: { key, ms: 0 }, queue: 'default' })),
+    }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  if (response.status !== 202) throw new Error(`the batch was answered with ${response.status}`);
+  const { ids } = (await response.json()) as { ids: string[] };
+  stage.submits.write(
+    ...keys.map((key, n) => ({ key, phase: 'ok' as const, status: 202, jobId: ids[n] ?? '' })),
+  );
+}
+
+export const backlogRows: readonly Row[] = [backlog];

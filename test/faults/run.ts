@@ -1,0 +1,88 @@
+// `npm run faults`: plays the rows of the fault matrix and writes a verdict for each, and docs/faults.md.
+// `--row 1,5` plays these, `--core` the fast core at less than half the load, `--controls` the negative controls, `--quick` a fifth of the load (neither is kept).
+// FAULT_SEED repeats a run. Exit code 1 where a row did not pass, or a control did.
+import { parseArgs } from 'node:util';
+import { controls } from './controls.ts';
+import { playRow } from './play.ts';
+import { writeReport } from './report.ts';
+import { rows } from './rows.ts';
+import type { Row } from './stage/scene.ts';
+import { startFaultServers } from './stage/servers.ts';
+import { copySource } from './stage/source.ts';
+import type { Verdict } from './verdict.ts';
+import { writeVerdict } from './verdict.ts';
+
+const log = (line: string) => process.stderr.write(`${line}\n`);
+
+const { values: options } = parseArgs({
+  options: {
+    row: { type: 'string' },
+    core: { type: 'boolean', default: false },
+    controls: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+  },
+});
+const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+/** The core fits into eight minutes; `--quick` is for development. */
+const scale = options.quick ? 0.2 : options.core ? 0.4 : 1;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+log(`FAULT_SEED=${seed}`);
+const servers = await startFaultServers(log);
+let isGood = true;
+try {
+  isGood = await (options.controls ? playControls() : playRows(chooseRows()));
+} finally {
+  await servers.stop();
+}
+process.exit(isGood ? 0 : 1);
+
+function chooseRows(): Row[] {
+  if (options.core) return rows.filter(({ isCore }) => isCore);
+  if (options.row === undefined) return [...rows];
+  const wanted = options.row.split(',').map(Number);
+  return wanted.map((number) => {
+    const row = rows.find((candidate) => candidate.number === number);
+    if (row === undefined) throw new Error(`row ${number} is not implemented`);
+    return row;
+  });
+}
+
+async function playRows(chosen: readonly Row[]): Promise<boolean> {
+  const source = copySource();
+  let passed = 0;
+  for (const row of chosen) {
+    log(`row ${row.number}: ${row.title} …`);
+    const verdict = await playRow({ row, servers, seed, scale, source });
+    tell(verdict);
+    if (verdict.verdict === 'pass') passed += 1;
+  }
+  log(`${passed} of ${chosen.length} rows passed`);
+  return passed === chosen.length;
+}
+
+async function playControls(): Promise<boolean> {
+  let failed = 0;
+  for (const control of controls) {
+    const row = rows.find(({ number }) => number === control.row);
+    if (row === undefined) throw new Error(`row ${control.row} is not implemented`);
+    log(`control ${control.mutation.name}, row ${row.number}: must fail …`);
+    const source = copySource(control.mutation);
+    const verdict = await playRow({ row, servers, seed, scale, source, control: control.mutation.name });
+    tell(verdict);
+    if (verdict.verdict === 'fail' && verdict.error === undefined) failed += 1;
+  }
+  log(`${failed} of ${controls.length} controls failed, as they must`);
+  return failed === controls.length;
+}
+
+function tell(verdict: Verdict): void {
+  const file = writeVerdict(verdict);
+  if (scale === 1) writeReport();
+  log(`  ${verdict.verdict.toUpperCase()} in ${verdict.seconds} s  ${JSON.stringify(verdict.figures)}`);
+  for (const { name, seen, ok } of verdict.proofs) log(`  ${ok ? 'proof' : 'NO EFFECT'}: ${name}: ${seen}`);
+  for (const { name, bar, seen, ok } of verdict.checks)
+    if (!ok) log(`  MISSED: ${name}: ${seen} (bar ${bar})`);
+  if (verdict.error !== undefined) log(`  BROKE OFF: ${verdict.error}`);
+  log(`  ${file}`);
+}

@@ -1,0 +1,111 @@
+// The RabbitMQ and the Postgres of a fault run: started once, broken by the rows, and given to each row as a database and a vhost of its own.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import postgres from 'postgres';
+import { runCommand } from '../../../dev/command.ts';
+import { killRecorded } from '../../../dev/process-record.ts';
+import type { Services } from '../../../dev/services.ts';
+import { startServices } from '../../../dev/services.ts';
+import { waitUntil } from '../../../dev/wait-until.ts';
+import { migrate } from '../../../src/shared/postgres/migrate/migrate.ts';
+import { ManagementClient } from '../../support/management-client.ts';
+import { ServerProcess } from './server-process.ts';
+
+export const root = resolve(import.meta.dirname, '../../..');
+export const folder = join(root, '.services/faults');
+
+const RABBITMQCTL = '/usr/lib/rabbitmq/bin/rabbitmqctl';
+const READY_TIMEOUT_MS = 60_000;
+
+export class FaultServers {
+  readonly postgres: ServerProcess;
+  readonly rabbitmq: ServerProcess;
+  readonly services: Services;
+
+  constructor(services: Services) {
+    this.services = services;
+    const record = join(folder, 'processes.json');
+    const log = (name: string) => join(folder, 'logs', `${name}-again.log`);
+    this.postgres = new ServerProcess({ record, marker: /\/data-\d+$/, log: log('postgres') });
+    this.rabbitmq = new ServerProcess({ record, marker: /\/home$/, log: log('rabbitmq') });
+    process.once('exit', () => {
+      for (const server of [this.postgres, this.rabbitmq]) server.kill();
+      services.kill();
+      killRecorded(record);
+    });
+  }
+
+  /** With the private node's own cookie, name and epmd. Throws what it says where it fails. */
+  async rabbitmqctl(...args: string[]): Promise<string> {
+    const env = { ...this.rabbitmq.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+    const result = await runCommand(RABBITMQCTL, ['--quiet', ...args], { timeoutMs: 60_000, env });
+    if (result.status !== 0) throw new Error(`rabbitmqctl ${args.join(' ')}: ${result.stderr}`);
+    return result.stdout;
+  }
+
+  async postgresReady(): Promise<void> {
+    const check = async () => {
+      const sql = postgres(this.services.databaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
+      try {
+        await sql`select 1`;
+        return true;
+      } finally {
+        await sql.end({ timeout: 1 });
+      }
+    };
+    await waitUntil({ what: 'Postgres', check, timeoutMs: READY_TIMEOUT_MS });
+  }
+
+  async rabbitmqReady(): Promise<void> {
+    const management = new ManagementClient({ managementUrl: this.services.managementUrl, vhost: '/' });
+    await waitUntil({
+      what: 'RabbitMQ',
+      check: async () => await management.request('GET', '/aliveness-test/%2F'),
+      timeoutMs: READY_TIMEOUT_MS,
+      intervalMs: 200,
+    });
+  }
+
+  /** Deliveries of the node since its start, as its own counter has them. */
+  async deliveredTotal(): Promise<number> {
+    const configuration = readFileSync(join(folder, 'rabbitmq/rabbitmq.conf'), 'utf8');
+    const port = /prometheus\.tcp\.port = (\d+)/.exec(configuration)?.[1];
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) });
+    const counts = [
+      ...(await response.text()).matchAll(/^rabbitmq_global_messages_delivered_total\{.*\} (\d+)/gm),
+    ];
+    return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
+  async createDatabase(name: string): Promise<string> {
+    const sql = postgres(this.services.databaseUrl, { max: 1, onnotice: () => {} });
+    try {
+      await sql`drop database if exists ${sql(name)} with (force)`;
+      await sql`create database ${sql(name)}`;
+    } finally {
+      await sql.end({ timeout: 2 });
+    }
+    const url = new URL(this.services.databaseUrl);
+    url.pathname = `/${name}`;
+    await migrate({ databaseUrl: url.href });
+    return url.href;
+  }
+
+  async createVhost(name: string): Promise<{ url: string; management: ManagementClient }> {
+    const url = new URL(this.services.amqpUrl);
+    const management = new ManagementClient({ managementUrl: this.services.managementUrl, vhost: name });
+    await management.createVhost({ user: decodeURIComponent(url.username) });
+    url.pathname = `/${name}`;
+    return { url: url.href, management };
+  }
+
+  async stop(): Promise<void> {
+    for (const server of [this.postgres, this.rabbitmq]) server.kill();
+    await this.services.stop();
+  }
+}
+
+export async function startFaultServers(log: (line: string) => void): Promise<FaultServers> {
+  mkdirSync(folder, { recursive: true });
+  return new FaultServers(await startServices({ folder, keepData: false, log }));
+}

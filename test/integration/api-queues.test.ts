@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { jobStates } from '../../src/shared/job.ts';
+import { queueNames } from '../../src/shared/queues.ts';
+import type { RunningApi } from '../support/api.ts';
+import { startApi } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { createDatabase, createVhost } from '../support/servers.ts';
+
+async function queue(api: RunningApi, name: string) {
+  const { status, body } = await api.get('/v1/queues');
+  expect(status).toBe(200);
+  expect(body.queues.map((shown: { name: string }) => shown.name)).toEqual(queueNames);
+  return body.queues.find((shown: { name: string }) => shown.name === name);
+}
+
+const order = { type: 'process-order', args: { orderId: '17' } };
+
+test('every queue is shown with what Postgres and RabbitMQ know of it', async () => {
+  await using database = await createDatabase();
+  await using vhost = await createVhost();
+  await using api = await startApi({ databaseUrl: database.url, amqpUrl: vhost.url });
+  await api.post('/v1/jobs/batch', { jobs: [order, order, { ...order, delayMs: 60_000 }] });
+  const shown = await eventually(
+    () => queue(api, 'default'),
+    ({ ready, counts }) => ready === 2 && counts.available === 2,
+  );
+  const none = Object.fromEntries(jobStates.map((state) => [state, 0]));
+  expect(shown).toEqual({
+    name: 'default',
+    paused: false,
+    ready: 2,
+    unacked: 0,
+    consumers: 0,
+    counts: { ...none, available: 2, scheduled: 1 },
+    oldestAvailableSeconds: expect.any(Number),
+  });
+  expect(await queue(api, 'reports')).toMatchObject({ ready: 0, oldestAvailableSeconds: null, counts: none });
+});
+
+test('looking at queues leaves the four channels of the publisher, and survives a queue that is gone', async () => {
+  await using database = await createDatabase();
+  await using vhost = await createVhost();
+  await using api = await startApi({ databaseUrl: database.url, amqpUrl: vhost.url });
+  await eventually(
+    () => queue(api, 'default'),
+    ({ ready }) => ready === 0,
+  );
+  await vhost.management.deleteQueue('warren.critical');
+  await eventually(
+    () => queue(api, 'critical'),
+    ({ ready }) => ready === null,
+  );
+  expect(await queue(api, 'reports')).toMatchObject({ ready: 0, consumers: 0 });
+  await eventually(
+    () => vhost.management.channels(),
+    (channels) => channels.length === 4 && channels.every(({ confirm }) => confirm),
+  );
+  await eventually(
+    () => vhost.management.connections(),
+    ({ length }) => length === 1,
+  );
+});
+
+test('without RabbitMQ its numbers are null', async () => {
+  await using database = await createDatabase();
+  await using api = await startApi({ databaseUrl: database.url });
+  expect(await queue(api, 'default')).toMatchObject({ ready: null, unacked: null, consumers: null });
+});
+
+test('a queue is paused and resumed, twice as well as once', async () => {
+  await using database = await createDatabase();
+  await using api = await startApi({ databaseUrl: database.url });
+  for (const [action, paused] of [
+    ['pause', true],
+    ['pause', true],
+    ['resume', false],
+    ['resume', false],
+  ] as const) {
+    const answer = await api.post(`/v1/queues/webhooks/${action}`);
+    expect(answer).toMatchObject({ status: 200, body: { name: 'webhooks', paused } });
+    expect(await queue(api, 'webhooks')).toMatchObject({ paused });
+    expect(await queue(api, 'default')).toMatchObject({ paused: false });
+  }
+  expect((await api.post('/v1/queues/nope/pause')).status).toBe(404);
+});

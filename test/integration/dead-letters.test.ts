@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { retryJob } from '../../src/shared/postgres/job-control.ts';
+import { insertJobs } from '../../src/shared/postgres/jobs.ts';
+import type { Worker } from '../../src/worker/worker.ts';
+import type { Letter } from '../support/broker.ts';
+import { publishRaw, readyCount, takeDeadLetters } from '../support/broker.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+let fleet: Fleet;
+let worker: Worker;
+
+beforeAll(async () => {
+  fleet = await startFleet(testJob(async () => 'done'));
+  worker = await fleet.startWorker({ WORKER_QUEUES: 'default:1:10' });
+});
+
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]();
+});
+
+/** The letters, when so many have come. One more would be seen by the next test, which begins with none. */
+async function lettersOf(count: number): Promise<Letter[]> {
+  const letters: Letter[] = [];
+  await eventually(
+    async () => letters.push(...(await takeDeadLetters(fleet.vhost))),
+    (length) => length >= count,
+  );
+  return letters.toSorted((a, b) => a.body.localeCompare(b.body));
+}
+
+async function expectConsumerLives(): Promise<void> {
+  expect(await fleet.until(await fleet.enqueue())).toMatchObject({ state: 'completed', attempt: 1 });
+}
+
+test('a body that is no job id goes to warren.dead, once, with the reason, and the consumer lives on', async () => {
+  const bodies = [
+    '',
+    '0',
+    '-1',
+    '1e3',
+    '9223372036854775808',
+    '__proto__',
+    '{"id":1}',
+    'x'.repeat(1_048_576),
+  ];
+  for (const body of bodies) await publishRaw(fleet.vhost, 'default', body);
+  await expectConsumerLives();
+  const reason = 'undecodable: the body is no job id';
+  expect(await lettersOf(bodies.length)).toEqual(
+    bodies.toSorted((a, b) => a.localeCompare(b)).map((body) => ({ body, reason, queue: 'default' })),
+  );
+});
+
+test('the id of no job goes to warren.dead with the reason', async () => {
+  await publishRaw(fleet.vhost, 'default', '9223372036854775807');
+  await expectConsumerLives();
+  expect(await lettersOf(1)).toEqual([
+    {
+      body: '9223372036854775807',
+      reason: 'unknown_job: there is no job 9223372036854775807',
+      queue: 'default',
+    },
+  ]);
+});
+
+test('a job of an unknown type is discarded with the reason, uncharged, and can be retried', async () => {
+  const [row] = await fleet.database.query((sql) =>
+    insertJobs(sql, [{ type: 'no-such-type', queue: 'default', args: {}, maxAttempts: 3 }], {
+      byRelay: true,
+    }),
+  );
+  const id = row?.id ?? '';
+  const reason = 'unknown_type: this worker has no job type "no-such-type"';
+  const job = await fleet.until(id);
+  expect(job).toMatchObject({ state: 'discarded', attempt: 0 });
+  expect(job.errors).toMatchObject([{ message: reason }]);
+  await expectConsumerLives();
+  expect(await lettersOf(1)).toEqual([{ body: id, reason, queue: 'default' }]);
+
+  const retried = await fleet.database.query((sql) => retryJob(sql, id));
+  expect(retried).toMatchObject({ id, type: 'no-such-type', queue: 'default' });
+  if (retried !== null) await fleet.enqueuer.publish(retried);
+  expect(await lettersOf(1)).toEqual([{ body: id, reason, queue: 'default' }]);
+});
+
+test('when the worker has stopped, nothing is left in the queue or came twice to warren.dead', async () => {
+  await fleet.stopWorker(worker);
+  expect(await readyCount(fleet.vhost, 'warren.default')).toBe(0);
+  expect(await takeDeadLetters(fleet.vhost)).toEqual([]);
+});

@@ -1,0 +1,46 @@
+import postgres from 'postgres';
+import { expect, test } from 'vitest';
+import { enqueue } from '../../src/shared/enqueue.ts';
+import { InvalidInput } from '../../src/shared/errors.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+const runs: string[] = [];
+const job = testJob(async (_args, { jobId }) => {
+  runs.push(jobId);
+});
+
+test('a job that is enqueued in a transaction of the caller exists if and only if the transaction commits', async () => {
+  await using fleet = await startFleet(job);
+  await fleet.startWorker();
+  const sql = postgres(fleet.testDatabase.url, { max: 1 });
+  const rolledBack: (string | null)[] = [];
+  await expect(
+    sql.begin(async (transaction) => {
+      rolledBack.push(...(await enqueue(transaction, [{ definition: job, args: {} }])));
+      throw new Error('the caller thinks better of it');
+    }),
+  ).rejects.toThrow('thinks better');
+  const [committed] = await sql.begin(async (transaction) => {
+    await transaction`create table business (id int)`;
+    return await enqueue(transaction, [{ definition: job, args: {} }]);
+  });
+  await sql.end();
+
+  expect(await fleet.until(committed ?? '')).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(rolledBack).toEqual([expect.any(String)]);
+  await expect(fleet.job(rolledBack[0] ?? '')).rejects.toThrow('there is no job');
+  expect(runs).toEqual([committed]);
+});
+
+test('in a transaction too, a held unique key gives no second job and arguments that do not fit are refused', async () => {
+  await using fleet = await startFleet(job);
+  const ids = await fleet.sql(async (sql) =>
+    sql.begin(async (transaction) => {
+      const request = { definition: job, args: {}, uniqueKey: 'once' };
+      const refused = enqueue(transaction, [{ ...request, args: 'text' as unknown as object }] as never);
+      await expect(refused).rejects.toThrow(InvalidInput);
+      return await enqueue(transaction, [request, request, { ...request, uniqueKey: 'other' }]);
+    }),
+  );
+  expect(ids).toEqual([expect.any(String), null, expect.any(String)]);
+});

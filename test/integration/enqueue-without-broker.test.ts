@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { Enqueuer } from '../../src/shared/enqueue.ts';
+import { insertJobs } from '../../src/shared/postgres/jobs.ts';
+import { queueNames } from '../../src/shared/queues.ts';
+import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { closeConnections } from '../support/broker.ts';
+import { listen } from '../support/events.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+const definition = testJob(async () => {});
+
+async function publishedAt(fleet: Fleet, id: string): Promise<Date | null> {
+  const [row] = await fleet.sql((sql) => sql`select published_at from warren.jobs where id = ${id}`);
+  return row?.['published_at'];
+}
+
+test('an enqueue is answered although RabbitMQ was never reached, and the relay publishes the job', async () => {
+  await using fleet = await startFleet(definition);
+  const publisher = new Publisher({ url: fleet.vhost.url, name: 'idle', channels: 4, queues: queueNames });
+  const enqueuer = new Enqueuer({ database: fleet.database, publisher });
+  const { job } = await enqueuer.enqueue({ definition, args: {} });
+  const ids = await enqueuer.enqueueBatch([{ definition, args: {} }]);
+  expect(await publishedAt(fleet, job.id)).toBeNull();
+  await fleet.startWorker();
+  for (const id of [job.id, ...ids])
+    expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+});
+
+test('an enqueue is answered at the moment when the connection is lost, and the job runs', async () => {
+  await using fleet = await startFleet(definition);
+  await fleet.startWorker();
+  using lost = listen('broker.disconnected');
+  await closeConnections(fleet.vhost, 'fleet');
+  await lost.first(({ connection }) => connection === 'fleet');
+  expect(fleet.publisher.ready).toBe(false);
+  const id = await fleet.enqueue();
+  expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+});
+
+test('a row whose enqueuer died between the commit and the publish is relayed', async () => {
+  await using fleet = await startFleet(definition);
+  await fleet.startWorker();
+  using relayed = listen('maintenance.done');
+  const [row] = await fleet.database.query((sql) =>
+    insertJobs(sql, [{ type: 'test-job', queue: 'default', args: {}, maxAttempts: 1 }]),
+  );
+  expect(await fleet.until(row?.id ?? '')).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(relayed.all).toContainEqual({ task: 'relay', count: 1 });
+});

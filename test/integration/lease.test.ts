@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { findDeadOwners } from '../../src/shared/postgres/job-maintenance.ts';
+import { findOrphans } from '../../src/shared/postgres/jobs.ts';
+import { ADVISORY_CLASS } from '../../src/shared/postgres/statement-parts.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+test('a worker that holds its lock but has not beaten for a minute has lost its jobs', async () => {
+  const release = Promise.withResolvers<void>();
+  await using fleet = await startFleet(testJob(() => release.promise));
+  await fleet.startWorker();
+  const id = await fleet.enqueue();
+  await fleet.until(id, 'running');
+  const dead = () => fleet.database.query(findDeadOwners);
+  const orphans = () => fleet.database.query((sql) => findOrphans(sql, [id]));
+  expect([await dead(), await orphans()]).toEqual([[], new Set()]);
+
+  // The worker beats, but another number is written on its job: one that is locked and silent.
+  await fleet.sql(async (frozen) => {
+    await frozen`select pg_advisory_lock(${ADVISORY_CLASS}::int, 4711)`;
+    await frozen`insert into warren.workers (owner, name, beat_at) values (4711, 'frozen', now() - interval '59 seconds')`;
+    await frozen`update warren.jobs set owner = 4711`;
+    expect([await dead(), await orphans()]).toEqual([[], new Set()]);
+    await frozen`update warren.workers set beat_at = beat_at - interval '2 seconds' where owner = 4711`;
+    expect([await dead(), await orphans()]).toEqual([['4711'], new Set([id])]);
+  });
+  release.resolve();
+});

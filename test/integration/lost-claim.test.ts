@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+test('a job that a worker has claimed without hearing of it runs, though no message tells of it', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  await fleet.startWorker();
+  const [worker] = await fleet.sql(
+    (sql) => sql<{ owner: string }[]>`select last_value as owner from warren.owners`,
+  );
+  const id = await fleet.enqueue({}, { delayMs: 3_600_000 });
+  await fleet.sql(
+    (
+      sql,
+    ) => sql`update warren.jobs set state = 'running', attempt = 1, fence = 1, owner = ${worker?.owner ?? '0'},
+      started_at = now() - interval '11 seconds' where id = ${id}`,
+  );
+  expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
+});

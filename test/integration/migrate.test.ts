@@ -1,0 +1,61 @@
+import { readdirSync } from 'node:fs';
+import postgres from 'postgres';
+import { expect, test } from 'vitest';
+import { Misconfigured } from '../../src/shared/errors.ts';
+import { Database } from '../../src/shared/postgres/database.ts';
+import { migrate, waitForSchema } from '../../src/shared/postgres/migrate/migrate.ts';
+import { listen } from '../support/events.ts';
+import { createDatabase } from '../support/servers.ts';
+
+const files = readdirSync(new URL('../../src/shared/postgres/migrate/migrations/', import.meta.url)).sort();
+const forever = new AbortController().signal;
+
+test('of five that migrate at once one applies each file, and the next finds nothing to do', async () => {
+  await using empty = await createDatabase({ migrated: false });
+  const results = await Promise.all(Array.from({ length: 5 }, () => migrate({ databaseUrl: empty.url })));
+  expect(results.flatMap(({ applied }) => applied).sort()).toEqual(files);
+  expect(await migrate({ databaseUrl: empty.url })).toEqual({ applied: [] });
+});
+
+test('a database without a schema, or with an older one, is refused; a newer one is not', async () => {
+  await using empty = await createDatabase({ migrated: false });
+  const database = new Database({ url: empty.url, name: 'test', min: 1, max: 2 });
+  await expect(waitForSchema(database, forever)).rejects.toThrow(Misconfigured);
+  await expect(waitForSchema(database, forever)).rejects.toThrow(
+    `the database's schema has version 0, this program needs ${files.length}: run "npm run migrate" first`,
+  );
+  await migrate({ databaseUrl: empty.url });
+  await waitForSchema(database, forever);
+  await database.query(async (sql) => await sql`insert into warren.migrations values (9999, 'of tomorrow')`);
+  await waitForSchema(database, forever);
+  await database.query(
+    async (sql) => await sql`delete from warren.migrations where version >= ${files.length}`,
+  );
+  await expect(waitForSchema(database, forever)).rejects.toThrow(
+    `has version ${files.length - 1}, this program needs ${files.length}`,
+  );
+  await database.stop();
+});
+
+test('a migration that fails leaves the schema as it was, and nobody locked out', async () => {
+  await using empty = await createDatabase({ migrated: false });
+  const sql = postgres(empty.url, { max: 1, onnotice: () => {} });
+  await sql.unsafe('create schema warren; create table warren.orders (id int)'); // in the way of the second file
+  await expect(migrate({ databaseUrl: empty.url })).rejects.toThrow('already exists');
+  const versions = await sql`select version from warren.migrations`;
+  expect(versions.map(({ version }) => version)).toEqual([1]);
+  await sql`drop table warren.orders`;
+  expect(await migrate({ databaseUrl: empty.url })).toEqual({ applied: files.slice(1) });
+  await sql.end();
+});
+
+test('a program waits for a Postgres that is away, until it is told to stop', async () => {
+  const database = new Database({ url: 'postgres://127.0.0.1:1/none', name: 'test', min: 1, max: 1 });
+  const stopping = new AbortController();
+  using retried = listen('write.retried');
+  const waiting = waitForSchema(database, stopping.signal);
+  await retried.first(({ what, retry }) => what === 'start' && retry === 2);
+  stopping.abort();
+  await waiting;
+  await database.stop();
+});

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { pauseQueue, resumeQueue } from '../../src/shared/postgres/queues.ts';
+import { eventually } from '../support/eventually.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+test('a paused queue runs nothing, and resumed it runs all', async () => {
+  let runs = 0;
+  await using fleet = await startFleet(
+    testJob(async () => {
+      runs += 1;
+    }),
+  );
+  await fleet.startWorker();
+  await fleet.database.query((sql) => pauseQueue(sql, 'default'));
+  const ids = await Promise.all(Array.from({ length: 50 }, () => fleet.enqueue()));
+  const other = await fleet.enqueue({}, { queue: 'critical' });
+  await fleet.until(other, 'completed');
+  await eventually(
+    async () =>
+      (await fleet.vhost.management.consumers()).filter(({ queue }) => queue.name === 'warren.default')
+        .length,
+    (consumers) => consumers === 0,
+  );
+  expect(runs).toBe(1);
+
+  await fleet.database.query((sql) => resumeQueue(sql, 'default'));
+  for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(runs).toBe(51);
+});
+
+test('a worker that starts while a queue is paused leaves it alone', async () => {
+  let runs = 0;
+  await using fleet = await startFleet(
+    testJob(async () => {
+      runs += 1;
+    }),
+  );
+  await fleet.database.query((sql) => pauseQueue(sql, 'default'));
+  const id = await fleet.enqueue();
+  await fleet.startWorker();
+  await fleet.until(await fleet.enqueue({}, { queue: 'critical' }), 'completed');
+  expect(await fleet.job(id)).toMatchObject({ state: 'available', attempt: 0 });
+  await fleet.database.query((sql) => resumeQueue(sql, 'default'));
+  expect(await fleet.until(id)).toMatchObject({ state: 'completed' });
+  expect(runs).toBe(2);
+});

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Unavailable } from '../../src/shared/errors.ts';
+import { queueNames } from '../../src/shared/queues.ts';
+import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { closeConnections, connectionsOf, readyCount } from '../support/broker.ts';
+import { listen } from '../support/events.ts';
+import { eventually } from '../support/eventually.ts';
+import type { TestVhost } from '../support/servers.ts';
+import { createVhost } from '../support/servers.ts';
+
+const name = 'warren-api@test:1';
+let vhost: TestVhost;
+let publisher: Publisher;
+
+beforeAll(async () => {
+  vhost = await createVhost();
+  publisher = new Publisher({ url: vhost.url, name, channels: 4, queues: queueNames });
+  publisher.start();
+  await publisher.connection.opened(10_000);
+});
+
+afterAll(async () => {
+  await publisher.stop();
+  await vhost[Symbol.asyncDispose]();
+});
+
+const message = (id: number, queue = 'default') => ({ id: String(id), type: 'test-job', queue });
+
+async function untilFourChannels(): Promise<void> {
+  await eventually(
+    async () => {
+      const [connections, channels] = [await connectionsOf(vhost, name), await vhost.management.channels()];
+      return { connections, channels };
+    },
+    ({ connections: [connection, ...others], channels }) =>
+      connection !== undefined &&
+      others.length === 0 &&
+      channels.length === 4 &&
+      channels.every(
+        ({ confirm, connection_details: details }) => confirm === true && details?.name === connection.name,
+      ),
+  );
+}
+
+test('the panel shows four confirm channels on one connection with the name of the process, also after publishing', async () => {
+  await Promise.all(Array.from({ length: 200 }, (_, id) => publisher.publish(message(id + 1))));
+  expect(await readyCount(vhost, 'warren.default')).toBe(200);
+  await untilFourChannels();
+});
+
+test('a message that no queue takes counts as not published, and those beside it as published', async () => {
+  await vhost.management.deleteQueue('warren.reports');
+  using returned = listen('publish.returned');
+  const settled = await Promise.allSettled([
+    publisher.publish(message(1, 'critical')),
+    publisher.publish(message(2, 'reports')),
+    publisher.publish(message(3, 'critical')),
+  ]);
+  expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(settled[1]).toMatchObject({ reason: { name: 'Unavailable', code: 'publish_returned' } });
+  expect(returned.all).toEqual([{ jobId: '2', queue: 'reports' }]);
+});
+
+test('when the connection is lost every publish settles, later ones are refused at once, and it comes back with four channels', async () => {
+  using disconnected = listen('broker.disconnected');
+  using connected = listen('broker.connected');
+  const closing = closeConnections(vhost, name);
+  const settled: Promise<PromiseSettledResult<void>[]>[] = [];
+  const refused = disconnected.first().then(() => {
+    expect(publisher.ready).toBe(false);
+    return expect(publisher.publish(message(1))).rejects.toThrow(Unavailable);
+  });
+  let lost = false;
+  void refused.finally(() => {
+    lost = true;
+  });
+  while (!lost) {
+    settled.push(
+      Promise.allSettled(Array.from({ length: 20 }, (_, id) => publisher.publish(message(id + 1)))),
+    );
+    await new Promise(setImmediate);
+  }
+  await Promise.all([closing, refused]);
+  const results = (await Promise.all(settled)).flat();
+  for (const result of results)
+    if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(Unavailable);
+  expect(publisher.unconfirmed).toBe(0);
+  await connected.first(({ reconnect }) => reconnect);
+  await publisher.publish(message(2));
+  await untilFourChannels();
+});
+
+test('an exchange that somebody deleted is declared again', async () => {
+  await publisher.publish(message(9_001, 'critical'));
+  await vhost.management.deleteExchange('warren');
+  const again = async () => {
+    try {
+      await publisher.publish(message(9_002, 'critical'));
+      return true;
+    } catch (error) {
+      if (error instanceof Unavailable) return false;
+      throw error;
+    }
+  };
+  await eventually(again, (isPublished) => isPublished);
+});
+
+test('stopping right after five hundred publishes loses none', async () => {
+  const other = new Publisher({ url: vhost.url, name: 'stopping', channels: 4, queues: queueNames });
+  other.start();
+  await other.connection.opened(10_000);
+  const before = await readyCount(vhost, 'warren.webhooks');
+  const published = Promise.all(
+    Array.from({ length: 500 }, (_, id) => other.publish(message(id + 1, 'webhooks'))),
+  );
+  await other.stop();
+  await published;
+  expect((await readyCount(vhost, 'warren.webhooks')) - before).toBe(500);
+  await eventually(
+    () => connectionsOf(vhost, 'stopping'),
+    (connections) => connections.length === 0,
+  );
+});

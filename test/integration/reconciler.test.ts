@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import {
+  unpublishOvertakenJobs,
+  unpublishUndeliveredJobs,
+} from '../../src/shared/postgres/job-maintenance.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+test('jobs whose messages were purged run all the same, each once', async () => {
+  let starts = 0;
+  await using fleet = await startFleet(
+    testJob(async () => {
+      starts += 1;
+    }),
+  );
+  const ids = await Promise.all(Array.from({ length: 40 }, () => fleet.enqueue()));
+  await allPublished(fleet);
+  await fleet.vhost.management.purgeQueue('warren.default');
+  await fleet.startWorker();
+  for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(starts).toBe(40);
+});
+
+test('a job is published again where later messages have been delivered, and left alone where they have not', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const [lost = '', waiting = ''] = [await fleet.enqueue(), await fleet.enqueue()];
+  await allPublished(fleet);
+  await fleet.sql(
+    (
+      sql,
+    ) => sql`update warren.jobs set run_at = run_at - interval '1 minute', published_at = published_at - interval '1 minute'
+      where id = ${lost}`,
+  );
+  const dueAt = Date.now() / 1_000;
+  expect(
+    await fleet.database.query((sql) => unpublishOvertakenJobs(sql, [{ queue: 'critical', dueAt }], 100)),
+  ).toBe(0);
+  expect(
+    await fleet.database.query((sql) => unpublishOvertakenJobs(sql, [{ queue: 'default', dueAt }], 100)),
+  ).toBe(1);
+  expect(await unpublished(fleet)).toEqual([lost]);
+  expect(waiting).not.toBe(lost);
+});
+
+test('a job of an empty queue is given five seconds to be claimed', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const [old = '', fresh = ''] = [await fleet.enqueue(), await fleet.enqueue()];
+  await allPublished(fleet);
+  await fleet.sql(
+    (sql) => sql`update warren.jobs set published_at = published_at - interval '6 seconds' where id = ${old}`,
+  );
+  expect(await fleet.database.query((sql) => unpublishUndeliveredJobs(sql, ['default'], 100))).toBe(1);
+  expect(await unpublished(fleet)).toEqual([old]);
+  expect(fresh).not.toBe(old);
+});
+
+async function allPublished(fleet: Fleet): Promise<void> {
+  await eventually(
+    () => unpublished(fleet),
+    (ids) => ids.length === 0,
+  );
+}
+
+async function unpublished(fleet: Fleet): Promise<string[]> {
+  const rows = await fleet.sql(
+    (sql) => sql<{ id: string }[]>`select id from warren.jobs where published_at is null`,
+  );
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { promoteDueJobs } from '../../src/shared/postgres/job-maintenance.ts';
+import { claimJobs, markPublished, recordOutcomes } from '../../src/shared/postgres/jobs.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+test('a late mark of an earlier message does not hide a job that waits to be published again', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const { database } = fleet;
+  const id = await fleet.enqueue({}, { delayMs: 1 });
+  const [first] = await database.query((sql) => promoteDueJobs(sql, 1));
+  await database.query((sql) => claimJobs(sql, [id], '1'));
+  await database.query((sql) => recordOutcomes(sql, [{ id, fence: 1, state: 'retryable', delayMs: 0 }]));
+  const [second] = await database.query((sql) => promoteDueJobs(sql, 1));
+
+  await database.query((sql) => markPublished(sql, [first ?? { id: '0', fence: 0 }]));
+  expect(await publishedAt()).toBeNull();
+  await database.query((sql) => markPublished(sql, [second ?? { id: '0', fence: 0 }]));
+  expect(await publishedAt()).toBeInstanceOf(Date);
+
+  async function publishedAt() {
+    const [row] = await fleet.sql((sql) => sql`select published_at from warren.jobs where id = ${id}`);
+    return row?.['published_at'];
+  }
+});

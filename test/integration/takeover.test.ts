@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import { readyCount } from '../support/broker.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+import type { Program } from '../support/program.ts';
+import { startFile } from '../support/program.ts';
+
+/** A worker process whose jobs never end. */
+async function startEndlessWorker(fleet: Fleet): Promise<Program> {
+  const program = await startFile('test/support/crash-worker.ts', {
+    DATABASE_URL: fleet.testDatabase.url,
+    AMQP_URL: fleet.vhost.url,
+    WORKER_QUEUES: 'default:1:10',
+  });
+  await program.waitForLog('ready');
+  return program;
+}
+
+const started = (id: string) => (line: { jobId?: unknown; msg?: string }) =>
+  line.msg === 'started' && line.jobId === id;
+
+test('the jobs of a worker that is killed are taken over by another, and only those that had started are charged', async () => {
+  const runs: string[] = [];
+  await using fleet = await startFleet(
+    testJob(async (_args, { jobId }) => {
+      runs.push(jobId);
+    }),
+  );
+  await using killed = await startEndlessWorker(fleet);
+  const running = await Promise.all([fleet.enqueue(), fleet.enqueue()]);
+  for (const id of running) await killed.waitForLog(started(id));
+  const last = await fleet.enqueue({}, { maxAttempts: 1 });
+  await killed.waitForLog(started(last));
+
+  // Locked by somebody else, the next job is delivered but cannot be claimed.
+  const prefetched = await fleet.enqueue({}, { delayMs: 60_000 });
+  await fleet.sql((sql) => sql`update warren.jobs set state = 'available' where id = ${prefetched}`);
+  await fleet.sql((sql) =>
+    sql.begin(async (transaction) => {
+      await transaction`select 1 from warren.jobs where id = ${prefetched} for update`;
+      await fleet.publisher.publish({ id: prefetched, type: 'test-job', queue: 'default' });
+      await eventually(
+        () => sessionsOfKilled(fleet),
+        (sessions) => sessions.includes('Lock'),
+      );
+      killed.signal('SIGKILL');
+      await killed.exited;
+      await eventually(
+        () => sessionsOfKilled(fleet),
+        (sessions) => sessions.length === 0,
+      );
+    }),
+  );
+  await fleet.startWorker();
+
+  for (const id of running) {
+    const job = await fleet.until(id);
+    expect(job).toMatchObject({ state: 'completed', attempt: 2 });
+    expect(job.errors).toMatchObject([
+      { attempt: 1, message: 'worker_crashed: the worker died during this attempt' },
+    ]);
+  }
+  expect(await fleet.until(prefetched)).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
+  const discarded = await fleet.until(last);
+  expect(discarded).toMatchObject({ state: 'discarded', attempt: 1 });
+  expect(discarded.errors).toHaveLength(1);
+  expect(runs.toSorted()).toEqual([...running, prefetched].toSorted());
+});
+
+test('the rescuer gives back a job of a killed worker whose message is gone', async () => {
+  await using fleet = await startFleet(testJob(async () => 'rescued'));
+  await using killed = await startEndlessWorker(fleet);
+  const id = await fleet.enqueue();
+  await killed.waitForLog(started(id));
+  killed.signal('SIGKILL');
+  await killed.exited;
+  await eventually(
+    () => readyCount(fleet.vhost, 'warren.default'),
+    (ready) => ready === 1,
+  );
+  await fleet.vhost.management.purgeQueue('warren.default');
+  await fleet.startWorker();
+  const job = await fleet.until(id);
+  expect(job).toMatchObject({ state: 'completed', attempt: 2, output: 'rescued' });
+  expect(job.errors).toMatchObject([{ attempt: 1, message: expect.stringMatching(/^worker_crashed/) }]);
+});
+
+/** What each session of the killed worker waits for. */
+async function sessionsOfKilled(fleet: Fleet): Promise<string[]> {
+  const rows = await fleet.database.query(
+    async (sql) =>
+      await sql<{ waits: string }[]>`
+      select coalesce(wait_event_type, '') as waits from pg_stat_activity
+      where datname = current_database() and application_name like 'crash-worker%'`,
+  );
+  return rows.map(({ waits }) => waits);
+}

@@ -1,0 +1,223 @@
+import { createHmac } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { Cancel } from '../../src/jobs/define.ts';
+import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
+import type { JobContext } from '../../src/shared/job.ts';
+import { Database } from '../../src/shared/postgres/database.ts';
+import { closed, startEndpoint } from './webhook/endpoint.ts';
+
+const key = Buffer.from('a secret of more than twenty-four bytes');
+const webhookSecret = `whsec_${key.toString('base64')}`;
+
+const answerWith =
+  (status: number, body: string | Buffer = '', headers: Record<string, string> = {}) =>
+  (response: ServerResponse) => {
+    response.writeHead(status, headers).end(body);
+  };
+
+describe('the request', () => {
+  test('carries the headers of Standard Webhooks, with a signature that the receiver can check', async () => {
+    await using endpoint = await startEndpoint(answerWith(204));
+    await deliver({ url: endpoint.url, body: { text: 'Grüße 🐇' } }, { jobId: '4711', attempt: 3 });
+    const [request] = endpoint.requests;
+    const timestamp = Number(request?.headers['webhook-timestamp']);
+    const signed = `4711.${timestamp}.${request?.body}`;
+    expect(request?.headers).toMatchObject({
+      'webhook-id': '4711',
+      'webhook-signature': `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
+      'warren-attempt': '3',
+    });
+    expect(Math.abs(Date.now() / 1_000 - timestamp)).toBeLessThan(5);
+  });
+
+  test('is not signed without a secret', async () => {
+    await using endpoint = await startEndpoint(answerWith(204));
+    await deliver(
+      { url: endpoint.url },
+      { settings: { webhookAllowPrivate: true, webhookSecret: undefined } },
+    );
+    expect(endpoint.requests[0]?.headers).toHaveProperty('webhook-id');
+    expect(endpoint.requests[0]?.headers).not.toHaveProperty('webhook-signature');
+  });
+
+  test.each([
+    [{ a: [1, null] }, '{"a":[1,null]}', 'application/json'],
+    ['{"ready": true}', '{"ready": true}', 'text/plain; charset=utf-8'],
+    [null, 'null', 'application/json'],
+    [0, '0', 'application/json'],
+    ['', '', 'text/plain; charset=utf-8'],
+  ])('sends the body %j as %j, %s', async (body, sent, type) => {
+    await using endpoint = await startEndpoint(answerWith(200));
+    await deliver({ url: endpoint.url, body });
+    expect(endpoint.requests[0]?.body).toBe(sent);
+    expect(endpoint.requests[0]?.headers).toMatchObject({
+      'content-type': type,
+      'content-length': String(Buffer.byteLength(sent)),
+    });
+  });
+
+  test('without a body has no content type', async () => {
+    await using endpoint = await startEndpoint(answerWith(200));
+    await deliver({ url: endpoint.url });
+    expect(endpoint.requests[0]?.headers).not.toHaveProperty('content-type');
+    expect(endpoint.requests[0]?.headers).toMatchObject({ 'content-length': '0' });
+  });
+
+  test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'GET'])('is a %s where asked for', async (method) => {
+    await using endpoint = await startEndpoint(answerWith(200));
+    const body = method === 'GET' ? {} : { body: [method] };
+    await deliver({ url: `${endpoint.url}?a=b%20c#fragment`, method, ...body });
+    expect(endpoint.requests[0]).toMatchObject({ method, path: '/hook?a=b%20c' });
+    expect(endpoint.requests[0]?.body).toBe(method === 'GET' ? '' : `["${method}"]`);
+  });
+
+  test("has the user's headers, whose content type wins", async () => {
+    await using endpoint = await startEndpoint(answerWith(200));
+    const headers = { 'Content-Type': 'application/cloudevents+json', Authorization: 'Bearer x' };
+    await deliver({ url: endpoint.url, headers, body: {} });
+    expect(endpoint.requests[0]?.headers).toMatchObject({
+      'content-type': 'application/cloudevents+json',
+      authorization: 'Bearer x',
+    });
+  });
+});
+
+describe('the answer', () => {
+  test('of 2xx completes, with the start of the body as output', async () => {
+    await using endpoint = await startEndpoint(answerWith(201, 'created'));
+    expect(await deliver({ url: endpoint.url })).toEqual({
+      status: 201,
+      durationMs: expect.any(Number),
+      bodyPreview: 'created',
+    });
+  });
+
+  test('without a body gives no preview', async () => {
+    await using endpoint = await startEndpoint(answerWith(204));
+    expect(await deliver({ url: endpoint.url })).toEqual({ status: 204, durationMs: expect.any(Number) });
+  });
+
+  test.each([
+    ['characters of several bytes', Buffer.from('🐇'.repeat(1_000))],
+    ['bytes that are not text', Buffer.alloc(3_000, 0xff)],
+    ['zero bytes and escapes', Buffer.from('\u0000\u001b[31m'.repeat(1_000))],
+    ['more than is read', Buffer.alloc(1_000_000, 'x')],
+  ])('with %s has a preview of at most 1 KiB that Postgres can store', async (_, body) => {
+    await using endpoint = await startEndpoint(answerWith(200, body));
+    const { bodyPreview } = (await deliver({ url: endpoint.url })) as { bodyPreview: string };
+    expect(Buffer.byteLength(bodyPreview)).toBeGreaterThan(1_000);
+    expect(Buffer.byteLength(bodyPreview)).toBeLessThanOrEqual(1_024);
+    expect(bodyPreview.isWellFormed()).toBe(true);
+    expect(bodyPreview).not.toMatch(/\p{Cc}/u);
+  });
+
+  test('of 410 cancels', async () => {
+    await using endpoint = await startEndpoint(answerWith(410));
+    expect(await deliver({ url: endpoint.url })).toBeInstanceOf(Cancel);
+  });
+
+  test.each([304, 400, 404, 409, 429, 500, 503])('of %i fails the attempt', async (status) => {
+    await using endpoint = await startEndpoint(answerWith(status));
+    await expect(deliver({ url: endpoint.url })).rejects.toThrow(
+      new RegExp(`^the endpoint answered ${status}$`),
+    );
+  });
+
+  test('that fails is quoted, at most 500 characters of it', async () => {
+    await using endpoint = await startEndpoint(answerWith(500, `broken\r\n\u001b[31m${'x'.repeat(2_000)}`));
+    const error = await deliver({ url: endpoint.url }).catch((thrown: unknown) => thrown as Error);
+    expect((error as Error).message).toMatch(/^the endpoint answered 500: broken \[31mx{489}$/);
+  });
+
+  test.each([301, 302, 303, 307, 308])('of %i fails the attempt: no redirect is followed', async (status) => {
+    await using target = await startEndpoint(answerWith(200));
+    await using endpoint = await startEndpoint(answerWith(status, '', { location: target.url }));
+    await expect(deliver({ url: endpoint.url })).rejects.toThrow(`answered ${status}`);
+    expect(target.requests).toEqual([]);
+  });
+
+  test('that never comes because nobody listens fails the attempt and says why', async () => {
+    const endpoint = await startEndpoint(answerWith(200));
+    await endpoint[Symbol.asyncDispose]();
+    await expect(deliver({ url: endpoint.url })).rejects.toThrow(/the request failed: connect ECONNREFUSED/);
+    const byName = endpoint.url.replace('127.0.0.1', 'localhost'); // two addresses: Node reports them together
+    await expect(deliver({ url: byName })).rejects.toThrow(/the request failed: connect ECONNREFUSED/);
+  });
+});
+
+describe('the deadline', () => {
+  test.each([
+    ['does not answer', () => {}],
+    ['stops amid its answer', (response: ServerResponse) => response.write('half')],
+    ['sends its headers only', (response: ServerResponse) => response.flushHeaders()],
+  ])('ends an attempt whose endpoint %s', async (_, answer) => {
+    await using endpoint = await startEndpoint(answer);
+    await expect(deliver({ url: endpoint.url, timeoutMs: 50 })).rejects.toThrow(
+      'no complete answer within 50 ms',
+    );
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  test.each([
+    ['before the answer', () => {}],
+    ['amid the answer', (response: ServerResponse) => response.write('half')],
+  ])('an abort %s closes the connection at once', async (_, answer) => {
+    await using endpoint = await startEndpoint(answer);
+    const controller = new AbortController();
+    const delivery = deliver({ url: endpoint.url, timeoutMs: 60_000 }, { signal: controller.signal });
+    const failure = expect(delivery).rejects.toThrow();
+    const { socket } = await endpoint.nextRequest();
+    const disconnected = closed(socket);
+    const abortedAt = performance.now();
+    controller.abort('cancel');
+    await Promise.all([failure, disconnected]);
+    expect(performance.now() - abortedAt).toBeLessThan(1_000);
+  });
+
+  test('a job that is aborted already sends nothing', async () => {
+    await using endpoint = await startEndpoint(answerWith(200));
+    await expect(deliver({ url: endpoint.url }, { signal: AbortSignal.abort('drain') })).rejects.toThrow();
+    expect(endpoint.requests).toEqual([]);
+  });
+});
+
+describe('a private address', () => {
+  const settings = { webhookAllowPrivate: false, webhookSecret };
+
+  test.each(['127.0.0.1', '[::ffff:127.0.0.1]', '0x7f000001', '2130706433', '127.1', 'localhost'])(
+    '%s is never connected to, and cancels the job',
+    async (host) => {
+      await using endpoint = await startEndpoint(answerWith(200));
+      const result = await deliver({ url: `http://${host}:${endpoint.port}/` }, { settings });
+      expect(result).toBeInstanceOf(Cancel);
+      expect((result as Cancel).reason).toMatch(/not a public address/);
+      expect(endpoint.requests).toEqual([]);
+    },
+  );
+
+  test('is called where the settings allow it, by name too', async () => {
+    await using endpoint = await startEndpoint(answerWith(200));
+    await deliver({ url: endpoint.url });
+    await deliver({ url: endpoint.url.replace('127.0.0.1', 'localhost') });
+    expect(endpoint.requests).toHaveLength(2);
+  });
+});
+
+test("the definition's timeout is above the longest deadline of its own", () => {
+  expect(deliverWebhook.timeoutMs).toBeGreaterThan(600_000);
+});
+
+/** Performs one attempt; private addresses are allowed and a secret is set unless the context says otherwise. */
+async function deliver(args: Record<string, unknown>, context: Partial<JobContext> = {}): Promise<unknown> {
+  return await deliverWebhook.perform(deliverWebhook.args.parse(args), {
+    jobId: '1',
+    attempt: 1,
+    maxAttempts: 10,
+    fence: 1,
+    signal: new AbortController().signal,
+    database: new Database({ url: 'postgres://unused.invalid/', name: 'unused', min: 0, max: 0 }),
+    settings: { webhookAllowPrivate: true, webhookSecret },
+    ...context,
+  });
+}

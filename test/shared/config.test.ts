@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest';
+import { processName, readConfig } from '../../src/shared/config.ts';
+import { Misconfigured } from '../../src/shared/errors.ts';
+
+const required = { DATABASE_URL: 'postgres://localhost/warren', AMQP_URL: 'amqp://localhost' };
+
+/** The message of the refusal. */
+function refusal(environment: Record<string, string>, program: 'api' | 'worker' = 'worker'): string {
+  try {
+    readConfig(program, environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(Misconfigured);
+    return (error as Error).message;
+  }
+  throw new Error('the settings were accepted');
+}
+
+test('without anything but the two URLs every setting has the default of the contract', () => {
+  expect(readConfig('worker', required)).toEqual({
+    databaseUrl: 'postgres://localhost/warren',
+    amqpUrl: 'amqp://localhost',
+    poolMin: 2,
+    poolMax: 10,
+    host: '127.0.0.1',
+    port: 3000,
+    apiToken: undefined,
+    publisherChannels: 4,
+    workerQueues: [
+      { queue: 'critical', channels: 5, prefetch: 20 },
+      { queue: 'default', channels: 5, prefetch: 20 },
+      { queue: 'webhooks', channels: 5, prefetch: 20 },
+      { queue: 'reports', channels: 5, prefetch: 1 },
+    ],
+    workerHealthPort: 9090,
+    drainTimeoutMs: 25_000,
+    logLevel: 'info',
+    webhookAllowPrivate: false,
+    webhookSecret: undefined,
+  });
+});
+
+test('an empty variable counts as not set', () => {
+  expect(readConfig('worker', { ...required, DATABASE_POOL_MAX: '', LOG_LEVEL: '' })).toMatchObject({
+    poolMax: 10,
+    logLevel: 'info',
+  });
+  expect(refusal({ ...required, AMQP_URL: '' })).toContain('AMQP_URL is required');
+});
+
+test('all that is wrong is reported together, in one line', () => {
+  const message = refusal({ AMQP_URL: 'http://localhost', PORT: '99999', LOG_LEVEL: 'loud' });
+  expect(message).not.toContain('\n');
+  expect(message).toMatch(
+    /DATABASE_URL is required.*AMQP_URL must be a URL that begins with amqp:.*PORT.*LOG_LEVEL/,
+  );
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://localhost/warren'],
+  ['DATABASE_URL', 'localhost'],
+  ['AMQP_URL', 'nothing'],
+  ['DATABASE_POOL_MAX', '0'],
+  ['DATABASE_POOL_MAX', '1e3'],
+  ['DATABASE_POOL_MAX', '-1'],
+  ['DATABASE_POOL_MAX', '2.5'],
+  ['DATABASE_POOL_MAX', ' 5'],
+  ['DRAIN_TIMEOUT_MS', '1h'],
+  ['WEBHOOK_ALLOW_PRIVATE', 'yes'],
+  ['WEBHOOK_SECRET', 'no base64!'],
+  ['API_AUTH', 'off'],
+])('%s=%s is refused by name', (name, value) => {
+  expect(refusal({ ...required, [name]: value })).toContain(name);
+});
+
+test('AMQP_URL=none says that there is no broker', () => {
+  expect(readConfig('worker', { ...required, AMQP_URL: 'none' }).amqpUrl).toBe('none');
+});
+
+test('a smallest pool above the largest is refused', () => {
+  expect(refusal({ ...required, DATABASE_POOL_MIN: '5', DATABASE_POOL_MAX: '4' })).toContain(
+    'DATABASE_POOL_MIN is above DATABASE_POOL_MAX',
+  );
+});
+
+describe('WORKER_QUEUES', () => {
+  test('is a list of queue:channels:prefetch', () => {
+    const { workerQueues } = readConfig('worker', {
+      ...required,
+      WORKER_QUEUES: 'reports:1:1, critical:100:2000',
+    });
+    expect(workerQueues).toEqual([
+      { queue: 'reports', channels: 1, prefetch: 1 },
+      { queue: 'critical', channels: 100, prefetch: 2000 },
+    ]);
+  });
+
+  test.each([
+    ['default', '"default" is not queue:channels:prefetch'],
+    ['default:5', '"default:5" is not queue:channels:prefetch'],
+    ['default:5:20:1', '"default:5:20:1" is not queue:channels:prefetch'],
+    ['default:0:20', '"default:0:20" is not queue:channels:prefetch'],
+    ['default:5:0', '"default:5:0" is not queue:channels:prefetch'],
+    ['default:101:20', '"default:101:20" is not queue:channels:prefetch'],
+    ['default:5:2001', '"default:5:2001" is not queue:channels:prefetch'],
+    ['default:5:1e1', '"default:5:1e1" is not queue:channels:prefetch'],
+    ['default:5:20,', '"" is not queue:channels:prefetch'],
+    ['express:5:20', '"express" is no queue: there are critical, default, webhooks, reports'],
+    ['default:1:1,default:2:2', 'a queue stands twice'],
+  ])('%j is refused: %s', (queues, message) => {
+    expect(refusal({ ...required, WORKER_QUEUES: queues })).toContain(`WORKER_QUEUES ${message}`);
+  });
+});
+
+describe('an API that would listen on a public address', () => {
+  const open = { ...required, HOST: '0.0.0.0' };
+
+  test('is refused without a token', () => {
+    expect(refusal(open, 'api')).toContain('HOST 0.0.0.0 is public: set API_TOKEN');
+    expect(refusal({ ...required, HOST: '127.0.0.1.example.com' }, 'api')).toContain('is public');
+  });
+
+  test('is let with a token, or where everybody is let in on purpose', () => {
+    expect(readConfig('api', { ...open, API_TOKEN: 'secret' }).apiToken).toBe('secret');
+    expect(readConfig('api', { ...open, API_AUTH: 'none' }).host).toBe('0.0.0.0');
+  });
+
+  test.each(['localhost', '127.0.0.1', '127.9.9.9', '::1'])('is not meant by %s', (host) => {
+    expect(readConfig('api', { ...required, HOST: host }).host).toBe(host);
+  });
+
+  test('is not a worker, whose health server tells no secrets', () => {
+    expect(readConfig('worker', open).host).toBe('0.0.0.0');
+  });
+});
+
+test('the name of a process fits into the 63 bytes of application_name, the presence connection included', () => {
+  expect(processName('api')).toMatch(new RegExp(`^warren-api@[^:]+:${process.pid}$`));
+  expect(Buffer.byteLength(`${processName('worker')} presence`)).toBeLessThanOrEqual(63);
+});

@@ -1,0 +1,19 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const folder = new URL('../../../src/shared/postgres/migrate/migrations/', import.meta.url);
+const files = readdirSync(folder).sort();
+
+test('the migrations are numbered without a gap, and named for what they do', () => {
+  expect(files.length).toBeGreaterThan(0);
+  for (const [index, name] of files.entries()) {
+    expect(name).toMatch(/^\d{4}-[a-z][a-z0-9-]*\.sql$/);
+    expect(Number.parseInt(name, 10)).toBe(index + 1);
+  }
+});
+
+test.each(files)('%s can be applied as one transaction', (name) => {
+  const statements = readFileSync(new URL(name, folder), 'utf8').replaceAll(/--.*$/gm, '');
+  expect(statements.trim()).toMatch(/;$/); // its entry in warren.migrations comes after it
+  expect(statements).not.toMatch(/\b(begin|commit|rollback|concurrently|vacuum)\b/i);
+});

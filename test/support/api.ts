@@ -1,0 +1,106 @@
+// The API for tests: as a value with nothing behind it, or listening in this process on real servers.
+// Guarantees: what was started is stopped when it is disposed of.
+
+import { Api } from '../../src/api/api.ts';
+import type { AppDependencies } from '../../src/api/app.ts';
+import { createApp } from '../../src/api/app.ts';
+import { definitions } from '../../src/jobs/registry.ts';
+import { readConfig } from '../../src/shared/config.ts';
+import { Enqueuer } from '../../src/shared/enqueue.ts';
+import { Database } from '../../src/shared/postgres/database.ts';
+import { queueNames } from '../../src/shared/queues.ts';
+import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { eventually } from './eventually.ts';
+
+/** Nobody listens there: what reaches it is answered with 503. */
+const NOWHERE = '127.0.0.1:1';
+
+/** The real app without servers: whatever is refused before Postgres is asked can be tested with it. */
+export function createOfflineApp(options: Partial<AppDependencies> = {}): ReturnType<typeof createApp> {
+  const database = new Database({ url: `postgres://${NOWHERE}/none`, name: 'offline', min: 0, max: 1 });
+  const publisher = new Publisher({
+    url: `amqp://${NOWHERE}`,
+    name: 'offline',
+    channels: 1,
+    queues: queueNames,
+  });
+  const enqueuer = new Enqueuer({ database, publisher });
+  const metrics = { render: async () => 'up 1\n', contentType: 'text/plain; version=0.0.4' };
+  return createApp({ database, publisher, enqueuer, metrics, definitions, ...options });
+}
+
+/** An answer, with its body parsed where it is JSON. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it as they please
+  body: any;
+}
+
+export class RunningApi {
+  readonly api: Api;
+  readonly url: string;
+
+  constructor(api: Api, url: string) {
+    this.api = api;
+    this.url = url;
+  }
+
+  async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return await toAnswer(await fetch(this.url + path, { headers }));
+  }
+
+  async post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const json =
+      body === undefined
+        ? { headers }
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } };
+    return await toAnswer(await fetch(this.url + path, { method: 'POST', ...json }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.api.stop();
+  }
+}
+
+export interface StartApiOptions {
+  /** Defaults to a server that is away. */
+  databaseUrl?: string;
+  /** Defaults to a server that is away. */
+  amqpUrl?: string;
+  /** Defaults to `ready` where there is a broker, else to `serving`. */
+  until?: 'listening' | 'serving' | 'ready';
+  environment?: Record<string, string>;
+}
+
+/** Listens on a free port. `serving`: the schema was seen. `ready`: RabbitMQ is connected, too. */
+export async function startApi({
+  databaseUrl = `postgres://${NOWHERE}/none`,
+  amqpUrl,
+  until = amqpUrl === undefined ? 'serving' : 'ready',
+  environment = {},
+}: StartApiOptions): Promise<RunningApi> {
+  const config = readConfig('api', {
+    DATABASE_URL: databaseUrl,
+    AMQP_URL: amqpUrl ?? `amqp://${NOWHERE}`,
+    PORT: '0',
+    ...environment,
+  });
+  await using stack = new AsyncDisposableStack();
+  const api = stack.use(new Api({ config, name: `warren-api@test:${process.pid}` }));
+  const running = new RunningApi(api, await api.listen());
+  if (until !== 'listening') await api.start();
+  if (until === 'ready')
+    await eventually(
+      () => running.get('/readyz'),
+      ({ body }) => body.status === 'ok',
+    );
+  stack.move();
+  return running;
+}
+
+export async function toAnswer(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}

@@ -1,0 +1,81 @@
+// RabbitMQ as somebody from outside uses it: what only a broken or a foreign program would publish, and what the queues hold.
+import type { Channel, GetMessage } from 'amqplib';
+import amqplib from 'amqplib';
+import { eventually } from './eventually.ts';
+import type { ConnectionInfo } from './management-client.ts';
+import type { TestVhost } from './servers.ts';
+
+/** Runs `work` on a channel of its own. */
+export async function onChannel<T>(vhost: TestVhost, work: (channel: Channel) => Promise<T>): Promise<T> {
+  const connection = await amqplib.connect(vhost.url);
+  try {
+    const channel = await connection.createChannel();
+    channel.on('error', () => {}); // the call that failed rejects
+    const result = await work(channel);
+    await channel.close();
+    return result;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Publishes a body to one of Warren's queues and waits until the broker has it there. */
+export async function publishRaw(vhost: TestVhost, queue: string, body: string | Buffer): Promise<void> {
+  const connection = await amqplib.connect(vhost.url);
+  try {
+    const channel = await connection.createConfirmChannel();
+    channel.publish('warren', queue, Buffer.from(body));
+    await channel.waitForConfirms();
+    await channel.close();
+  } finally {
+    await connection.close();
+  }
+}
+
+/** How many messages wait in a queue of the broker; those that a consumer has do not count. */
+export async function readyCount(vhost: TestVhost, queue: string): Promise<number> {
+  return await onChannel(vhost, async (channel) => (await channel.checkQueue(queue)).messageCount);
+}
+
+export interface Letter {
+  body: string;
+  reason: unknown;
+  queue: unknown;
+}
+
+/** Takes every message that waits in a queue of the broker. */
+export async function takeMessages(vhost: TestVhost, queue: string): Promise<GetMessage[]> {
+  return await onChannel(vhost, async (channel) => {
+    const messages: GetMessage[] = [];
+    for (;;) {
+      const message = await channel.get(queue, { noAck: true });
+      if (message === false) return messages;
+      messages.push(message);
+    }
+  });
+}
+
+/** Takes what has come to `warren.dead`. */
+export async function takeDeadLetters(vhost: TestVhost): Promise<Letter[]> {
+  return (await takeMessages(vhost, 'warren.dead')).map(({ content, properties: { headers } }) => ({
+    body: content.toString('latin1'),
+    reason: headers?.['x-warren-reason'],
+    queue: headers?.['x-warren-queue'],
+  }));
+}
+
+/** The open connections that carry this name. */
+export async function connectionsOf(vhost: TestVhost, name: string): Promise<ConnectionInfo[]> {
+  return (await vhost.management.connections()).filter(
+    (connection) => connection.user_provided_name === name,
+  );
+}
+
+/** Closes every connection that carries this name, from RabbitMQ's side. */
+export async function closeConnections(vhost: TestVhost, name: string): Promise<void> {
+  const connections = await eventually(
+    () => connectionsOf(vhost, name),
+    (found) => found.length > 0,
+  );
+  for (const connection of connections) await vhost.management.closeConnection(connection.name);
+}

@@ -1,0 +1,34 @@
+// Ends a run with one plain line, `N passed, N failed, N skipped`, that people and scripts can read.
+// Whatever made the run fail counts as failed: a test, a file that could not be loaded, an error outside of any test.
+import { writeSync } from 'node:fs';
+
+import type { Reporter, TestModule, TestResult } from 'vitest/node';
+
+// Vitest loads a reporter through its default export.
+// biome-ignore lint/style/noDefaultExport: the reporter contract of vitest
+export default class ClosingLineReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+    const line = closingLine(modules, unhandledErrors.length);
+    // At exit, so that it comes after the summary and after what the servers say while they stop.
+    process.once('exit', () => writeSync(1, `${line}\n`));
+  }
+}
+
+/** What of vitest's TestModule is counted. */
+export type CountedModule = {
+  errors(): readonly unknown[];
+  readonly children: { allTests(): Iterable<{ result(): { readonly state: TestResult['state'] } }> };
+};
+
+export function closingLine(modules: readonly CountedModule[], unhandledErrors: number): string {
+  const count = { passed: 0, failed: unhandledErrors, skipped: 0 };
+  for (const module of modules) {
+    if (module.errors().length > 0) count.failed += 1;
+    for (const test of module.children.allTests()) {
+      const { state } = test.result();
+      // Pending: the run was called off before it came to this test.
+      count[state === 'pending' ? 'skipped' : state] += 1;
+    }
+  }
+  return `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`;
+}

@@ -1,0 +1,28 @@
+// A worker program that tests kill: its only job type, `test-job`, says that it has started and then never ends.
+// Standard output is JSON lines: `ready`, then `started` with the job's id and attempt.
+
+import { z } from 'zod';
+import { defineJob } from '../../src/jobs/define.ts';
+import { readConfig } from '../../src/shared/config.ts';
+import { Worker } from '../../src/worker/worker.ts';
+
+const endless = defineJob({
+  type: 'test-job',
+  args: z.record(z.string(), z.unknown()),
+  perform: async (_args, { jobId, attempt }) => {
+    say({ msg: 'started', jobId, attempt });
+    await new Promise(() => {});
+  },
+});
+
+const worker = new Worker({
+  config: readConfig('worker'),
+  name: `crash-worker@test:${process.pid}`,
+  definitions: new Map([[endless.type, endless]]),
+});
+await worker.start(new AbortController().signal);
+say({ msg: 'ready' });
+
+function say(line: Record<string, unknown>): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}

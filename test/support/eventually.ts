@@ -1,0 +1,17 @@
+// Asks again until the answer satisfies, for what tells nobody when it changes: a row, the broker's panel. Fails at a deadline, with the last answer.
+import { setTimeout as delay } from 'node:timers/promises';
+
+export async function eventually<T>(
+  ask: () => Promise<T> | T,
+  satisfies: (answer: T) => boolean,
+  { timeoutMs = 15_000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (satisfies(answer)) return answer;
+    if (performance.now() > deadline)
+      throw new Error(`not within ${timeoutMs} ms; last seen: ${JSON.stringify(answer)}`);
+    await delay(everyMs);
+  }
+}

@@ -1,0 +1,158 @@
+// A fleet in this process, on a database and a vhost of its own: an enqueuer and workers with the test's own job types.
+// Guarantees: everything is stopped and dropped when it is disposed of; a connection to Postgres that outlives it fails the test.
+import postgres from 'postgres';
+import type { ZodType } from 'zod';
+import { z } from 'zod';
+import type { JobOptions } from '../../src/jobs/define.ts';
+import { defineJob } from '../../src/jobs/define.ts';
+import { readConfig } from '../../src/shared/config.ts';
+import type { EnqueueOptions } from '../../src/shared/enqueue.ts';
+import { Enqueuer } from '../../src/shared/enqueue.ts';
+import type { Job, JobDefinition } from '../../src/shared/job.ts';
+import { Database } from '../../src/shared/postgres/database.ts';
+import { findJobs } from '../../src/shared/postgres/job-queries.ts';
+import { queueNames } from '../../src/shared/queues.ts';
+import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { Worker } from '../../src/worker/worker.ts';
+import { eventually } from './eventually.ts';
+import type { TestDatabase, TestVhost } from './servers.ts';
+import { createDatabase, createVhost } from './servers.ts';
+
+type Args = Record<string, unknown>;
+
+/** A job type for a test: any arguments, fast retries. */
+export function testJob(
+  perform: JobOptions<ZodType<Args, Args>>['perform'],
+  options: Partial<JobOptions<ZodType<Args, Args>>> = {},
+): JobDefinition<Args> {
+  return defineJob({
+    type: 'test-job',
+    args: z.record(z.string(), z.unknown()),
+    maxAttempts: 5,
+    backoffMs: () => 20,
+    ...options,
+    perform,
+  });
+}
+
+const ended = ['completed', 'cancelled', 'discarded'];
+
+export class Fleet {
+  readonly database: Database;
+  readonly publisher: Publisher;
+  readonly enqueuer: Enqueuer;
+  readonly testDatabase: TestDatabase;
+  readonly vhost: TestVhost;
+  readonly #definitions: ReadonlyMap<string, JobDefinition>;
+  readonly #workers = new Set<Worker>();
+
+  constructor(testDatabase: TestDatabase, vhost: TestVhost, definitions: readonly JobDefinition<Args>[]) {
+    this.testDatabase = testDatabase;
+    this.vhost = vhost;
+    this.#definitions = new Map(
+      definitions.map((definition) => [definition.type, definition as JobDefinition]),
+    );
+    this.database = new Database({ url: testDatabase.url, name: 'fleet', min: 1, max: 5 });
+    this.publisher = new Publisher({ url: vhost.url, name: 'fleet', channels: 4, queues: queueNames });
+    this.enqueuer = new Enqueuer({ database: this.database, publisher: this.publisher });
+  }
+
+  /** Starts a worker in this process and waits until it consumes. */
+  async startWorker(environment: Record<string, string> = {}): Promise<Worker> {
+    const config = readConfig('worker', {
+      DATABASE_URL: this.testDatabase.url,
+      AMQP_URL: this.vhost.url,
+      WORKER_QUEUES: 'default:2:10,critical:1:10',
+      ...environment,
+    });
+    const worker = new Worker({
+      config,
+      name: `warren-worker@test:${this.#workers.size + 1}`,
+      definitions: this.#definitions,
+    });
+    this.#workers.add(worker);
+    await worker.start(new AbortController().signal);
+    await eventually(
+      async () => await worker.checks(),
+      (checks) => Object.values(checks).every(({ ok }) => ok),
+    );
+    return worker;
+  }
+
+  async stopWorker(worker: Worker): Promise<void> {
+    this.#workers.delete(worker);
+    await worker.stop();
+  }
+
+  /** Enqueues a job of the fleet's first type and returns its id. */
+  async enqueue(args: Args = {}, options: EnqueueOptions & { type?: string } = {}): Promise<string> {
+    const type = options.type ?? [...this.#definitions.keys()][0];
+    const definition = this.#definitions.get(type ?? '');
+    if (definition === undefined) throw new Error(`the fleet has no job type ${type}`);
+    const { job } = await this.enqueuer.enqueue({ definition, args, ...options });
+    return job.id;
+  }
+
+  async job(id: string): Promise<Job> {
+    const [job] = await this.database.query((sql) => findJobs(sql, [id]));
+    if (job === undefined) throw new Error(`there is no job ${id}`);
+    return job;
+  }
+
+  /** Waits until the job is in one of these states; without any, until it has ended. */
+  async until(id: string, ...states: string[]): Promise<Job> {
+    const wanted = states.length === 0 ? ended : states;
+    return await eventually(
+      () => this.job(id),
+      ({ state }) => wanted.includes(state),
+    );
+  }
+
+  /** Runs a statement as somebody from outside. */
+  async sql<T>(statement: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+    const sql = postgres(this.testDatabase.url, { max: 1, onnotice: () => {} });
+    try {
+      return await statement(sql);
+    } finally {
+      await sql.end();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.publisher.stop();
+    await this.enqueuer.stop();
+    await this.database.stop();
+    try {
+      await this.#assertNoSessions();
+    } finally {
+      await this.testDatabase[Symbol.asyncDispose]();
+      await this.vhost[Symbol.asyncDispose]();
+    }
+  }
+
+  async #assertNoSessions(): Promise<void> {
+    await this.sql((sql) =>
+      eventually(
+        async () => {
+          const rows = await sql`
+            select application_name from pg_stat_activity
+            where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()`;
+          return rows.map((row) => row['application_name']);
+        },
+        (names) => names.length === 0,
+        { timeoutMs: 5_000 },
+      ),
+    );
+  }
+}
+
+/** A fleet without workers; `startWorker` adds them. */
+export async function startFleet(...definitions: readonly JobDefinition<Args>[]): Promise<Fleet> {
+  const [testDatabase, vhost] = await Promise.all([createDatabase(), createVhost()]);
+  const fleet = new Fleet(testDatabase, vhost, definitions);
+  fleet.database.start();
+  fleet.publisher.start();
+  await fleet.publisher.connection.opened(10_000);
+  return fleet;
+}

@@ -1,0 +1,10 @@
+// The quarantine program with the job types of the poison test.
+import type { Instruction } from '../../src/worker/quarantine/quarantine.ts';
+import { serveQuarantine } from '../../src/worker/quarantine/serve.ts';
+import { poisonJobs } from './poison-jobs.ts';
+
+await serveQuarantine(poisonJobs, {
+  onInstruction: (listener) => process.on('message', (message) => listener(message as Instruction)),
+  report: (ending) => new Promise((resolve) => process.send?.(ending, () => resolve())),
+});
+process.exit(0);

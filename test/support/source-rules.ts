@@ -1,0 +1,247 @@
+// The rules of the source tree as functions: each takes the files and returns what breaks it, one line per violation.
+// They read texts, not syntax trees: rough, but without a compiler, and proven on small examples.
+
+export interface SourceFile {
+  /** From `src/` on, as `worker/consumer.ts`. */
+  path: string;
+  text: string;
+}
+
+export type Rule = (files: readonly SourceFile[]) => string[];
+
+interface Import {
+  specifier: string;
+  /** The imported file, from `src/` on; undefined for packages. */
+  file: string | undefined;
+}
+
+const MAX_FILE_LINES = 300;
+const MAX_FUNCTION_LINES = 70;
+
+/** The folder that a file lives in, of those that have a rule of their own. */
+function room(path: string): string {
+  return path.split('/')[0] ?? '';
+}
+
+export function importsOf({ path, text }: SourceFile): Import[] {
+  const statements = text.matchAll(/^(?:import|export)\s(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm);
+  const calls = text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g);
+  return [...statements, ...calls].map(([, specifier = '']) => ({
+    specifier,
+    file: resolve(path, specifier),
+  }));
+}
+
+function resolve(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith('#')) return specifier.slice(1);
+  if (!specifier.startsWith('.')) return undefined;
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+/** Every file that this one imports, directly or through others. */
+function reach(
+  path: string,
+  imports: ReadonlyMap<string, readonly string[]>,
+  seen = new Set<string>(),
+): Set<string> {
+  for (const next of imports.get(path) ?? []) if (!seen.has(next)) reach(next, imports, seen.add(next));
+  return seen;
+}
+
+function graph(files: readonly SourceFile[]): Map<string, string[]> {
+  return new Map(
+    files.map((source) => [
+      source.path,
+      importsOf(source).flatMap(({ file }) => (file === undefined ? [] : [file])),
+    ]),
+  );
+}
+
+const mayImport: Record<string, readonly string[]> = {
+  api: ['api', 'jobs', 'shared'],
+  worker: ['worker', 'jobs', 'shared'],
+  jobs: ['jobs', 'shared'],
+  shared: ['shared'],
+};
+
+/** Imports run in one direction, and leave a room by its alias only. */
+export const oneDirection: Rule = (files) =>
+  files.flatMap((source) =>
+    importsOf(source).flatMap(({ specifier, file }) => {
+      if (file === undefined) return [];
+      const [from, to] = [room(source.path), room(file)];
+      if (!mayImport[from]?.includes(to)) return [`${source.path} imports ${specifier}`];
+      const isAlias = specifier.startsWith('#');
+      return isAlias === (from !== to) ? [] : [`${source.path} imports ${specifier} by the wrong name`];
+    }),
+  );
+
+const joiner = 'shared/enqueue.ts';
+
+/** `rabbitmq/` and `postgres/` know nothing of each other, not even through others; in `shared` one file joins them. */
+export const twoServersApart: Rule = (files) => {
+  const imports = graph(files);
+  const isIn = (folder: string) => (path: string) => path.startsWith(`shared/${folder}/`);
+  return files.flatMap(({ path }) => {
+    if (room(path) !== 'shared' || path === joiner) return [];
+    const reached = [...reach(path, imports), path];
+    return reached.some(isIn('rabbitmq')) && reached.some(isIn('postgres'))
+      ? [`${path} joins RabbitMQ and Postgres`]
+      : [];
+  });
+};
+
+const packageHomes: Record<string, (path: string) => boolean> = {
+  amqplib: (path) => path.startsWith('shared/rabbitmq/') || path === 'worker/consumer.ts',
+  'generic-pool': (path) => path.startsWith('shared/rabbitmq/'),
+  postgres: (path) => path.startsWith('shared/postgres/'),
+  'p-limit': (path) => path === 'worker/consumer.ts',
+};
+
+/** Each of these packages is imported where it is at home, and nowhere else. */
+export const packagesAtHome: Rule = (files) =>
+  files.flatMap((source) =>
+    importsOf(source).flatMap(({ specifier }) =>
+      (packageHomes[specifier]?.(source.path) ?? true) ? [] : [`${source.path} imports ${specifier}`],
+    ),
+  );
+
+/** Programs begin and end in few places; everything else is told what it needs. */
+export const processInFewPlaces: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    const code = withoutTexts(text);
+    const isProgram =
+      path === 'shared/shutdown.ts' || /^(api|worker|worker\/quarantine)\/main\.ts$/.test(path);
+    const found: string[] = [];
+    if (path !== 'shared/config.ts' && /\bprocess\s*\.\s*env\b/.test(code))
+      found.push(`${path} reads process.env`);
+    if (!isProgram && /\bprocess\s*\.\s*(on|once|exit|kill|abort)\b/.test(code))
+      found.push(`${path} takes the process for its own`);
+    if (!/\/main\.ts$/.test(path) && /^(?:await\s|(?:const|let)\s[^=]*=\s*await\s)/m.test(code))
+      found.push(`${path} waits at import time`);
+    return found;
+  });
+
+/** No file imports itself, however long the way round. Type imports count: they make readers go in circles too. */
+export const noCircles: Rule = (files) => {
+  const imports = graph(files);
+  return files.flatMap(({ path }) => (reach(path, imports).has(path) ? [`${path} imports itself`] : []));
+};
+
+/** Files and functions that fit into a head. */
+export const shortEnough: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    const lines = text.trimEnd().split('\n').length;
+    const tooLong = lines > MAX_FILE_LINES ? [`${path} has ${lines} lines`] : [];
+    const functions = functionsOf(text).filter((found) => found.lines > MAX_FUNCTION_LINES);
+    return [
+      ...tooLong,
+      ...functions.map((found) => `${path}:${found.line} has a function of ${found.lines} lines`),
+    ];
+  });
+
+const vagueNames = /^(index|utils?|helpers?|types?|constants?|common|misc|manager|service)\.ts$/;
+
+/** What the house style forbids, where no linter looks. */
+export const houseStyle: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    const code = withoutTexts(text);
+    const name = path.split('/').at(-1) ?? '';
+    const found: string[] = [];
+    if (vagueNames.test(name)) found.push(`${path} has a name that says nothing`);
+    if (!/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(name)) found.push(`${path} is not in kebab-case`);
+    if (!text.startsWith('/**')) found.push(`${path} has no header comment`);
+    if (/^export\s+(default\b|\{[^}]*\bas\s+default\b)/m.test(code))
+      found.push(`${path} has a default export`);
+    if (/^export\s+\*/m.test(code)) found.push(`${path} exports what others export`);
+    if (/\{[^{}]*\btype\s+\w+[^{}]*\}\s*from\b/.test(code)) found.push(`${path} has an inline type import`);
+    if (/\bsetInterval\b/.test(code)) found.push(`${path} uses setInterval`);
+    if (/\.unref\(/.test(code)) found.push(`${path} hides a timer or a socket with unref`);
+    return found;
+  });
+
+/** The path of a request from its arrival to its end, in seven files that can be read one after the other. */
+export const lifeOfAJob = [
+  'api/routes/jobs.ts',
+  'shared/enqueue.ts',
+  'shared/postgres/jobs.ts',
+  'shared/rabbitmq/publisher.ts',
+  'worker/consumer.ts',
+  'worker/attempt.ts',
+  'jobs/define.ts',
+];
+
+export const lifeOfAJobInSevenFiles: Rule = (files) => {
+  const paths = new Set(files.map(({ path }) => path));
+  return lifeOfAJob.filter((path) => !paths.has(path)).map((path) => `${path} is missing`);
+};
+
+export interface FoundFunction {
+  /** Where its body begins, from 1. */
+  line: number;
+  lines: number;
+}
+
+interface Block {
+  line: number;
+  /** What stands between the end of the last statement or block and the brace. */
+  before: string;
+  isFunction: boolean;
+}
+
+/** Every block that is no object, type, class or import: the bodies of functions, and the blocks within them. */
+export function functionsOf(text: string): FoundFunction[] {
+  const open: Block[] = [];
+  const found: FoundFunction[] = [];
+  let closed: Block | undefined;
+  let line = 1;
+  let before = '';
+  for (const character of withoutTexts(text)) {
+    if (character === '\n') line += 1;
+    if (character === '{') open.push({ line, before, isFunction: opensFunction(before, closed) });
+    if (character === '}') {
+      closed = open.pop();
+      if (closed?.isFunction) found.push({ line: closed.line, lines: line - closed.line + 1 });
+    }
+    before = '{};'.includes(character) ? '' : before + character;
+  }
+  return found;
+}
+
+function opensFunction(before: string, closed: Block | undefined): boolean {
+  if (/\b(class|interface)\s+\w/.test(before) || /^\s*(import|export)\s*(type\s*)?$/.test(before))
+    return false;
+  if (before.trim() === '') return /\)\s*:\s*$/.test(closed?.before ?? ''); // `closed` was the type that is returned
+  return /[)\w>\]]\s*$/.test(before) && !/\breturn\s*$/.test(before);
+}
+
+const commentOrString = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/y;
+const regularExpression = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/\w*/y;
+const templatePart = /(?:\\[\s\S]|[^`\\$]|\$(?!\{))*(?:`|\$\{)/y;
+
+/** The code with comments, strings, templates and regular expressions blanked; line breaks stay, and so does the code within templates. */
+export function withoutTexts(text: string): string {
+  let code = '';
+  let depth = 0;
+  const templates: number[] = []; // the depths of braces at which the code within templates began
+  const match = (pattern: RegExp, from: number): string => {
+    pattern.lastIndex = from;
+    return pattern.exec(text)?.[0] ?? '';
+  };
+  for (let at = 0; at < text.length; ) {
+    const character = text[at] ?? '';
+    let blanked = match(commentOrString, at);
+    if (character === '/' && blanked === '' && /(?:^|[=(,:[!&|?{};+]|\breturn)\s*$/.test(code.slice(-40)))
+      blanked = match(regularExpression, at);
+    if (character === '`' || (character === '}' && templates.at(-1) === depth)) {
+      if (character === '}') templates.pop();
+      blanked = character + match(templatePart, at + 1);
+      if (blanked.endsWith('${')) templates.push(depth);
+    }
+    if (blanked === '' && character === '{') depth += 1;
+    if (blanked === '' && character === '}') depth -= 1;
+    code += blanked === '' ? character : blanked.replaceAll(/[^\n]/g, ' ');
+    at += Math.max(1, blanked.length);
+  }
+  return code;
+}

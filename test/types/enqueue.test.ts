@@ -1,0 +1,91 @@
+// What the compiler promises to those who enqueue and to those who write job types. `tsc` checks this file; vitest only runs it.
+import { describe, expectTypeOf, test } from 'vitest';
+import { z } from 'zod';
+import { defineJob } from '../../src/jobs/define.ts';
+import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
+import type { Enqueued, Enqueuer, enqueue } from '../../src/shared/enqueue.ts';
+import type { JobContext, JobDefinition } from '../../src/shared/job.ts';
+import type { Sql } from '../../src/shared/postgres/database.ts';
+
+const greet = defineJob({
+  type: 'greet',
+  args: z.strictObject({ name: z.string(), times: z.int().default(1) }),
+  perform: async (args, context) => {
+    expectTypeOf(args).toEqualTypeOf<{ name: string; times: number }>();
+    expectTypeOf(context).toEqualTypeOf<JobContext>();
+  },
+});
+const count = defineJob({ type: 'count', args: z.strictObject({ to: z.int() }), perform: async () => {} });
+
+// The second overload takes whatever the first refuses: its answer tells that the compiler would have complained.
+type Refused = 'refused';
+declare const single: Enqueuer['enqueue'] & ((request: unknown) => Refused);
+declare const batch: Enqueuer['enqueueBatch'] & ((requests: unknown) => Refused);
+declare const inTransaction: typeof enqueue & ((sql: Sql, requests: unknown) => Refused);
+declare const sql: Sql;
+
+describe('the arguments of a job', () => {
+  test('are those of its type, and what has a default may be left out', () => {
+    expectTypeOf(() => single({ definition: greet, args: { name: 'Ada', times: 2 } })).returns.toEqualTypeOf<
+      Promise<Enqueued>
+    >();
+    expectTypeOf(() => single({ definition: greet, args: { name: 'Ada' } })).returns.toEqualTypeOf<
+      Promise<Enqueued>
+    >();
+    expectTypeOf(() =>
+      single({ definition: deliverWebhook, args: { url: 'https://example.com' } }),
+    ).returns.toEqualTypeOf<Promise<Enqueued>>();
+  });
+
+  test('are refused by the compiler where they are of another type, missing, or too many', () => {
+    expectTypeOf(() => single({ definition: greet, args: { name: 1 } })).returns.toEqualTypeOf<Refused>();
+    expectTypeOf(() => single({ definition: greet, args: {} })).returns.toEqualTypeOf<Refused>();
+    expectTypeOf(() => single({ definition: greet, args: undefined })).returns.toEqualTypeOf<Refused>();
+    expectTypeOf(() =>
+      single({ definition: greet, args: { name: 'Ada', colour: 'red' } }),
+    ).returns.toEqualTypeOf<Refused>();
+  });
+
+  test("are those of each job's own type in a batch and in a transaction", () => {
+    expectTypeOf(() =>
+      batch([
+        { definition: greet, args: { name: 'Ada' } },
+        { definition: count, args: { to: 3 } },
+      ]),
+    ).returns.toEqualTypeOf<Promise<string[]>>();
+    expectTypeOf(() =>
+      batch([
+        { definition: greet, args: { name: 'Ada' } },
+        { definition: count, args: { name: 'Ada' } },
+      ]),
+    ).returns.toEqualTypeOf<Refused>();
+    expectTypeOf(() =>
+      inTransaction(sql, [
+        { definition: greet, args: { name: 'Ada' } },
+        { definition: count, args: { to: 3 } },
+      ]),
+    ).returns.toEqualTypeOf<Promise<(string | null)[]>>();
+    expectTypeOf(() =>
+      inTransaction(sql, [
+        { definition: greet, args: { to: 3 } },
+        { definition: count, args: { to: 3 } },
+      ]),
+    ).returns.toEqualTypeOf<Refused>();
+  });
+
+  test('are whatever they are where the job type is known only at run time', () => {
+    const definition = greet as JobDefinition;
+    expectTypeOf(() => single({ definition, args: {} as unknown })).returns.toEqualTypeOf<
+      Promise<Enqueued>
+    >();
+  });
+});
+
+test('a queue that does not exist is refused by the compiler', () => {
+  expectTypeOf(() =>
+    single({ definition: greet, args: { name: 'Ada' }, queue: 'reports' }),
+  ).returns.toEqualTypeOf<Promise<Enqueued>>();
+  expectTypeOf(() =>
+    single({ definition: greet, args: { name: 'Ada' }, queue: 'express' }),
+  ).returns.toEqualTypeOf<Refused>();
+});

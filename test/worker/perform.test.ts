@@ -1,0 +1,308 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { cancel, defineJob, snooze } from '../../src/jobs/define.ts';
+import { readConfig } from '../../src/shared/config.ts';
+import { Unavailable } from '../../src/shared/errors.ts';
+import { subscribe } from '../../src/shared/events.ts';
+import type { JobContext, JobDefinition } from '../../src/shared/job.ts';
+import type { Database } from '../../src/shared/postgres/database.ts';
+import type { Claim } from '../../src/shared/postgres/jobs.ts';
+import type { AbortReason, Ending } from '../../src/worker/perform.ts';
+import { perform, toOutcome } from '../../src/worker/perform.ts';
+
+type Handler = (args: { n: number }, context: JobContext) => Promise<unknown>;
+
+const claim: Claim = {
+  id: '7',
+  type: 'test-job',
+  queue: 'default',
+  args: { n: 1 },
+  attempt: 2,
+  maxAttempts: 5,
+  fence: 3,
+  waitMs: 0,
+  dueAt: 0,
+  crashes: 0,
+};
+const context = {
+  database: {} as Database,
+  settings: readConfig('worker', { DATABASE_URL: 'postgres://x/x', AMQP_URL: 'amqp://x' }),
+};
+
+function define(handler: Handler, timeoutMs = 60_000): JobDefinition {
+  const definition = defineJob({
+    type: 'test-job',
+    args: z.strictObject({ n: z.number() }),
+    timeoutMs,
+    backoffMs: (attempt) => attempt * 100,
+    perform: handler,
+  });
+  return definition as JobDefinition;
+}
+
+async function run(handler: Handler, controller = new AbortController()): Promise<Ending> {
+  return await perform(define(handler), claim, controller, context);
+}
+
+/** Runs a handler and aborts it, for this reason, as soon as it is at work. */
+async function runAborted(reason: AbortReason, handler: Handler): Promise<Ending> {
+  const controller = new AbortController();
+  const ending = run(handler, controller);
+  controller.abort(reason);
+  return await ending;
+}
+
+const letGo: Handler = async (_args, { signal }) => {
+  if (!signal.aborted) await once(signal, 'abort');
+  signal.throwIfAborted();
+};
+
+/** When a timer that is due at once has fired. */
+const nextTimers = () => delay(5);
+
+const never: Handler = () => new Promise(() => {});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('a handler is given its arguments and who it is', async () => {
+  const seen: unknown[] = [];
+  await run(async (args, { jobId, attempt, maxAttempts, fence, signal, database, settings }) => {
+    seen.push(args, { jobId, attempt, maxAttempts, fence }, signal.aborted, database, settings);
+  });
+  expect(seen).toEqual([
+    { n: 1 },
+    { jobId: '7', attempt: 2, maxAttempts: 5, fence: 3 },
+    false,
+    context.database,
+    context.settings,
+  ]);
+});
+
+describe('what is returned', () => {
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+
+  test.each<[string, unknown, Ending]>([
+    ['an object', { done: true }, { kind: 'succeeded', output: { done: true } }],
+    ['null', null, { kind: 'succeeded', output: null }],
+    ['nothing', undefined, { kind: 'succeeded', output: undefined }],
+    ['a snooze', snooze(500), { kind: 'snoozed', delayMs: 500 }],
+    ['a snooze into the past', snooze(-1), { kind: 'snoozed', delayMs: 0 }],
+    ['a cancel', cancel('gone'), { kind: 'cancelled', message: 'gone' }],
+    ['the largest output', 'x'.repeat(1_048_574), { kind: 'succeeded', output: 'x'.repeat(1_048_574) }],
+    [
+      'an output that is too large',
+      'x'.repeat(1_048_575),
+      { kind: 'failed', message: 'the output has 1048577 characters; at most 1048576 are kept' },
+    ],
+  ])('%s ends the attempt so', async (_, output, ending) => {
+    expect(await run(async () => output)).toEqual(ending);
+  });
+
+  test.each([
+    ['a circular object', circular],
+    ['a bigint', { n: 1n }],
+    [
+      'an object that refuses',
+      {
+        toJSON: () => {
+          throw new Error('no');
+        },
+      },
+    ],
+  ])('%s fails the attempt: it is no JSON', async (_, output) => {
+    expect(await run(async () => output)).toMatchObject({
+      kind: 'failed',
+      message: expect.stringMatching(/^the output is not JSON: /),
+    });
+  });
+});
+
+test('a handler that meets an outage of our own Postgres is not charged for it: it runs again', async () => {
+  const outage = await run(async () => {
+    throw new Unavailable('postgres_unavailable', 'away');
+  });
+  expect(outage).toEqual({ kind: 'snoozed', delayMs: expect.any(Number) });
+  const own = await run(async () => {
+    throw new Unavailable('something_else', 'away');
+  });
+  expect(own).toEqual({ kind: 'failed', message: 'Unavailable: away' });
+});
+
+describe('what is thrown', () => {
+  test.each([
+    ['an error', new TypeError('broken'), 'TypeError: broken'],
+    ['nothing', undefined, 'undefined'],
+    ['a string', 'broken', 'broken'],
+  ])('%s fails the attempt', async (_, thrown, message) => {
+    const ending = await run(async () => {
+      throw thrown;
+    });
+    expect(ending).toEqual({ kind: 'failed', message });
+  });
+
+  test('at once, before there is a promise, fails the attempt too', async () => {
+    const ending = await run(() => {
+      throw new Error('at once');
+    });
+    expect(ending).toEqual({ kind: 'failed', message: 'Error: at once' });
+  });
+});
+
+test('arguments that no longer fit fail the attempt, and the handler does not run', async () => {
+  let runs = 0;
+  const definition = define(async () => {
+    runs += 1;
+  });
+  const ending = await perform(definition, { ...claim, args: { m: 1 } }, new AbortController(), context);
+  expect(ending).toMatchObject({ kind: 'failed', message: expect.stringContaining('ZodError') });
+  expect(runs).toBe(0);
+});
+
+describe('an abort', () => {
+  test.each<[AbortReason, Ending]>([
+    ['cancel', { kind: 'cancelled', message: undefined }],
+    ['drain', { kind: 'drained', handlerEnded: true }],
+    ['timeout', { kind: 'failed', message: 'timeout: the attempt took longer than 60000 ms' }],
+  ])('for %s ends the attempt of a handler that lets go', async (reason, ending) => {
+    expect(await runAborted(reason, letGo)).toEqual(ending);
+  });
+
+  test('comes at the timeout by itself', async () => {
+    const definition = define(letGo, 5);
+    expect(await perform(definition, claim, new AbortController(), context)).toEqual({
+      kind: 'failed',
+      message: 'timeout: the attempt took longer than 5 ms',
+    });
+  });
+
+  test('does not come at once where the timeout is longer than a timer can be', async () => {
+    const definition = define(async (_args, { signal }) => {
+      await nextTimers();
+      return signal.aborted;
+    }, Number.POSITIVE_INFINITY);
+    expect(await perform(definition, claim, new AbortController(), context)).toEqual({
+      kind: 'succeeded',
+      output: false,
+    });
+  });
+
+  test.each<[AbortReason, Ending]>([
+    ['cancel', { kind: 'cancelled', message: undefined }],
+    ['drain', { kind: 'drained', handlerEnded: false }],
+    ['timeout', { kind: 'failed', message: 'timeout: the attempt took longer than 60000 ms' }],
+  ])('for %s gives up a handler that ignores it', async (reason, ending) => {
+    expect(await runAborted(reason, never)).toEqual(ending);
+  });
+
+  test('does not spoil the success of a handler that finishes all the same', async () => {
+    const ending = await runAborted('drain', async (_args, { signal }) => {
+      if (!signal.aborted) await once(signal, 'abort');
+      return 'finished';
+    });
+    expect(ending).toEqual({ kind: 'succeeded', output: 'finished' });
+  });
+});
+
+test('a handler that was given up is reported when it goes on and when it ends; its late failure harms nobody', async () => {
+  const reports: boolean[] = [];
+  const released = Promise.withResolvers<never>();
+  const ended = Promise.withResolvers<void>();
+  const unsubscribe = subscribe('attempt.abandoned', ({ jobId, running }) => {
+    expect(jobId).toBe('7');
+    reports.push(running);
+    if (!running) ended.resolve();
+  });
+  await runAborted('timeout', () => released.promise);
+  expect(reports).toEqual([true]);
+  released.reject(new Error('late')); // vitest fails the run at an unhandled rejection
+  await ended.promise;
+  expect(reports).toEqual([true, false]);
+  unsubscribe();
+});
+
+test('an attempt leaves no timer and no listener behind', async () => {
+  vi.useFakeTimers();
+  const controller = new AbortController();
+  const added = vi.spyOn(controller.signal, 'addEventListener');
+  const removed = vi.spyOn(controller.signal, 'removeEventListener');
+  await run(async () => 'done', controller);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(removed).toHaveBeenCalledTimes(added.mock.calls.length);
+});
+
+describe('the outcome', () => {
+  const definition = define(async () => {});
+  const own = { id: '7', fence: 3 };
+
+  test.each<[Ending, object]>([
+    [
+      { kind: 'succeeded', output: { a: 1 } },
+      { ...own, state: 'completed', output: { a: 1 } },
+    ],
+    [
+      { kind: 'snoozed', delayMs: 9 },
+      { ...own, state: 'scheduled', delayMs: 9, uncharged: true },
+    ],
+    [
+      { kind: 'cancelled', message: undefined },
+      { ...own, state: 'cancelled' },
+    ],
+    [
+      { kind: 'cancelled', message: 'gone' },
+      { ...own, state: 'cancelled', error: 'gone' },
+    ],
+    [
+      { kind: 'drained', handlerEnded: true },
+      { ...own, state: 'available', uncharged: true },
+    ],
+    [
+      { kind: 'drained', handlerEnded: false },
+      { ...own, state: 'available', uncharged: true },
+    ],
+    [
+      { kind: 'failed', message: 'no' },
+      { ...own, state: 'retryable', delayMs: 200, error: 'no' },
+    ],
+  ])('of %o is %o', (ending, outcome) => {
+    expect(toOutcome(ending, claim, definition)).toEqual(outcome);
+  });
+
+  test.each([
+    ['a negative wait', -5, 0, 0],
+    ['a wait that Postgres could not add', 1e300, 31_536_000_000, 31_536_000_000],
+    ['no number', Number.NaN, 1_600, 2_400],
+    ['no end', Number.POSITIVE_INFINITY, 1_600, 2_400],
+  ])('of a job type whose backoff gives %s is a retry after a sane one', (_, ms, least, most) => {
+    const odd = { ...definition, backoffMs: () => ms };
+    const { delayMs } = toOutcome({ kind: 'failed', message: 'no' }, claim, odd);
+    expect(delayMs).toBeGreaterThanOrEqual(least);
+    expect(delayMs).toBeLessThanOrEqual(most);
+  });
+
+  test('of a job type whose backoff throws is a retry with the failure of the handler', () => {
+    const broken: JobDefinition = {
+      ...definition,
+      backoffMs: () => {
+        throw new Error('in the backoff');
+      },
+    };
+    expect(toOutcome({ kind: 'failed', message: 'no' }, claim, broken)).toEqual({
+      ...own,
+      state: 'retryable',
+      delayMs: expect.any(Number),
+      error: 'no',
+    });
+  });
+
+  test('of the last failed attempt is discarded', () => {
+    const ending: Ending = { kind: 'failed', message: 'no' };
+    const expected = { ...own, state: 'discarded', error: 'no' };
+    expect(toOutcome(ending, { ...claim, attempt: 5 }, definition)).toEqual(expected);
+    expect(toOutcome(ending, { ...claim, attempt: 6 }, definition)).toEqual(expected);
+  });
+});
