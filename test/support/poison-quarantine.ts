@@ -3,6 +3,7 @@ import type { Instruction } from '../../src/worker/quarantine/quarantine.ts';
 import { serveQuarantine } from '../../src/worker/quarantine/serve.ts';
 import { poisonJobs } from './poison-jobs.ts';
 
+process.on('disconnect', () => process.exit(1));
 await serveQuarantine(poisonJobs, {
   onInstruction: (listener) => process.on('message', (message) => listener(message as Instruction)),
   report: (ending) => new Promise((resolve) => process.send?.(ending, () => resolve())),
