@@ -9,7 +9,7 @@ import { errorMessage } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
 import type { Claim, FreeSlots, Outcome } from '#shared/postgres/jobs.ts';
-import { MAX_CRASHES } from '#shared/postgres/statement-parts.ts';
+import { QUARANTINED_FROM } from '#shared/postgres/statement-parts.ts';
 import type { Claimer, Delivered, Refusal } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
 import type { AbortReason, Ending, Perform } from './perform.ts';
@@ -31,8 +31,8 @@ export interface AttemptsOptions {
   giveUp: AbortSignal;
 }
 
-/** From this crash on a job runs in quarantine: the next one would discard it, and must not be a neighbour's. */
-const QUARANTINED_FROM = MAX_CRASHES - 1;
+/** The waits before a job that does not exist is looked for again, in milliseconds. */
+const UNKNOWN_LOOKS_MS = [50, 150, 400, 800, 1_600];
 
 export class Attempts {
   readonly #claimer: Claimer;
@@ -58,7 +58,7 @@ export class Attempts {
 
   /** Runs one attempt of the job, if it can be had. Never rejects. */
   async run(delivered: Delivered): Promise<Disposition> {
-    const claim = await this.#claim(delivered);
+    const claim = await this.#claimKnown(delivered);
     if (claim === undefined) return 'requeue';
     if ('reason' in claim) return disposeRefused(delivered.id, claim);
     return await this.runClaimed(claim);
@@ -139,6 +139,16 @@ export class Attempts {
 
   #count(queue: string, change: number): void {
     this.#underWay.set(queue, this.runningIn(queue) + change);
+  }
+
+  /** Looks again for a job that is not there: the message of a transaction that commits late comes before its row. */
+  async #claimKnown(delivered: Delivered): Promise<Claim | Refusal | undefined> {
+    for (const waitMs of UNKNOWN_LOOKS_MS) {
+      const claim = await this.#claim(delivered);
+      if (claim === undefined || 'fence' in claim || claim.reason !== 'unknown') return claim;
+      await pause(waitMs, this.#draining.signal);
+    }
+    return await this.#claim(delivered);
   }
 
   /**

@@ -12,8 +12,16 @@ export const controls: readonly Control[] = [
     mutation: {
       name: 'ack-before-run',
       file: 'worker/consumer.ts',
-      from: "      jobId === null ? { deadLetter: 'undecodable: the body is no job id' } : await this.#options.run(jobId);\n",
-      to: "      jobId === null ? { deadLetter: 'undecodable: the body is no job id' } : (channel.ack(message), await this.#options.run(jobId), 'unacked');\n",
+      changes: [
+        {
+          from: '    const id = decodeJobId(message);\n',
+          to: '    channel.ack(message);\n    const id = decodeJobId(message);\n',
+        },
+        {
+          from: "    if (this.#channel !== channel || disposition === 'unacked') return;\n",
+          to: "    if (this.#channel !== undefined || disposition === 'unacked') return;\n",
+        },
+      ],
     },
   },
   {
@@ -21,8 +29,12 @@ export const controls: readonly Control[] = [
     mutation: {
       name: 'no-state-guard-at-claim',
       file: 'shared/postgres/jobs.ts',
-      from: "::text::bigint[]) and state = 'available'\n      and queue <> all",
-      to: '::text::bigint[])\n      and queue <> all',
+      changes: [
+        {
+          from: "::text::bigint[]) and state = 'available'\n      and queue <> all",
+          to: '::text::bigint[])\n      and queue <> all',
+        },
+      ],
     },
   },
   {
@@ -30,8 +42,25 @@ export const controls: readonly Control[] = [
     mutation: {
       name: 'marked-before-confirm',
       file: 'shared/postgres/jobs.ts',
-      from: 'insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select id,',
-      to: 'insert into warren.jobs (published_at, id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select now(), id,',
+      changes: [
+        {
+          from: 'insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select id,',
+          to: 'insert into warren.jobs (published_at, id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select now(), id,',
+        },
+      ],
+    },
+  },
+  {
+    row: 7,
+    mutation: {
+      name: 'no-fence',
+      file: 'shared/postgres/jobs.ts',
+      changes: [
+        {
+          from: "where job.id = given.id and job.state = 'running' and job.fence = given.fence",
+          to: 'where job.id = given.id',
+        },
+      ],
     },
   },
 ];

@@ -5,10 +5,11 @@ import type { Check } from './stage/scene.ts';
 import type { Stage } from './stage/stage.ts';
 
 const SETTLE_TIMEOUT_MS = 20_000;
-/** Connections that the pool and its HTTP clients may still keep: they close after some idle seconds. */
+/** Connections that the pool may still keep: they close after some idle seconds. */
 const MAX_MORE_FILES = 12;
 
 export interface Holdings {
+  /** Without the connections of its HTTP clients. */
   files: number;
   residentMb: number;
 }
@@ -16,9 +17,9 @@ export interface Holdings {
 /** By pid, of the processes that run now. */
 export function readHoldings(stage: Stage): Map<number, Holdings> {
   return new Map(
-    stage.members.flatMap(({ pid }) => {
+    stage.members.flatMap(({ pid, url }) => {
       try {
-        const files = readdirSync(`/proc/${pid}/fd`).length;
+        const files = readdirSync(`/proc/${pid}/fd`).length - inboundConnections(new URL(url).port);
         const kb = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
         return [[pid, { files, residentMb: Number(kb) / 1_024 }] as const];
       } catch {
@@ -26,6 +27,16 @@ export function readHoldings(stage: Stage): Map<number, Holdings> {
       }
     }),
   );
+}
+
+/** Open connections of its HTTP clients: how long those keep them is not the server's choice. */
+function inboundConnections(port: string): number {
+  const local = `:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`;
+  const isOpen = (line: string) => {
+    const [, address = '', , state] = line.trim().split(/\s+/);
+    return address.endsWith(local) && state === '01';
+  };
+  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter(isOpen).length;
 }
 
 /** Of the processes that have lived through it all. Answers the check, and the most memory that one of them has gained. */

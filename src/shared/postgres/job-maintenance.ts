@@ -6,6 +6,7 @@ import type { Sql } from './database.ts';
 import type { Publishable } from './jobs.ts';
 import {
   bigints,
+  crashCharge,
   FAST_PATH_MS,
   finishedAfterCrash,
   isDead,
@@ -84,7 +85,7 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
     )
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'available')}, finished_at = ${finishedAfterCrash(sql)},
-      crashes = crashes + 1, published_at = null, relay_at = now(), errors = ${withCrash(sql)}
+      attempt = attempt - 1 + ${crashCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, published_at = null, relay_at = now(), errors = ${withCrash(sql)}
     from orphans where job.id = orphans.id and ${isDead(sql)}
     returning job.id`;
   return rows.map(({ id }) => id);

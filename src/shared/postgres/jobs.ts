@@ -9,6 +9,7 @@ import type { Sql } from './database.ts';
 import type { Fragment } from './statement-parts.ts';
 import {
   bigints,
+  crashCharge,
   FAST_PATH_MS,
   finishedAfterCrash,
   isDead,
@@ -202,15 +203,15 @@ export async function findOrphans(sql: Sql, ids: readonly string[]): Promise<Set
 }
 
 /**
- * Takes over running jobs whose owner has died. The lost attempt is charged, and noted as an error; a job without attempts left, or with the third
- * crash behind it, is discarded and one that was to be cancelled is cancelled; neither is returned.
+ * Takes over running jobs whose owner has died. The lost attempt is charged, and noted as an error; a job without attempts left
+ * is discarded and one that was to be cancelled is cancelled; neither is returned. A job that was in quarantine goes there again, uncharged.
  */
 export async function takeOverJobs(sql: Sql, ids: readonly string[], owner: string): Promise<Claim[]> {
   const claims = await sql<(Claim & { state: string })[]>`
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
-      attempt = least(attempt + 1, max_attempts), fence = fence + 1, owner = ${owner}::text::bigint,
-      started_at = now(), crashes = crashes + 1, errors = ${withCrash(sql)}
+      attempt = least(attempt + ${crashCharge(sql)}, max_attempts), fence = fence + 1, owner = ${owner}::text::bigint,
+      started_at = now(), crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}
     where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and owner <> ${owner}::text::bigint
       and ${isDead(sql)}
     returning ${claimColumns(sql)}, state`;

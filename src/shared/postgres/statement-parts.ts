@@ -13,8 +13,8 @@ export const NOTICE_CHANNEL = 'warren';
 
 /** How long the relay leaves a row to the process that made it available, in milliseconds. */
 export const FAST_PATH_MS = 2_000;
-/** A job is discarded when its worker has died that often while it ran. */
-export const MAX_CRASHES = 3;
+/** A job whose worker has died that often while it ran is run in quarantine. If it crashes there, it is discarded: nobody else can have done it. */
+export const QUARANTINED_FROM = 2;
 /** A worker without a beat for that long has lost its jobs. Longer than any event loop should be blocked, in milliseconds. */
 const LEASE_MS = 60_000;
 /** What workers may need to come back after a restart of Postgres, in milliseconds. */
@@ -38,7 +38,7 @@ export function isDead(sql: Sql): Fragment {
       where worker.beat_at < now() - ${LEASE_MS} * interval '1 ms')))`;
 }
 
-/** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled, has no attempt left or crashed too often. */
+/** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled or has no attempt left. */
 export function stateAfterCrash(sql: Sql, next: 'running' | 'available'): Fragment {
   return sql`case when cancel_requested_at is not null then 'cancelled'
     when ${mayGoOn(sql)} then ${next} else 'discarded' end`;
@@ -48,12 +48,18 @@ export function finishedAfterCrash(sql: Sql): Fragment {
   return sql`case when cancel_requested_at is null and ${mayGoOn(sql)} then null else now() end`;
 }
 
-function mayGoOn(sql: Sql): Fragment {
-  return sql`(attempt < max_attempts and crashes + 1 < ${MAX_CRASHES})`;
+/** 1 for a job that ran in the process that died, 0 for one in quarantine: whatever took that process down, it was not this job. */
+export function crashCharge(sql: Sql): Fragment {
+  return sql`case when crashes < ${QUARANTINED_FROM} then 1 else 0 end`;
 }
 
 export function withCrash(sql: Sql): Fragment {
-  return withError(sql, sql`'worker_crashed: the worker died during this attempt'`);
+  return sql`case when crashes < ${QUARANTINED_FROM}
+    then ${withError(sql, sql`'worker_crashed: the worker died during this attempt'`)} else errors end`;
+}
+
+function mayGoOn(sql: Sql): Fragment {
+  return sql`(attempt < max_attempts or crashes >= ${QUARANTINED_FROM})`;
 }
 
 /** The job's history with one more error, the oldest dropped where there are too many. */

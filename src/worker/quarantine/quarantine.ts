@@ -2,7 +2,7 @@
  * Runs a handler in a process of its own: a job whose worker has died twice while it ran. If it takes its process down, it is the one, and
  * nobody else is hurt.
  *
- * Guarantees: one such process at a time; it is killed when it does not stop at its signal; how it ended is what the handler said, or `crashed`.
+ * Guarantees: four such processes at a time; it is killed when it does not stop at its signal; how it ended is what the handler said, or `crashed`.
  */
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
@@ -12,6 +12,7 @@ import type { Claim } from '#shared/postgres/jobs.ts';
 import type { AbortReason, Ending, Perform } from '../perform.ts';
 
 const MAIN = new URL('./main.ts', import.meta.url);
+const PROCESSES = 4;
 /** Longer than a handler's own grace after its signal, in milliseconds. */
 const KILL_AFTER_MS = 1_000;
 
@@ -28,7 +29,8 @@ export interface QuarantineOptions {
 }
 
 export function createQuarantine({ program = MAIN, databaseUrl, name }: QuarantineOptions): Perform {
-  let last: Promise<unknown> = Promise.resolve();
+  const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
+  let next = 0;
   return (_definition, claim, controller, { settings }) => {
     const { webhookAllowPrivate, webhookSecret } = settings;
     const instruction: Instruction = {
@@ -38,13 +40,17 @@ export function createQuarantine({ program = MAIN, databaseUrl, name }: Quaranti
       databaseUrl,
       name: `${name} quarantine`,
     };
-    const ending = last.then(() => runAlone(program, instruction, controller.signal));
-    last = ending;
+    const lane = next++ % PROCESSES;
+    const ending = (lanes[lane] ?? Promise.resolve()).then(() =>
+      runAlone(program, instruction, controller.signal),
+    );
+    lanes[lane] = ending;
     return ending;
   };
 }
 
 async function runAlone(program: URL, instruction: Instruction, signal: AbortSignal): Promise<Ending> {
+  if (signal.aborted) return withoutEnding(signal, 'before it was started');
   const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   let ending: Ending | undefined;
   child.on('message', (message) => {
@@ -57,8 +63,7 @@ async function runAlone(program: URL, instruction: Instruction, signal: AbortSig
     killing = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
   };
   tell(child, instruction);
-  if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop, { once: true });
+  signal.addEventListener('abort', stop, { once: true });
   const [code, killedBy] = await once(child, 'exit');
   clearTimeout(killing);
   signal.removeEventListener('abort', stop);

@@ -22,7 +22,7 @@ export interface Books {
   runs: readonly Run[];
   jobs: readonly FinalJob[];
   acceptances: readonly Acceptance[];
-  /** When a process was killed or ended, by pid, in monotonic milliseconds: its unended runs ended then. */
+  /** When a process was killed, by pid, in monotonic milliseconds: its unended runs ended then. */
   ends: ReadonlyMap<number, number>;
 }
 

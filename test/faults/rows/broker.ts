@@ -117,18 +117,26 @@ const alarms: Row = {
     await servers.rabbitmqctl('set_vm_memory_high_watermark', '0.4');
     scene.healed();
     const to = monotonicMs();
+    await eventually(
+      async () => await unpublished(scene),
+      (count) => count === 0,
+      { timeoutMs: 60_000, everyMs: 100 },
+    ).catch(() => {});
+    scene.atMost('outbox empty after the alarm, ms', 15_000, monotonicMs() - to);
     await submitting;
     checkAnswersInTime(scene, { from, to, maxMs: MAX_ANSWER_MS });
-    const unpublished = async () =>
-      await scene.stage.sql(async (sql) => {
-        const [row] =
-          await sql`select count(*)::int as count from warren.jobs where state = 'available' and published_at is null`;
-        return Number(row?.['count']);
-      });
-    await eventually(unpublished, (count) => count < 20, { timeoutMs: 60_000, everyMs: 100 }).catch(() => {});
-    scene.atMost('outbox empty after the alarm, ms', 15_000, monotonicMs() - to);
   },
 };
+
+/** Rows that the fast path has left to the relay: the load goes on meanwhile. */
+async function unpublished(scene: Scene): Promise<number> {
+  return await scene.stage.sql(async (sql) => {
+    const [row] = await sql`
+      select count(*)::int as count from warren.jobs
+      where state = 'available' and published_at is null and created_at < now() - interval '3 seconds'`;
+    return Number(row?.['count']);
+  });
+}
 
 async function proveBlocked(scene: Scene, name: string): Promise<void> {
   const { apis } = scene.stage;

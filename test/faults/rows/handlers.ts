@@ -97,6 +97,9 @@ const poison: Row = {
       0,
       innocents.filter(({ state }) => state !== 'completed').length,
     );
+    const harmed = innocents.find(({ state }) => state !== 'completed');
+    if (harmed !== undefined)
+      scene.figure('an innocent that was not completed', JSON.stringify(harmed).slice(0, 600));
     const charged = innocents.filter(({ attempt }) => attempt > 1).length;
     scene.exactly('innocents charged with an attempt', 0, charged);
   },

@@ -38,7 +38,13 @@ const zombie: Row = {
     scene.healed();
     scene.figure('stoppedRunning', running);
   },
-  judge: (scene, { figures }) => {
+  judge: async (scene, { figures }) => {
+    const [victim] = scene.stage.workers;
+    scene.exactly(
+      'outcomes of the woken worker that were refused',
+      figures.extraRuns,
+      (await victim?.metric('warren_completions_fenced_total')) ?? 0,
+    );
     const running = Number(scene.figures['stoppedRunning']);
     scene.atMost('overlap: jobs of the stopped process', running, figures.overlaps.length);
     scene.atMost('extra_runs', running, figures.extraRuns);

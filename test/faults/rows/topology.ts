@@ -48,13 +48,13 @@ async function refuseForeignQueue(scene: Scene): Promise<void> {
     const text = program.text.join(' ');
     scene.prove(`${kind} started on a foreign queue`, 'started', true);
     scene.exactly(`${kind}: exit code on a foreign queue`, 1, exit?.code ?? -1);
-    const names = ['warren.default', 'x-queue-type', 'quorum', 'classic'].filter(
+    const names = ['warren.default', 'inequivalent arg', 'received', 'current', 'delete it'].filter(
       (word) => !text.includes(word),
     );
     scene.check(
-      `${kind}: its message names queue, argument and values`,
+      `${kind}: its message names queue, argument, both values and the remedy`,
       'all',
-      names.length === 0 ? 'all' : `not ${names.join(', ')}: ${text.slice(0, 300)}`,
+      names.length === 0 ? 'all' : `not ${names.join(', ')}: ${text.slice(0, 900)}`,
       names.length === 0,
     );
   }

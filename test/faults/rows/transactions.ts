@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { defineJob } from '../../../src/jobs/define.ts';
 import { enqueue } from '../../../src/shared/enqueue.ts';
+import { percentile } from '../books/checker.ts';
 import { monotonicMs } from '../books/monotonic.ts';
 import { faultJobs } from '../preload/job-types.ts';
 import type { Row, Scene } from '../stage/scene.ts';
@@ -31,6 +32,21 @@ async function inLanes(count: number, width: number, task: (n: number) => Promis
   await Promise.all(Array.from({ length: width }, lane));
 }
 
+/** A business row and a job in one transaction that idles before its commit. */
+async function insertPair(sql: postgres.Sql, key: string, idleMs: number): Promise<string> {
+  return await sql.begin(async (transaction) => {
+    await transaction`insert into book.business (key) values (${key})`;
+    const id = await insertJob(transaction, key);
+    await delay(idleMs);
+    return id;
+  });
+}
+
+async function neverSettled(): Promise<never> {
+  await delay(3_000, undefined, { ref: false });
+  throw Object.assign(new Error('the transaction has never settled'), { code: 'NEVER_SETTLED' });
+}
+
 const cutShort: Row = {
   number: 27,
   title: 'Transactions killed between their statements',
@@ -38,8 +54,14 @@ const cutShort: Row = {
     const { stage, random } = scene;
     await stage.sql(async (sql) => await sql`create table book.business (key text primary key)`);
     let failed = 0;
+    let uncaught = 0;
+    // postgres.js 3.4.9 throws out of a timer when a transaction goes on after its connection was closed; the transaction never settles then.
+    const contain = () => {
+      uncaught += 1;
+    };
+    process.on('uncaughtException', contain);
     const sql = postgres(stage.databaseUrl, {
-      max: 10,
+      max: 20,
       onnotice: () => {},
       connection: { idle_in_transaction_session_timeout: 50 },
     });
@@ -47,12 +69,7 @@ const cutShort: Row = {
       const key = `t${n}`;
       stage.submits.write({ key, phase: 'invoke' });
       try {
-        const jobId = await sql.begin(async (transaction) => {
-          await transaction`insert into book.business (key) values (${key})`;
-          const id = await insertJob(transaction, key);
-          await delay(random() * 100);
-          return id;
-        });
+        const jobId = await Promise.race([insertPair(sql, key, random() * 100), neverSettled()]);
         stage.submits.write({ key, phase: 'ok', jobId });
       } catch (error) {
         failed += 1;
@@ -60,6 +77,8 @@ const cutShort: Row = {
       }
     });
     await sql.end({ timeout: 2 });
+    process.off('uncaughtException', contain);
+    scene.figure('errors that postgres.js threw out of a timer', uncaught);
     scene.prove('transactions that the server has cut short', failed, failed > 0);
     scene.healed();
   },
@@ -160,7 +179,7 @@ const outOfOrder: Row = {
           const id = await insertJob(transaction, key);
           if (random() < 0.05) {
             toldEarly += 1;
-            scene.expectedDead += 1;
+            if (fate < 0.2) scene.expectedDead += 1; // it never comes to exist; the others must be tried again
             await publishAll(scene, [{ queue: 'default', body: id }]);
           }
           await delay(random() * 2_000);
@@ -178,13 +197,13 @@ const outOfOrder: Row = {
     scene.prove('ids told before their commit', toldEarly, toldEarly > 0);
     scene.healed();
   },
-  judge: async (scene) => {
-    const [row] = await scene.stage.sql(
-      async (sql) =>
-        await sql`select percentile_disc(0.99) within group (order by extract(epoch from started_at - created_at))::float8 as s from warren.jobs`,
-    );
-    // created_at is the transaction's start: up to two seconds before its commit.
-    scene.atMost('insert to worker, 99th percentile, ms', 2_000 + 1_000, Number(row?.['s']) * 1_000);
+  judge: (scene, { runs }) => {
+    const started = new Map(runs.map(({ key, startedAt }) => [key, startedAt]));
+    const lags = scene.stage.submits.lines.flatMap(({ key, phase, at }) => {
+      const startedAt = started.get(key);
+      return phase === 'ok' && startedAt !== undefined ? [startedAt - at] : [];
+    });
+    scene.atMost('commit to handler, 99th percentile, ms', 1_000, percentile(lags, 0.99));
   },
 };
 

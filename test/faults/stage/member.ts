@@ -24,6 +24,7 @@ interface Life {
   program: Program;
   pid: number;
   isEndPlanned: boolean;
+  /** When we have killed it. The end of one that died by itself is known too late to be measured from. */
   endedAt?: number;
   exit?: ProgramExit;
 }
@@ -55,7 +56,6 @@ export class Member {
     this.lives.push(life);
     void program.exited.then((exit) => {
       life.exit = exit;
-      life.endedAt ??= monotonicMs();
     });
     return life;
   }

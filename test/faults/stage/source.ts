@@ -4,12 +4,11 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { join } from 'node:path';
 import { folder, root } from './servers.ts';
 
-/** One guard switched off: `from` must occur exactly once in `file` (from src/). */
+/** One guard switched off in `file` (from src/): each `from` must occur there exactly once. */
 export interface Mutation {
   name: string;
   file: string;
-  from: string;
-  to: string;
+  changes: readonly { from: string; to: string }[];
 }
 
 /** Returns the folder that stands for src/. */
@@ -24,11 +23,12 @@ export function copySource(mutation?: Mutation): string {
   return join(copy, 'src');
 }
 
-function mutate(path: string, { name, from, to }: Mutation): void {
-  const text = readFileSync(path, 'utf8');
-  if (text.split(from).length !== 2) throw new Error(`control ${name}: its guard is not there exactly once`);
-  writeFileSync(
-    path,
-    text.replace(from, () => to),
-  );
+function mutate(path: string, { name, changes }: Mutation): void {
+  let text = readFileSync(path, 'utf8');
+  for (const { from, to } of changes) {
+    if (text.split(from).length !== 2)
+      throw new Error(`control ${name}: its guard is not there exactly once`);
+    text = text.replace(from, () => to);
+  }
+  writeFileSync(path, text);
 }
