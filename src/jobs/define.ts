@@ -8,6 +8,8 @@ import { backoffMs } from '#shared/backoff.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
 import type { QueueName } from '#shared/queues.ts';
 
+const MAX_SNOOZE_MS = 31_536_000_000;
+
 export class Snooze {
   readonly delayMs: number;
 
@@ -24,9 +26,10 @@ export class Cancel {
   }
 }
 
-/** Run me again in `delayMs` milliseconds; this attempt does not count. */
+/** Run me again in `delayMs` milliseconds, at most a year; this attempt does not count. Throws `RangeError` where it is no number. */
 export function snooze(delayMs: number): Snooze {
-  return new Snooze(Math.max(0, delayMs));
+  if (Number.isNaN(delayMs)) throw new RangeError('snooze wants milliseconds');
+  return new Snooze(Math.min(Math.max(0, delayMs), MAX_SNOOZE_MS));
 }
 
 /** The job has become pointless: cancel it, with the reason in its history. */

@@ -67,10 +67,12 @@ export class Attempts {
   /** Runs an attempt that is claimed already. Never rejects. */
   async runClaimed(claim: Claim): Promise<Disposition> {
     this.#count(claim.queue, 1);
-    const disposition = await this.#runClaimed(claim);
-    this.#count(claim.queue, -1);
-    this.#claimer.release(claim); // only now: a second delivery meanwhile must find it
-    return disposition;
+    try {
+      return await this.#runClaimed(claim);
+    } finally {
+      this.#count(claim.queue, -1);
+      this.#claimer.release(claim); // only now: a second delivery meanwhile must find it
+    }
   }
 
   async #runClaimed(claim: Claim): Promise<Disposition> {

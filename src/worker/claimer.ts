@@ -38,6 +38,10 @@ export class Claimer {
   /** What this process has claimed and not released, with the fence of the claim. */
   readonly #held = new Map<string, number>();
   readonly #watermarks = new Map<string, number>();
+  /** Jobs that are being taken over: one delivery of a job at a time. */
+  readonly #taking = new Set<string>();
+  /** The claim without messages that is under way. */
+  #asking: Promise<unknown> = Promise.resolve();
   readonly #claims: Batcher<string, Claim | Refusal>;
   readonly #spent: Batcher<string, undefined>;
 
@@ -59,8 +63,8 @@ export class Claimer {
     const result = await this.#claims.add(id);
     if ('fence' in result) return result;
     if (result.reason === 'runs-elsewhere' && redelivered) {
-      const claim = await this.#takeover.attempt(id);
-      if (claim !== undefined) return this.#hold([claim])[0] ?? claim;
+      const claim = await this.#takeOver(id);
+      if (claim !== undefined) return claim;
     }
     if (['runs-here', 'runs-elsewhere', 'waits'].includes(result.reason)) await this.#spent.add(id);
     return result;
@@ -69,7 +73,12 @@ export class Claimer {
   /** Claims what is available, without a message. Throws `Unavailable`. */
   async claimNext(wanted: readonly FreeSlots[]): Promise<Claim[]> {
     const owner = this.#owner();
-    return this.#hold(await this.#database.query((sql) => claimNextJobs(sql, wanted, owner)));
+    const except = [...this.#held.keys()];
+    const asking = this.#database
+      .query((sql) => claimNextJobs(sql, { wanted, except, owner }))
+      .then((claims) => this.#hold(claims));
+    this.#asking = asking.catch(() => {}); // who asks is told
+    return await asking;
   }
 
   /** Whether this process has a live attempt of the job. */
@@ -85,6 +94,18 @@ export class Claimer {
   /** By queue, how far its messages have been delivered to this process. */
   watermarks(): Watermark[] {
     return [...this.#watermarks].map(([queue, dueAt]) => ({ queue, dueAt }));
+  }
+
+  async #takeOver(id: string): Promise<Claim | undefined> {
+    if (this.#taking.has(id)) return undefined;
+    this.#taking.add(id);
+    try {
+      const claim = await this.#takeover.attempt(id);
+      if (claim !== undefined) this.#hold([claim]);
+      return claim;
+    } finally {
+      this.#taking.delete(id);
+    }
   }
 
   #hold(claims: Claim[]): Claim[] {
@@ -122,13 +143,17 @@ export class Claimer {
 
   /** The rare cases: redelivered, duplicated, cancelled, paused or foreign; and a claim of ours whose answer was lost. */
   async #explain(ids: readonly string[], owner: string): Promise<Map<string, Claim | Refusal>> {
+    await this.#asking; // what it has claimed is held then, and not unheard
     const standings = await this.#database.query((sql) => findStandings(sql, ids));
-    const unheard = standings.filter((standing) => standing.state === 'running' && standing.owner === owner);
     const results = new Map<string, Claim | Refusal>(ids.map((id) => [id, { reason: 'unknown' }]));
-    for (const standing of standings) results.set(standing.id, { reason: toReason(standing) });
+    const unheard: Standing[] = [];
+    for (const standing of standings) {
+      const isMine = standing.state === 'running' && standing.owner === owner;
+      if (isMine && !this.holds(standing.id) && !this.#taking.has(standing.id)) unheard.push(standing);
+      results.set(standing.id, { reason: isMine ? 'runs-here' : toReason(standing) });
+    }
     if (unheard.length > 0) {
-      const mine = unheard.map(({ id }) => id);
-      for (const claim of await this.#database.query((sql) => reclaimJobs(sql, mine, owner)))
+      for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, owner)))
         results.set(claim.id, claim);
     }
     return results;

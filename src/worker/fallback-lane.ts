@@ -1,5 +1,6 @@
 /**
- * Takes jobs straight from Postgres while there is no broker: none is configured, or it has been away for two seconds.
+ * Takes jobs straight from Postgres while there is no broker: none is configured, it has been away for two seconds, or (in the leader, which
+ * publishes) it takes no messages.
  *
  * Guarantees: the same claim and drain as with messages; it takes no more than channels × prefetch jobs of a queue, what came by message included
  * (when the broker is back, deliveries come on top of what the lane still runs); it only asks while it is needed, and less often the longer nothing

@@ -1,8 +1,9 @@
 /**
  * Takes over a running job whose message has come back, if its owner is dead.
  *
- * Two witnesses: the broker has lost the consumer, and Postgres the owner's session. The broker may see the dead socket first, and a living owner
- * may be reconnecting: hence several looks within a quarter of a second, and only two in a row that find the lock free will do.
+ * Two witnesses: the broker has lost the consumer, and Postgres the owner's session (its lock is free; a beat that is late says nothing here). The
+ * broker may see the dead socket first, and a living owner may be reconnecting: hence several looks within a quarter of a second, and only two in a
+ * row that find the lock free will do.
  */
 import { pause } from '#shared/backoff.ts';
 import { Batcher } from '#shared/batcher.ts';
@@ -35,7 +36,11 @@ export class Takeover {
         const me = owner();
         const claims = await database.query((sql) => takeOverJobs(sql, ids, me));
         const byId = new Map(claims.map((claim) => [claim.id, claim]));
-        return ids.map((id) => byId.get(id));
+        return ids.map((id) => {
+          const claim = byId.get(id);
+          byId.delete(id); // two deliveries of one job do not both get it
+          return claim;
+        });
       },
     });
   }

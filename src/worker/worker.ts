@@ -101,7 +101,8 @@ export class Worker {
     this.#consumers = config.amqpUrl === NO_BROKER ? [] : this.#createConsumers();
     this.#fallbackLane = new FallbackLane({
       queues: config.workerQueues,
-      isNeeded: () => this.#connection.lostForMs > FALLBACK_AFTER_MS,
+      isNeeded: () =>
+        this.#connection.lostForMs > FALLBACK_AFTER_MS || this.#publisher?.connection.blocked === true,
       claimNext: (wanted) => this.#attempts.claimNext(wanted),
       run: (claim) => this.#attempts.runClaimed(claim),
       runningIn: (queue) => this.#attempts.runningIn(queue),
@@ -154,10 +155,12 @@ export class Worker {
 
   /** Everything that others wait for, in order. */
   async #letGo(): Promise<void> {
-    await Promise.all([this.#maintenance.stop(), this.#lookingAgain, pause(ACKS_SETTLE_MS)]);
+    const chores = this.#maintenance.stop();
+    await pause(ACKS_SETTLE_MS);
     await Promise.all(this.#consumers.map((consumer) => consumer.close()));
-    await Promise.all([this.#connection.stop(), this.#publisher?.stop()]);
-    await this.#attempts.handBackUnfinished();
+    await this.#attempts.handBackUnfinished(); // needs Postgres alone: not behind a silent broker
+    await Promise.all([chores, this.#lookingAgain, this.#connection.stop()]);
+    await this.#publisher?.stop();
     await this.#presence.stop();
     await this.database.stop();
   }

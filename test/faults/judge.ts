@@ -62,7 +62,7 @@ async function readBooks({ stage, terminal }: Scene): Promise<Aftermath> {
   return { figures: checkBooks(books, { terminal }), runs };
 }
 
-function checkP0(row: Row, scene: Scene, { figures }: Aftermath): void {
+function checkP0(row: Row, scene: Scene, { figures, runs }: Aftermath): void {
   const none = (name: string, found: readonly string[]) => {
     scene.check(name, '= 0', describe(found), found.length === 0);
   };
@@ -85,6 +85,15 @@ function checkP0(row: Row, scene: Scene, { figures }: Aftermath): void {
     describe(figures.overlaps),
     figures.overlaps.length <= maxOverlaps,
   );
+  const { healedAt } = scene;
+  const ends = runs
+    .flatMap(({ endedAt }) => endedAt ?? [])
+    .filter((endedAt) => endedAt > (healedAt ?? Infinity));
+  if (healedAt !== undefined && ends.length > 0)
+    scene.figure(
+      'firstCompletionAfterHealingMs',
+      ends.reduce((first, end) => Math.min(first, end)) - healedAt,
+    );
   const takeover = percentile(figures.takeoverMs, 0.99);
   if (takeover !== undefined) {
     scene.figure('takeovers', figures.takeoverMs.length);

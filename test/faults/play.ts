@@ -8,17 +8,17 @@ import { seededRandom } from './stage/random.ts';
 import type { Row } from './stage/scene.ts';
 import { Scene } from './stage/scene.ts';
 import type { FaultServers } from './stage/servers.ts';
+import type { Source } from './stage/source.ts';
 import { Stage } from './stage/stage.ts';
 import type { Verdict } from './verdict.ts';
-import { decide, describeSource } from './verdict.ts';
+import { decide } from './verdict.ts';
 
 export interface PlayOptions {
   row: Row;
   servers: FaultServers;
   seed: number;
   scale: number;
-  /** The folder that stands for src/. */
-  source: string;
+  source: Source;
   control?: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export async function playRow({ row, servers, seed, scale, source, control }: Pl
   const at = new Date().toISOString();
   await checkReachable(servers);
   const name = `fault_${row.number}${control === undefined ? '' : '_control'}`;
-  const stage = await Stage.open({ ...row.stage, name, source, servers });
+  const stage = await Stage.open({ ...row.stage, name, source: source.folder, servers });
   const random = seededRandom(seed + row.number);
   const load = new Load({ urls: stage.apis.map(({ url }) => url), book: stage.submits, random });
   const scene = new Scene({ stage, load, servers, random, scale });
@@ -51,7 +51,8 @@ export async function playRow({ row, servers, seed, scale, source, control }: Pl
     ...(control === undefined ? {} : { control }),
     verdict: decide(notes),
     seed,
-    ...describeSource(),
+    commit: source.commit,
+    isSourceChanged: source.isSourceChanged,
     scale,
     at,
     seconds: Math.round((performance.now() - startedAt) / 1_000),

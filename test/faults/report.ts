@@ -27,6 +27,8 @@ export function renderReport(rows: readonly Verdict[], controls: readonly Verdic
     '| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
     ...rows.map(renderRow),
     '',
+    `Rows of the matrix that are not played: ${missing(rows).join(', ')}.`,
+    '',
     '## What did not hold',
     '',
     ...(broken.length === 0 ? ['Everything that was played held.'] : broken.flatMap(renderFailure)),
@@ -43,6 +45,13 @@ export function renderReport(rows: readonly Verdict[], controls: readonly Verdic
     ),
     '',
   ].join('\n');
+}
+
+const MATRIX_ROWS = 40;
+
+function missing(rows: readonly Verdict[]): number[] {
+  const played = new Set(rows.map(({ row }) => row));
+  return Array.from({ length: MATRIX_ROWS }, (_, n) => n + 1).filter((row) => !played.has(row));
 }
 
 function renderRow({ row, title, verdict, figures, checks, commit, isSourceChanged, seed }: Verdict): string {

@@ -1,6 +1,6 @@
 // `npm run faults`: plays the rows of the fault matrix and writes a verdict for each, and docs/faults.md.
 // `--row 1,5` plays these, `--core` the fast core at less than half the load, `--controls` the negative controls, `--quick` a fifth of the load (neither is kept).
-// FAULT_SEED repeats a run. Exit code 1 where a row did not pass, or a control did.
+// `--committed` plays the last commit's src/ instead of the working tree's. FAULT_SEED repeats a run. Exit code 1 where a row did not pass, or a control did.
 import { parseArgs } from 'node:util';
 import { controls } from './controls.ts';
 import { playRow } from './play.ts';
@@ -20,9 +20,11 @@ const { values: options } = parseArgs({
     core: { type: 'boolean', default: false },
     controls: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    committed: { type: 'boolean', default: false },
   },
 });
 const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const isCommitted = options.committed;
 /** The core fits into eight minutes; `--quick` is for development. */
 const scale = options.quick ? 0.2 : options.core ? 0.4 : 1;
 
@@ -49,7 +51,7 @@ function chooseRows(): Row[] {
 }
 
 async function playRows(chosen: readonly Row[]): Promise<boolean> {
-  const source = copySource();
+  const source = copySource({ isCommitted });
   let passed = 0;
   for (const row of chosen) {
     log(`row ${row.number}: ${row.title} …`);
@@ -67,7 +69,7 @@ async function playControls(): Promise<boolean> {
     const row = rows.find(({ number }) => number === control.row);
     if (row === undefined) throw new Error(`row ${control.row} is not implemented`);
     log(`control ${control.mutation.name}, row ${row.number}: must fail …`);
-    const source = copySource(control.mutation);
+    const source = copySource({ mutation: control.mutation, isCommitted });
     const verdict = await playRow({ row, servers, seed, scale, source, control: control.mutation.name });
     tell(verdict);
     if (verdict.verdict === 'fail' && verdict.error === undefined) failed += 1;

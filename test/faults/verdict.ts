@@ -1,5 +1,4 @@
 // The verdict on a row: what was seen beside what was promised, made by which code, as one JSON file. "void" where the fault took no effect.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Check } from './stage/scene.ts';
@@ -45,12 +44,4 @@ export function writeVerdict(verdict: Verdict): string {
   const file = join(target, `${name}.json`);
   writeFileSync(file, `${JSON.stringify(verdict, undefined, 2)}\n`);
   return file;
-}
-
-export function describeSource(): { commit: string; isSourceChanged: boolean } {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-  return {
-    commit: git('rev-parse', '--short=12', 'HEAD'),
-    isSourceChanged: git('status', '--porcelain', '--', 'src') !== '',
-  };
 }

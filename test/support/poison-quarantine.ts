@@ -6,6 +6,6 @@ import { poisonJobs } from './poison-jobs.ts';
 process.on('disconnect', () => process.exit(1));
 await serveQuarantine(poisonJobs, {
   onInstruction: (listener) => process.on('message', (message) => listener(message as Instruction)),
-  report: (ending) => new Promise((resolve) => process.send?.(ending, () => resolve())),
+  report: (report) => new Promise((resolve) => process.send?.(report, () => resolve())),
 });
 process.exit(0);

@@ -1,9 +1,9 @@
 /**
- * The changes of state that people ask for: cancel, retry, discard. One function per change, one statement each.
+ * The changes of state that people ask for: cancel, retry. One function per change, one statement each.
  */
 import type { Sql } from './database.ts';
 import type { Publishable } from './jobs.ts';
-import { FAST_PATH_MS, NOTICE_CHANNEL, withError } from './statement-parts.ts';
+import { FAST_PATH_MS, NOTICE_CHANNEL } from './statement-parts.ts';
 
 /** Longer than the deadline of any claim, in milliseconds. */
 const ANSWER_LOST_AFTER_MS = 10_000;
@@ -48,12 +48,4 @@ export async function retryJob(sql: Sql, id: string): Promise<Publishable | null
     where id = ${id}::text::bigint and state in ('retryable', 'discarded', 'cancelled')
     returning id, type, queue, fence`;
   return row ?? null;
-}
-
-/** Discards a job that no worker can run, whatever state of waiting it is in. */
-export async function discardJob(sql: Sql, id: string, reason: string): Promise<void> {
-  await sql`
-    update warren.jobs job
-    set state = 'discarded', finished_at = now(), errors = ${withError(sql, sql`${reason}::text`)}
-    where id = ${id}::text::bigint and state = 'available'`;
 }

@@ -9,7 +9,8 @@ import {
   crashCharge,
   FAST_PATH_MS,
   finishedAfterCrash,
-  isDead,
+  isLeaseOver,
+  isLockFree,
   stateAfterCrash,
   withCrash,
 } from './statement-parts.ts';
@@ -61,18 +62,27 @@ export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Pub
     returning job.id, type, queue, fence`;
 }
 
-/** Running jobs' owners whose advisory lock is free. They may be reconnecting: look twice before you act. Index: jobs_running. */
-export async function findDeadOwners(sql: Sql): Promise<string[]> {
-  const rows = await sql<{ owner: string }[]>`
+/** An owner of running jobs that shows no life. `isLockFree` false: it holds its lock, but its lease is over. */
+export interface SilentOwner {
+  owner: string;
+  isLockFree: boolean;
+}
+
+/** The owners of running jobs that show no life. They may be reconnecting, or beat late: look again before you act. Index: jobs_running. */
+export async function findSilentOwners(sql: Sql): Promise<SilentOwner[]> {
+  return await sql<SilentOwner[]>`
     with recursive owners as (
       (select owner from warren.jobs where state = 'running' order by owner limit 1)
       union all
       select (select job.owner from warren.jobs job where state = 'running' and job.owner > owners.owner
         order by job.owner limit 1)
       from owners where owners.owner is not null
+    ),
+    seen as (
+      select owner, ${isLockFree(sql)} as "isLockFree", ${isLeaseOver(sql)} as "isLeaseOver"
+      from owners where owner is not null
     )
-    select owner from owners where owner is not null and ${isDead(sql)}`;
-  return rows.map(({ owner }) => owner);
+    select owner, "isLockFree" from seen where "isLockFree" or "isLeaseOver"`;
 }
 
 /** Gives the running jobs of dead owners back to the relay, the lost attempt charged and noted; discards those without attempts left. */
@@ -86,7 +96,7 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'available')}, finished_at = ${finishedAfterCrash(sql)},
       attempt = attempt - 1 + ${crashCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, published_at = null, relay_at = now(), errors = ${withCrash(sql)}
-    from orphans where job.id = orphans.id and ${isDead(sql)}
+    from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
     returning job.id`;
   return rows.map(({ id }) => id);
 }
@@ -109,6 +119,7 @@ export async function unpublishOvertakenJobs(
       from jsonb_to_recordset(${JSON.stringify(watermarks)}::text::jsonb) as mark(queue text, "dueAt" float8), lateral (
         select id from warren.jobs
         where state = 'available' and queue = mark.queue and run_at < to_timestamp(mark."dueAt")
+          and to_timestamp(mark."dueAt") <= now() -- the clock may have been set back
           and published_at < to_timestamp(mark."dueAt") - ${OVERTAKEN_BY_MS} * interval '1 ms'
         order by run_at limit ${limit} for update skip locked
       ) as job

@@ -26,12 +26,13 @@ export interface Standing {
   id: string;
   state: JobState;
   owner: string | null;
+  fence: number;
 }
 
 /** Where these jobs stand; ids without a row are left out. */
 export async function findStandings(sql: Sql, ids: readonly string[]): Promise<Standing[]> {
   return await sql<Standing[]>`
-    select id, state, owner from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
+    select id, state, owner, fence from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
 }
 
 export interface IdempotencyRecord {

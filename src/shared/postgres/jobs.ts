@@ -12,7 +12,8 @@ import {
   crashCharge,
   FAST_PATH_MS,
   finishedAfterCrash,
-  isDead,
+  isLockFree,
+  mayGoOn,
   NOTICE_CHANNEL,
   stateAfterCrash,
   withCrash,
@@ -173,10 +174,13 @@ export interface FreeSlots {
 }
 
 /**
- * Claims the oldest available jobs of these queues, without a message: for a fleet whose broker is away. Skips paused queues and what others are
- * claiming. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available.
+ * Claims the oldest available jobs of these queues, without a message: for a fleet whose broker is away. Skips paused queues, what others are
+ * claiming, and `except`. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available.
  */
-export async function claimNextJobs(sql: Sql, wanted: readonly FreeSlots[], owner: string): Promise<Claim[]> {
+export async function claimNextJobs(
+  sql: Sql,
+  { wanted, except, owner }: { wanted: readonly FreeSlots[]; except: readonly string[]; owner: string },
+): Promise<Claim[]> {
   return await sql<Claim[]>`
     with wanted as (
       select * from jsonb_to_recordset(${JSON.stringify(wanted)}::text::jsonb) as w(queue text, slots int)
@@ -184,7 +188,8 @@ export async function claimNextJobs(sql: Sql, wanted: readonly FreeSlots[], owne
     ),
     next as (
       select next.id from wanted, lateral (
-        select id from warren.jobs where state = 'available' and queue = wanted.queue
+        select id from warren.jobs
+        where state = 'available' and queue = wanted.queue and id <> all(${bigints(except)}::text::bigint[])
         order by run_at, id limit wanted.slots for update skip locked
       ) as next
     )
@@ -198,7 +203,7 @@ export async function claimNextJobs(sql: Sql, wanted: readonly FreeSlots[], owne
 export async function findOrphans(sql: Sql, ids: readonly string[]): Promise<Set<string>> {
   const rows = await sql<{ id: string }[]>`
     select id from warren.jobs
-    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and ${isDead(sql)}`;
+    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and ${isLockFree(sql)}`;
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -210,19 +215,25 @@ export async function takeOverJobs(sql: Sql, ids: readonly string[], owner: stri
   const claims = await sql<(Claim & { state: string })[]>`
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
-      attempt = least(attempt + ${crashCharge(sql)}, max_attempts), fence = fence + 1, owner = ${owner}::text::bigint,
+      attempt = attempt + case when cancel_requested_at is null and ${mayGoOn(sql)} then ${crashCharge(sql)} else 0 end, fence = fence + 1, owner = ${owner}::text::bigint,
       started_at = now(), crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}
     where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and owner <> ${owner}::text::bigint
-      and ${isDead(sql)}
+      and ${isLockFree(sql)}
     returning ${claimColumns(sql)}, state`;
   return claims.filter(({ state }) => state === 'running');
 }
 
 /** Claims again what this worker claimed without hearing of it (the answer was lost). Not charged twice: no handler had started. */
-export async function reclaimJobs(sql: Sql, ids: readonly string[], owner: string): Promise<Claim[]> {
+export async function reclaimJobs(
+  sql: Sql,
+  unheard: readonly { id: string; fence: number }[],
+  owner: string,
+): Promise<Claim[]> {
+  const rows = JSON.stringify(unheard.map(({ id, fence }) => ({ id, seen: fence })));
   return await sql<Claim[]>`
     update warren.jobs job set fence = fence + 1, started_at = now()
-    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and owner = ${owner}::text::bigint
+    from jsonb_to_recordset(${rows}::text::jsonb) as given(id bigint, seen int)
+    where job.id = given.id and job.fence = given.seen and state = 'running' and owner = ${owner}::text::bigint
     returning ${claimColumns(sql)}`;
 }
 
@@ -270,6 +281,7 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
         run_at = case when given."delayMs" is null then run_at else now() + given."delayMs" * interval '1 ms' end,
         published_at = case when given.state in ('retryable', 'scheduled') then null else published_at end,
         attempt = attempt - case when given.uncharged then 1 else 0 end,
+        crashes = case when given.state in ('retryable', 'scheduled') then 0 else crashes end,
         output = coalesce(given.output, job.output),
         errors = case when given.error is null then errors else ${withError(sql, sql`given.error`)} end
       from given

@@ -76,7 +76,8 @@ export class Presence {
 
   async #live(): Promise<void> {
     for (let retry = 1; !this.#stopping.signal.aborted; retry += 1) {
-      if (await this.#session()) {
+      const since = performance.now();
+      if ((await this.#session()) && performance.now() - since > BEAT_MS) {
         retry = 0; // at once: others may take this worker for dead
         continue;
       }

@@ -8,7 +8,7 @@ export type Fragment = ReturnType<Sql>;
 /** First key of the two-key advisory locks; the second is the owner number, from 1. */
 export const ADVISORY_CLASS = 0x7761_7272; // "warr"
 
-/** The channel of `notify`; payloads: `due`, `queues`, `cancel:<job id>`, and `leader` (there is none any more). */
+/** The channel of `notify`; payloads: `due`, `queues`, `cancel:<job id>`, and `leader` (the leader has left). */
 export const NOTICE_CHANNEL = 'warren';
 
 /** How long the relay leaves a row to the process that made it available, in milliseconds. */
@@ -27,15 +27,19 @@ export function bigints(ids: readonly string[]): string {
   return `{${ids.join(',')}}`;
 }
 
-/**
- * True where the owner's advisory lock is free or its last beat is too old (it is frozen), and owners have had the time to come back after a
- * restart of Postgres.
- */
-export function isDead(sql: Sql): Fragment {
-  return sql`(pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms' and (
-    pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner::int)
-    or owner in (select worker.owner from warren.workers worker
-      where worker.beat_at < now() - ${LEASE_MS} * interval '1 ms')))`;
+/** True where the owner's advisory lock is free, and owners have had the time to take theirs again after a restart of Postgres. */
+export function isLockFree(sql: Sql): Fragment {
+  return sql`(pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner::int) and ${hasReturned(sql)})`;
+}
+
+/** True where the owner's last beat is too old: it is frozen, or cut off. */
+export function isLeaseOver(sql: Sql): Fragment {
+  return sql`(owner in (select worker.owner from warren.workers worker
+    where worker.beat_at < now() - ${LEASE_MS} * interval '1 ms') and ${hasReturned(sql)})`;
+}
+
+function hasReturned(sql: Sql): Fragment {
+  return sql`pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms'`;
 }
 
 /** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled or has no attempt left. */
@@ -58,7 +62,8 @@ export function withCrash(sql: Sql): Fragment {
     then ${withError(sql, sql`'worker_crashed: the worker died during this attempt'`)} else errors end`;
 }
 
-function mayGoOn(sql: Sql): Fragment {
+/** Whether the job may run again after its owner's death. */
+export function mayGoOn(sql: Sql): Fragment {
   return sql`(attempt < max_attempts or crashes >= ${QUARANTINED_FROM})`;
 }
 

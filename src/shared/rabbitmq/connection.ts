@@ -33,6 +33,7 @@ export interface BrokerConnectionOptions {
 export class BrokerConnection {
   readonly #options: BrokerConnectionOptions;
   readonly #stopping = new AbortController();
+  readonly #stopped = aborted(this.#stopping.signal);
   #model: ChannelModel | undefined;
   #opened = Promise.withResolvers<ChannelModel>();
   #life: Promise<void> = Promise.resolve();
@@ -107,7 +108,7 @@ export class BrokerConnection {
         publishEvent('broker.connected', { connection: this.#options.name, reconnect: wasOpen });
         wasOpen = true;
         retry = 1;
-        const error = await Promise.race([closed, aborted(this.#stopping.signal)]);
+        const error = await Promise.race([closed, this.#stopped]);
         this.#model = undefined;
         this.#lostAt = performance.now();
         this.#blocked = false;

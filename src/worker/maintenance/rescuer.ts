@@ -1,34 +1,50 @@
 /**
- * Gives back the running jobs of workers that have died, where no message tells of them any more.
+ * Gives back the running jobs of workers that have died, or are frozen, where no message tells of them any more.
  *
- * An owner counts as dead when its advisory lock was free at every look for two seconds: one that only reconnects gets its lock back sooner. After
- * a pause between looks, in which Postgres was away perhaps, the count begins anew. (A redelivered message is a second witness; then the claim
- * takes over at once.)
+ * An owner is given up when its advisory lock was free at every look for two seconds (one that only reconnects gets it back sooner), or when it
+ * holds its lock and its lease has been over for six (time for a late beat). After a look that failed nobody is given up for six seconds: all may be
+ * reconnecting. (A redelivered message is a witness of its own; then the claim takes over at once.)
  */
 import { publishEvent } from '#shared/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { findDeadOwners, rescueJobs } from '#shared/postgres/job-maintenance.ts';
+import { findSilentOwners, rescueJobs } from '#shared/postgres/job-maintenance.ts';
 import type { Chore } from './maintenance.ts';
 
 const LOOK_AGAIN_MS = 1_000;
-const DEAD_AFTER_MS = 2_000;
+const LOCK_FREE_MS = 2_000;
+/** More than two beats. */
+const RETURN_MS = 6_000;
 /** Looks that are farther apart than this do not count as one. */
 const MAX_GAP_MS = 2_500;
 const BATCH = 1_000;
 
 /** `onRescued` is called when rows wait for the relay. */
 export function createRescuer({ database, onRescued }: { database: Database; onRescued: () => void }): Chore {
-  let deadSince = new Map<string, number>();
+  let silentSince = new Map<string, number>();
   let lookedAt = 0;
+  let trustedFrom = 0;
+
+  const look = async () => {
+    try {
+      return await database.query(findSilentOwners);
+    } catch (error) {
+      trustedFrom = performance.now() + RETURN_MS;
+      throw error;
+    }
+  };
+
   return async () => {
-    const dead = await database.query(findDeadOwners);
+    const silent = await look();
     const now = performance.now();
-    if (now - lookedAt > MAX_GAP_MS) deadSince = new Map();
+    if (now - lookedAt > MAX_GAP_MS) silentSince = new Map();
     lookedAt = now;
-    deadSince = new Map(dead.map((owner) => [owner, deadSince.get(owner) ?? now]));
-    const gone = dead.filter((owner) => now - (deadSince.get(owner) ?? now) >= DEAD_AFTER_MS);
-    if (gone.length === 0) return LOOK_AGAIN_MS;
-    const rescued = await database.query((sql) => rescueJobs(sql, gone, BATCH));
+    silentSince = new Map(silent.map(({ owner }) => [owner, silentSince.get(owner) ?? now]));
+    const gone = silent.filter(({ owner, isLockFree }) => {
+      return now - (silentSince.get(owner) ?? now) >= (isLockFree ? LOCK_FREE_MS : RETURN_MS);
+    });
+    if (gone.length === 0 || now < trustedFrom) return LOOK_AGAIN_MS;
+    const owners = gone.map(({ owner }) => owner);
+    const rescued = await database.query((sql) => rescueJobs(sql, owners, BATCH));
     publishEvent('maintenance.done', { task: 'rescuer', count: rescued.length });
     if (rescued.length > 0) onRescued();
     return rescued.length === BATCH ? 0 : LOOK_AGAIN_MS;

@@ -2,12 +2,19 @@
  * The quarantine program, forked by a worker for one job. Not for people.
  */
 import { definitions } from '#jobs/registry.ts';
+import { errorMessage } from '#shared/errors.ts';
+import { endWithParent } from './parent-watch.ts';
 import type { Instruction } from './quarantine.ts';
 import { serveQuarantine } from './serve.ts';
 
-process.on('disconnect', () => process.exit(1)); // its worker has died, and the job is another's now
+endWithParent(); // the job is another worker's then
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {}); // its worker says when to stop
+process.on('disconnect', () => process.exit(1));
+process.on('unhandledRejection', (reason) => {
+  process.stderr.write(`a promise was rejected and nobody cared: ${errorMessage(reason)}\n`); // as in a worker
+});
 await serveQuarantine(definitions, {
   onInstruction: (listener) => process.on('message', (message) => listener(message as Instruction)),
-  report: (ending) => new Promise((resolve) => process.send?.(ending, () => resolve())),
+  report: (report) => new Promise((resolve) => process.send?.(report, () => resolve())),
 });
 process.exit(0); // a handler that was given up would go on

@@ -2,11 +2,13 @@
  * Runs a handler in a process of its own: a job whose worker has died twice while it ran. If it takes its process down, it is the one, and
  * nobody else is hurt.
  *
- * Guarantees: four such processes at a time; it is killed when it does not stop at its signal; how it ended is what the handler said, or `crashed`.
+ * Guarantees: four such processes at a time; one that does not stop at its signal, or is over its time, is killed; a job that waits for its
+ * turn leaves at its signal; the ending is what the handler said, `crashed` where its process died after it had started, or a failure where the
+ * process could not be had. Never rejects.
  */
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
+import { errorMessage } from '#shared/errors.ts';
 import type { JobSettings } from '#shared/job.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
 import type { AbortReason, Ending, Perform } from '../perform.ts';
@@ -15,11 +17,18 @@ const MAIN = new URL('./main.ts', import.meta.url);
 const PROCESSES = 4;
 /** Longer than a handler's own grace after its signal, in milliseconds. */
 const KILL_AFTER_MS = 1_000;
+/** What a process may take to start, in milliseconds. */
+const START_MS = 20_000;
+/** A longer timer would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What the process is told: first its job, then perhaps to stop. */
 export type Instruction =
   | { kind: 'perform'; claim: Claim; settings: JobSettings; databaseUrl: string; name: string }
   | { kind: 'abort'; reason: AbortReason };
+
+/** What it tells: that the handler starts, then how it ended. */
+export type Report = 'started' | Ending;
 
 export interface QuarantineOptions {
   program: URL | undefined;
@@ -31,7 +40,7 @@ export interface QuarantineOptions {
 export function createQuarantine({ program = MAIN, databaseUrl, name }: QuarantineOptions): Perform {
   const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
   let next = 0;
-  return (_definition, claim, controller, { settings }) => {
+  return async (definition, claim, { signal }, { settings }) => {
     const { webhookAllowPrivate, webhookSecret } = settings;
     const instruction: Instruction = {
       kind: 'perform',
@@ -41,41 +50,80 @@ export function createQuarantine({ program = MAIN, databaseUrl, name }: Quaranti
       name: `${name} quarantine`,
     };
     const lane = next++ % PROCESSES;
-    const ending = (lanes[lane] ?? Promise.resolve()).then(() =>
-      runAlone(program, instruction, controller.signal),
+    const turn = lanes[lane] ?? Promise.resolve();
+    const ending = Promise.race([turn, aborted(signal)]).then(() =>
+      signal.aborted ? stopped(signal) : runAlone(program, instruction, signal, definition.timeoutMs),
     );
-    lanes[lane] = ending;
-    return ending;
+    lanes[lane] = Promise.all([turn, ending.catch(() => {})]);
+    return await ending.catch((error: unknown) => notStarted(errorMessage(error)));
   };
 }
 
-async function runAlone(program: URL, instruction: Instruction, signal: AbortSignal): Promise<Ending> {
-  if (signal.aborted) return withoutEnding(signal, 'before it was started');
+async function runAlone(
+  program: URL,
+  instruction: Instruction,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Ending> {
   const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  let hasStarted = false;
+  let isLate = false;
   let ending: Ending | undefined;
-  child.on('message', (message) => {
-    ending = message as Ending;
+  child.on('message', (report: Report) => {
+    if (report === 'started') hasStarted = true;
+    else ending = report;
   });
-  child.on('error', () => {}); // it could not be started or told: it exits without an ending
   let killing: NodeJS.Timeout | undefined;
   const stop = () => {
     tell(child, { kind: 'abort', reason: signal.reason as AbortReason });
     killing = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
   };
-  tell(child, instruction);
+  const endLate = () => {
+    isLate = true; // its own timer has not fired: its event loop is blocked
+    child.kill('SIGKILL');
+  };
+  const overtime = setTimeout(endLate, Math.min(timeoutMs + START_MS, MAX_TIMER_MS));
   signal.addEventListener('abort', stop, { once: true });
-  const [code, killedBy] = await once(child, 'exit');
+  tell(child, instruction);
+  const how = await gone(child);
+  clearTimeout(overtime);
   clearTimeout(killing);
   signal.removeEventListener('abort', stop);
-  return ending ?? withoutEnding(signal, killedBy ?? `exit code ${code}`);
+  if (ending !== undefined) return ending.kind === 'drained' ? { ...ending, handlerEnded: true } : ending;
+  if (signal.aborted) return stopped(signal);
+  if (isLate) return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };
+  return hasStarted ? crashed(how) : notStarted(how);
+}
+
+/** How the process ended, when all that it told has been read. */
+function gone(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('close', (code, killedBy) => resolve(killedBy ?? `exit code ${code}`));
+    child.once('error', (error) => resolve(errorMessage(error)));
+  });
 }
 
 function tell(child: ChildProcess, instruction: Instruction): void {
-  if (child.connected) child.send(instruction, () => {}); // gone meanwhile: its exit tells
+  if (child.connected) child.send(instruction, () => {}); // gone meanwhile: its end tells
 }
 
-function withoutEnding(signal: AbortSignal, how: string): Ending {
-  if (signal.reason === 'cancel') return { kind: 'cancelled', message: undefined };
-  if (signal.reason === 'drain') return { kind: 'drained', handlerEnded: true };
+function stopped({ reason }: AbortSignal): Ending {
+  return reason === 'cancel'
+    ? { kind: 'cancelled', message: undefined }
+    : { kind: 'drained', handlerEnded: true };
+}
+
+function crashed(how: string): Ending {
   return { kind: 'crashed', message: `worker_crashed: the job took a process of its own down (${how})` };
+}
+
+function notStarted(how: string): Ending {
+  return { kind: 'failed', message: `quarantine_failed: its process could not be had (${how})` };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

@@ -5,12 +5,12 @@ import type { JobDefinition } from '#shared/job.ts';
 import { Database } from '#shared/postgres/database.ts';
 import type { Ending } from '../perform.ts';
 import { perform } from '../perform.ts';
-import type { Instruction } from './quarantine.ts';
+import type { Instruction, Report } from './quarantine.ts';
 
 export interface QuarantineChannel {
   onInstruction: (listener: (instruction: Instruction) => void) => void;
-  /** Resolves when the ending has been handed over. */
-  report: (ending: Ending) => Promise<void>;
+  /** Resolves when the report has been handed over. */
+  report: (report: Report) => Promise<void>;
 }
 
 /** Resolves when the job has ended and its ending was reported. */
@@ -27,6 +27,7 @@ export async function serveQuarantine(
   const { claim, settings, databaseUrl, name } = await told.promise;
   const database = new Database({ url: databaseUrl, name, min: 0, max: 2 });
   const definition = definitions.get(claim.type);
+  await report('started');
   const ending: Ending =
     definition === undefined
       ? { kind: 'failed', message: `the quarantine has no job type "${claim.type}"` }

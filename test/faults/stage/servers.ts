@@ -7,7 +7,7 @@ import { killRecorded } from '../../../dev/process-record.ts';
 import type { Services } from '../../../dev/services.ts';
 import { startServices } from '../../../dev/services.ts';
 import { waitUntil } from '../../../dev/wait-until.ts';
-import { migrate } from '../../../src/shared/postgres/migrate/migrate.ts';
+import type { migrate as Migrate } from '../../../src/shared/postgres/migrate/migrate.ts';
 import { ManagementClient } from '../../support/management-client.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -77,7 +77,8 @@ export class FaultServers {
     return counts.reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
-  async createDatabase(name: string): Promise<string> {
+  /** With the schema of this source tree. */
+  async createDatabase(name: string, source: string): Promise<string> {
     const sql = postgres(this.services.databaseUrl, { max: 1, onnotice: () => {} });
     try {
       await sql`drop database if exists ${sql(name)} with (force)`;
@@ -87,6 +88,9 @@ export class FaultServers {
     }
     const url = new URL(this.services.databaseUrl);
     url.pathname = `/${name}`;
+    const { migrate } = (await import(`${source}/shared/postgres/migrate/migrate.ts`)) as {
+      migrate: typeof Migrate;
+    };
     await migrate({ databaseUrl: url.href });
     return url.href;
   }

@@ -1,5 +1,6 @@
 // The source tree that a run starts its programs from: a copy, so that nobody's edit changes the code between two restarts of one row.
 // A negative control is such a copy with one guard switched off.
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { folder, root } from './servers.ts';
@@ -11,16 +12,35 @@ export interface Mutation {
   changes: readonly { from: string; to: string }[];
 }
 
-/** Returns the folder that stands for src/. */
-export function copySource(mutation?: Mutation): string {
+export interface Source {
+  /** The folder that stands for src/. */
+  folder: string;
+  commit: string;
+  /** Whether src/ differed from the commit when it was copied. */
+  isSourceChanged: boolean;
+}
+
+/** `isCommitted`: the last commit instead of the working tree. */
+export function copySource({ mutation, isCommitted }: { mutation?: Mutation; isCommitted: boolean }): Source {
   const copy = join(folder, 'source', mutation?.name ?? 'product');
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
-  cpSync(join(root, 'package.json'), join(copy, 'package.json'));
-  cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true });
+  if (isCommitted) {
+    execFileSync('sh', ['-c', 'git archive HEAD src package.json | tar -x -C "$1"', 'sh', copy], {
+      cwd: root,
+    });
+  } else {
+    cpSync(join(root, 'package.json'), join(copy, 'package.json'));
+    cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true });
+  }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   if (mutation !== undefined) mutate(join(copy, 'src', mutation.file), mutation);
-  return join(copy, 'src');
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  return {
+    folder: join(copy, 'src'),
+    commit: git('rev-parse', '--short=12', 'HEAD'),
+    isSourceChanged: !isCommitted && git('status', '--porcelain', '--', 'src') !== '',
+  };
 }
 
 function mutate(path: string, { name, changes }: Mutation): void {

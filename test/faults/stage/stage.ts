@@ -86,7 +86,7 @@ export class Stage {
     const bookFolder = join(folder, 'books', name);
     rmSync(bookFolder, { recursive: true, force: true });
     mkdirSync(bookFolder, { recursive: true });
-    const databaseUrl = await servers.createDatabase(name);
+    const databaseUrl = await servers.createDatabase(name, options.source);
     await watchCompletions(databaseUrl);
     const { url: amqpUrl, management } = await servers.createVhost(name);
     const proxies = await startProxies(options.proxied ?? [], { databaseUrl, amqpUrl });

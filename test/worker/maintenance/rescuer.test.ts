@@ -1,20 +1,23 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Database } from '../../../src/shared/postgres/database.ts';
-import { findDeadOwners } from '../../../src/shared/postgres/job-maintenance.ts';
+import type { SilentOwner } from '../../../src/shared/postgres/job-maintenance.ts';
+import { findSilentOwners } from '../../../src/shared/postgres/job-maintenance.ts';
 import { createRescuer } from '../../../src/worker/maintenance/rescuer.ts';
 
 /** What the advisory locks say now; `away`: Postgres cannot be asked. */
 let dead: string[] | 'away';
+let isLockFree: boolean;
 let rescues: number;
 let look: () => Promise<number>;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
   dead = [];
+  isLockFree = true;
   rescues = 0;
-  const query = async (statement: unknown): Promise<string[]> => {
+  const query = async (statement: unknown): Promise<(SilentOwner | string)[]> => {
     if (dead === 'away') throw new Error('away');
-    if (statement === findDeadOwners) return dead;
+    if (statement === findSilentOwners) return dead.map((owner) => ({ owner, isLockFree }));
     rescues += 1;
     return ['7'];
   };
@@ -46,14 +49,22 @@ test('an owner that comes back in between is let be', async () => {
   expect(rescues).toBe(0);
 });
 
-test('after a time in which nobody could look, an owner is given its two seconds again', async () => {
+test('after a time in which nobody could look nobody is given up for six seconds', async () => {
   dead = ['1'];
   await look();
   dead = 'away';
   for (let second = 0; second < 60; second += 1) await expect(look()).rejects.toThrow('away');
   dead = ['1'];
+  for (let second = 0; second < 5; second += 1) await look();
+  expect(rescues).toBe(0);
   await look();
-  await look();
+  expect(rescues).toBe(1);
+});
+
+test('an owner that holds its lock, but whose lease is over, is given six seconds to beat', async () => {
+  dead = ['1'];
+  isLockFree = false;
+  for (let second = 0; second < 6; second += 1) await look();
   expect(rescues).toBe(0);
   await look();
   expect(rescues).toBe(1);

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import type { Claim } from '../../src/shared/postgres/jobs.ts';
+import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+import { poisonJobs } from '../support/poison-jobs.ts';
+
+const PROGRAM = new URL('../support/poison-quarantine.ts', import.meta.url);
+const settings = { webhookAllowPrivate: false, webhookSecret: undefined };
+
+const claim = (type: string): Claim => ({
+  id: '1',
+  type,
+  queue: 'default',
+  args: {},
+  attempt: 1,
+  maxAttempts: 5,
+  fence: 1,
+  crashes: 2,
+  waitMs: 0,
+  dueAt: 0,
+});
+
+test('the quarantine tells how a job ended, crashed, or could not be run at all', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const { database } = fleet;
+  const runIn = (program: URL) => {
+    const run = createQuarantine({ program, databaseUrl: fleet.testDatabase.url, name: 'quarantine-test' });
+    return async (type: string, controller = new AbortController()) => {
+      const definition = poisonJobs.get(type);
+      if (definition === undefined) throw new Error(`no job type ${type}`);
+      return await run(definition, claim(type), controller, { database, settings });
+    };
+  };
+  const run = runIn(PROGRAM);
+  expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine' });
+  expect(await run('poison')).toMatchObject({
+    kind: 'crashed',
+    message: expect.stringContaining('exit code 66'),
+  });
+
+  const nowhere = runIn(new URL('./no-such-program.ts', import.meta.url));
+  for (let time = 0; time < 6; time += 1) {
+    expect(await nowhere('neighbour')).toMatchObject({
+      kind: 'failed',
+      message: expect.stringMatching(/^quarantine_failed/),
+    });
+  }
+
+  const stopped = new AbortController();
+  const waiting = Promise.all(Array.from({ length: 9 }, () => run('neighbour', stopped)));
+  stopped.abort('drain');
+  expect(await waiting).toEqual(Array(9).fill({ kind: 'drained', handlerEnded: true }));
+});
