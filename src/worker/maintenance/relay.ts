@@ -14,6 +14,9 @@ import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Chore } from './maintenance.ts';
 
 const LOOK_AGAIN_MS = 500;
+/** While there is something to relay now and then: programs that enqueue in their own transactions. */
+const LOOK_AGAIN_SOON_MS = 100;
+const SOON_FOR_MS = 10_000;
 /** While the broker is away: nothing is asked of anybody. */
 const NOT_READY_MS = 100;
 const BATCH = 1_000;
@@ -25,12 +28,16 @@ export function createRelay({
   database: Database;
   publisher: () => Publisher;
 }): Chore {
+  let foundAt = Number.NEGATIVE_INFINITY;
   return async () => {
     const target = publisher();
     if (!target.ready) return NOT_READY_MS;
     const jobs = await database.query((sql) => leaseUnpublishedJobs(sql, BATCH));
     await publishJobs({ database, publisher: target, jobs, task: 'relay' });
-    return jobs.length === BATCH ? 0 : LOOK_AGAIN_MS;
+    const now = performance.now();
+    if (jobs.length > 0) foundAt = now;
+    if (jobs.length === BATCH) return 0;
+    return now - foundAt < SOON_FOR_MS ? LOOK_AGAIN_SOON_MS : LOOK_AGAIN_MS;
   };
 }
 
