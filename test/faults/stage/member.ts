@@ -11,6 +11,12 @@ const PRELOADS = ['fault-jobs.ts', 'failpoint.ts'].map(
 );
 const BAD_LINES = /nobody cared|unhandledRejection|UnhandledPromiseRejection|MaxListenersExceeded|Uncaught/;
 
+/** What runs now; it ends with this process, whatever ends that. */
+const running = new Set<Program>();
+process.once('exit', () => {
+  for (const program of running) program.signal('SIGKILL');
+});
+
 export interface MemberOptions {
   kind: 'api' | 'worker';
   /** The folder that stands for src/. */
@@ -54,7 +60,9 @@ export class Member {
     });
     const life: Life = { program, pid: program.pid, isEndPlanned: false };
     this.lives.push(life);
+    running.add(program);
     void program.exited.then((exit) => {
+      running.delete(program);
       life.exit = exit;
     });
     return life;
