@@ -28,6 +28,17 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
+/** Resolves when the signal aborts. Each call leaves a listener on the signal: make it once for a signal that lives long. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  else signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise;
+}
+
+/** The longest wait that a timer of Node can have, in milliseconds: a longer one would fire at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Rejects with `onTimeout()` when `promise` has not settled within `ms` milliseconds, or before the signal aborts. The promise itself goes on.
  */

@@ -4,6 +4,7 @@
  * SIGTERM or SIGINT stops it cleanly (exit 0), a second one at once (exit 1); a setting or a schema that cannot work ends it with one readable
  * line (exit 1). An outage never ends it.
  */
+import { aborted } from './backoff.ts';
 import { errorMessage, Misconfigured } from './errors.ts';
 import type { Logger } from './log.ts';
 
@@ -71,11 +72,4 @@ function exitMisconfigured(error: unknown): void {
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : errorMessage(error);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  if (signal.aborted) resolve();
-  else signal.addEventListener('abort', () => resolve(), { once: true });
-  return promise;
 }

@@ -3,7 +3,7 @@
  * slot is freed, its late result is refused by the fence.
  */
 import { Cancel, Snooze } from '#jobs/define.ts';
-import { backoffMs, pause } from '#shared/backoff.ts';
+import { backoffMs, MAX_TIMER_MS, pause } from '#shared/backoff.ts';
 import { errorMessage, Unavailable } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
@@ -27,8 +27,6 @@ const ABORT_GRACE_MS = 400;
 /** The wait before a job runs again whose handler met an outage of Warren's own Postgres. */
 const OUTAGE_RETRY = { firstMs: 1_000, maxMs: 1_000, jitter: 0.5 };
 const MAX_OUTPUT_BYTES = 1_048_576;
-/** A longer timer would fire at once: Node counts in 32 bits. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** What Postgres can add to a time, and anybody can wait for: a year. */
 const MAX_RETRY_MS = 31_536_000_000;
 /** Where a job type's own backoff says nothing usable. */

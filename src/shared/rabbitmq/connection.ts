@@ -8,7 +8,7 @@
 
 import type { ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
-import { backoffMs, pause, withDeadline } from '../backoff.ts';
+import { aborted, backoffMs, pause, withDeadline } from '../backoff.ts';
 import { Misconfigured, Unavailable } from '../errors.ts';
 import { publishEvent } from '../events.ts';
 
@@ -195,11 +195,4 @@ async function close(model: ChannelModel): Promise<void> {
   } catch {
     // It is closed already, or its peer is silent: the socket goes with the heartbeat.
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -8,6 +8,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
+import { aborted, MAX_TIMER_MS } from '#shared/backoff.ts';
 import { errorMessage } from '#shared/errors.ts';
 import type { JobSettings } from '#shared/job.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
@@ -19,8 +20,6 @@ const PROCESSES = 4;
 const KILL_AFTER_MS = 1_000;
 /** What a process may take to start, in milliseconds. */
 const START_MS = 20_000;
-/** A longer timer would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What the process is told: first its job, then perhaps to stop. */
 export type Instruction =
@@ -119,11 +118,4 @@ function crashed(how: string): Ending {
 
 function notStarted(how: string): Ending {
   return { kind: 'failed', message: `quarantine_failed: its process could not be had (${how})` };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
