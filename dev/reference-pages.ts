@@ -96,7 +96,7 @@ ${rows.join('\n')}
 | message begins with | meaning |
 |---|---|
 | \`timeout:\` | the attempt took longer than its job type allows |
-| \`worker_crashed:\` | the worker's process died during the attempt |
+| \`worker_crashed:\` | the worker's process died while it held the job; one more attempt is allowed for it, and three such crashes are the end |
 | \`unknown_type:\` | the worker has no such job type; the job is discarded, its message in \`warren.dead\` |
 | \`the outcome cannot be stored:\` | Postgres refused the output |
 | anything else | what the handler threw |

@@ -1,9 +1,9 @@
 /**
  * The life of one attempt, from the delivery to the fate of its message: claim → resolve → perform → record → disposition.
  *
- * Guarantees: Postgres first, acknowledgement second; an attempt whose handler has not started is handed back uncharged (a worker that
- * is killed between the claim and the start cannot: that claim counts); a failed write is never taken for a
- * failed handler. Knows nothing of AMQP: it takes a job's id and returns a disposition.
+ * Guarantees: Postgres first, acknowledgement second; an attempt whose handler has not started is not charged (handed back, or, should the worker
+ * die, known by its missing start mark); a failed write is never taken for a failed handler. Knows nothing of AMQP: it takes a job's id and
+ * returns a disposition.
  */
 import { backoffMs, pause } from '#shared/backoff.ts';
 import { errorMessage } from '#shared/errors.ts';

@@ -10,9 +10,10 @@ import type { Database } from '#shared/postgres/database.ts';
 import type { Watermark } from '#shared/postgres/job-maintenance.ts';
 import type { Standing } from '#shared/postgres/job-queries.ts';
 import { findStandings } from '#shared/postgres/job-queries.ts';
-import type { Claim, FreeSlots } from '#shared/postgres/jobs.ts';
+import type { Claim, Claimant, FreeSlots } from '#shared/postgres/jobs.ts';
 import { claimJobs, claimNextJobs, reclaimJobs, spendMessages } from '#shared/postgres/jobs.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
+import { StartMarks } from './start-marks.ts';
 import { Takeover } from './takeover.ts';
 
 /** A message that came: `redelivered` as the broker says, so that its earlier consumer has lost it. */
@@ -34,6 +35,7 @@ export interface ClaimerOptions {
 export class Claimer {
   readonly #database: Database;
   readonly #presence: Presence;
+  readonly #startMarks: StartMarks;
   readonly #takeover: Takeover;
   /** What this process has claimed and not released, with the fence of the claim. */
   readonly #held = new Map<string, number>();
@@ -48,8 +50,15 @@ export class Claimer {
   constructor({ database, presence }: ClaimerOptions) {
     this.#database = database;
     this.#presence = presence;
-    this.#takeover = new Takeover({ database, owner: () => this.#owner() });
-    this.#claims = new Batcher({ run: (ids) => this.#claim(ids) });
+    this.#startMarks = new StartMarks({
+      database,
+      owner: () => this.#owner(),
+      isRunning: () => this.#held.size > 0,
+    });
+    this.#takeover = new Takeover({ database, startMarks: this.#startMarks });
+    this.#claims = new Batcher({
+      run: (ids) => this.#startMarks.claimed((claimant) => this.#claim(ids, claimant)),
+    });
     this.#spent = new Batcher({
       run: async (ids) => {
         await database.query((sql) => spendMessages(sql, ids));
@@ -72,13 +81,16 @@ export class Claimer {
 
   /** Claims what is available, without a message. Throws `Unavailable`. */
   async claimNext(wanted: readonly FreeSlots[]): Promise<Claim[]> {
-    const owner = this.#owner();
-    const except = [...this.#held.keys()];
-    const asking = this.#database
-      .query((sql) => claimNextJobs(sql, { wanted, except, owner }))
-      .then((claims) => this.#hold(claims));
+    const asking = this.#startMarks.claimed((claimant) => this.#claimNext(wanted, claimant));
     this.#asking = asking.catch(() => {}); // who asks is told
     return await asking;
+  }
+
+  async #claimNext(wanted: readonly FreeSlots[], claimant: Claimant): Promise<Claim[]> {
+    const except = [...this.#held.keys()];
+    return this.#hold(
+      await this.#database.query((sql) => claimNextJobs(sql, { wanted, except, ...claimant })),
+    );
   }
 
   /** Whether this process has a live attempt of the job. */
@@ -119,17 +131,17 @@ export class Claimer {
     return owner;
   }
 
-  async #claim(deliveries: readonly string[]): Promise<(Claim | Refusal)[]> {
-    const owner = this.#owner();
+  async #claim(deliveries: readonly string[], claimant: Claimant): Promise<(Claim | Refusal)[]> {
     const results = new Map<string, Claim | Refusal>();
     for (const id of deliveries) if (this.holds(id)) results.set(id, { reason: 'runs-here' });
     const wanted = [...new Set(deliveries)].filter((id) => !results.has(id));
     if (wanted.length > 0) {
-      for (const claim of await this.#database.query((sql) => claimJobs(sql, wanted, owner)))
+      for (const claim of await this.#database.query((sql) => claimJobs(sql, wanted, claimant)))
         results.set(claim.id, claim);
     }
     const left = wanted.filter((id) => !results.has(id));
-    if (left.length > 0) for (const [id, result] of await this.#explain(left, owner)) results.set(id, result);
+    if (left.length > 0)
+      for (const [id, result] of await this.#explain(left, claimant)) results.set(id, result);
     const claims = this.#hold([...results.values()].filter((result) => 'fence' in result));
     for (const { queue, dueAt } of claims) {
       if (dueAt > (this.#watermarks.get(queue) ?? 0)) this.#watermarks.set(queue, dueAt);
@@ -142,18 +154,18 @@ export class Claimer {
   }
 
   /** The rare cases: redelivered, duplicated, cancelled, paused or foreign; and a claim of ours whose answer was lost. */
-  async #explain(ids: readonly string[], owner: string): Promise<Map<string, Claim | Refusal>> {
+  async #explain(ids: readonly string[], claimant: Claimant): Promise<Map<string, Claim | Refusal>> {
     await this.#asking; // what it has claimed is held then, and not unheard
     const standings = await this.#database.query((sql) => findStandings(sql, ids));
     const results = new Map<string, Claim | Refusal>(ids.map((id) => [id, { reason: 'unknown' }]));
     const unheard: Standing[] = [];
     for (const standing of standings) {
-      const isMine = standing.state === 'running' && standing.owner === owner;
+      const isMine = standing.state === 'running' && standing.owner === claimant.owner;
       if (isMine && !this.holds(standing.id) && !this.#taking.has(standing.id)) unheard.push(standing);
       results.set(standing.id, { reason: isMine ? 'runs-here' : toReason(standing) });
     }
     if (unheard.length > 0) {
-      for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, owner)))
+      for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, claimant)))
         results.set(claim.id, claim);
     }
     return results;

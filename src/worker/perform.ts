@@ -75,7 +75,7 @@ export function toOutcome(
     case 'drained':
       return { id, fence, state: 'available', uncharged: true };
     case 'crashed':
-      return { id, fence, state: 'discarded', error: ending.message };
+      return { id, fence, state: 'discarded', error: ending.message, crashed: true };
     case 'failed':
       if (attempt >= maxAttempts) return { id, fence, state: 'discarded', error: ending.message };
       return { id, fence, state: 'retryable', delayMs: retryMs(definition, attempt), error: ending.message };

@@ -8,23 +8,23 @@
 import { pause } from '#shared/backoff.ts';
 import { Batcher } from '#shared/batcher.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import { findOrphans, takeOverJobs } from '#shared/postgres/job-takeover.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
-import { findOrphans, takeOverJobs } from '#shared/postgres/jobs.ts';
+import type { StartMarks } from './start-marks.ts';
 
 const LOOKS = 5;
 const BETWEEN_LOOKS_MS = 40;
 
 export interface TakeoverOptions {
   database: Database;
-  /** This worker's owner number. Throws `Unavailable` where its presence is not held. */
-  owner: () => string;
+  startMarks: StartMarks;
 }
 
 export class Takeover {
   readonly #looks: Batcher<string, boolean>;
   readonly #takings: Batcher<string, Claim | undefined>;
 
-  constructor({ database, owner }: TakeoverOptions) {
+  constructor({ database, startMarks }: TakeoverOptions) {
     this.#looks = new Batcher({
       run: async (ids) => {
         const orphans = await database.query((sql) => findOrphans(sql, ids));
@@ -33,8 +33,9 @@ export class Takeover {
     });
     this.#takings = new Batcher({
       run: async (ids) => {
-        const me = owner();
-        const claims = await database.query((sql) => takeOverJobs(sql, ids, me));
+        const claims = await startMarks.claimed((claimant) =>
+          database.query((sql) => takeOverJobs(sql, ids, claimant)),
+        );
         const byId = new Map(claims.map((claim) => [claim.id, claim]));
         return ids.map((id) => {
           const claim = byId.get(id);

@@ -75,10 +75,12 @@ test('a paused queue is left alone without a broker, too', async () => {
     { queue: 'default', slots: 5 },
     { queue: 'critical', slots: 5 },
   ];
-  expect(await fleet.database.query((sql) => claimNextJobs(sql, { wanted, except: [], owner: '1' }))).toEqual(
-    [],
-  );
+  expect(
+    await fleet.database.query((sql) => claimNextJobs(sql, { wanted, except: [], owner: '1', batch: 1 })),
+  ).toEqual([]);
   await fleet.sql((sql) => sql`update warren.queues set paused = false`);
-  const claims = await fleet.database.query((sql) => claimNextJobs(sql, { wanted, except: [], owner: '1' }));
+  const claims = await fleet.database.query((sql) =>
+    claimNextJobs(sql, { wanted, except: [], owner: '1', batch: 1 }),
+  );
   expect(claims.map((claim) => claim.id)).toEqual([id]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findSilentOwners } from '../../src/shared/postgres/job-maintenance.ts';
-import { findOrphans } from '../../src/shared/postgres/jobs.ts';
+import { findOrphans } from '../../src/shared/postgres/job-takeover.ts';
 import { ADVISORY_CLASS } from '../../src/shared/postgres/statement-parts.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

@@ -13,7 +13,7 @@ function claimerOf(fleet: Fleet): Claimer {
 test('two messages of one orphan that come back together start it once', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const id = await fleet.enqueue();
-  await fleet.database.query((sql) => claimJobs(sql, [id], '4711'));
+  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1 }));
   const claimer = claimerOf(fleet);
   const results = await Promise.all([1, 2, 3].map(() => claimer.claim({ id, redelivered: true })));
   expect(results.filter((result) => 'fence' in result)).toHaveLength(1);
@@ -23,7 +23,7 @@ test('two messages of one orphan that come back together start it once', async (
 test('a first delivery does not take over a running job, whatever its owner', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const id = await fleet.enqueue();
-  await fleet.database.query((sql) => claimJobs(sql, [id], '4711'));
+  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1 }));
   expect(await claimerOf(fleet).claim({ id, redelivered: false })).toEqual({ reason: 'runs-elsewhere' });
 });
 

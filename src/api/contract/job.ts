@@ -54,7 +54,7 @@ export const jobSchema = z
     state: z.enum(jobStates),
     args: z.unknown(),
     attempt: z.int().openapi({ description: 'attempts charged so far' }),
-    maxAttempts: z.int(),
+    maxAttempts: z.int().openapi({ description: 'grows by one where the worker died during an attempt' }),
     runAt: time,
     createdAt: time,
     startedAt: time.nullable(),

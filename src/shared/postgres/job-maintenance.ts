@@ -5,6 +5,7 @@
 import type { Sql } from './database.ts';
 import type { Publishable } from './jobs.ts';
 import {
+  attemptCharge,
   bigints,
   crashCharge,
   FAST_PATH_MS,
@@ -85,7 +86,7 @@ export async function findSilentOwners(sql: Sql): Promise<SilentOwner[]> {
     select owner, "isLockFree" from seen where "isLockFree" or "isLeaseOver"`;
 }
 
-/** Gives the running jobs of dead owners back to the relay, the lost attempt charged and noted; discards those without attempts left. */
+/** Gives the running jobs of dead owners back to the relay, the crash noted; the lost attempt is charged if its handler had started. */
 export async function rescueJobs(sql: Sql, owners: readonly string[], limit: number): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     with orphans as (
@@ -95,7 +96,8 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
     )
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'available')}, finished_at = ${finishedAfterCrash(sql)},
-      attempt = attempt - 1 + ${crashCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, published_at = null, relay_at = now(), errors = ${withCrash(sql)}
+      attempt = attempt - 1 + ${attemptCharge(sql)}, max_attempts = max_attempts + ${attemptCharge(sql)},
+      crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}, published_at = null, relay_at = now()
     from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
     returning job.id`;
   return rows.map(({ id }) => id);

@@ -1,24 +1,12 @@
 /**
- * The changes of state on the path of a job: insert, mark, claim, take over, record. One statement each, for many jobs at once. All times
+ * The changes of state on the path of a job: insert, mark, claim, record. One statement each, for many jobs at once. All times
  * come from the database's clock.
  *
  * The fence: an outcome is accepted `where state = 'running' and fence = …`; every claim raises the fence, nothing lowers it.
  * Must not know RabbitMQ.
  */
 import type { Sql } from './database.ts';
-import type { Fragment } from './statement-parts.ts';
-import {
-  bigints,
-  crashCharge,
-  FAST_PATH_MS,
-  finishedAfterCrash,
-  isLockFree,
-  mayGoOn,
-  NOTICE_CHANNEL,
-  stateAfterCrash,
-  withCrash,
-  withError,
-} from './statement-parts.ts';
+import { bigints, claimColumns, FAST_PATH_MS, NOTICE_CHANNEL, withError } from './statement-parts.ts';
 
 /** How long the relay waits before it repeats a spent message, in milliseconds. */
 const SPENT_MESSAGE_MS = 2_000;
@@ -156,12 +144,22 @@ export interface Claim {
   dueAt: number;
 }
 
+/** Who claims. `batch` numbers the worker's claiming statements: see `markStarted`. */
+export interface Claimant {
+  owner: string;
+  batch: number;
+}
+
 /** Claims those of the jobs that are available and whose queue is not paused. By primary key. */
-export async function claimJobs(sql: Sql, ids: readonly string[], owner: string): Promise<Claim[]> {
+export async function claimJobs(
+  sql: Sql,
+  ids: readonly string[],
+  { owner, batch }: Claimant,
+): Promise<Claim[]> {
   return await sql<Claim[]>`
     update warren.jobs job
     set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
-      started_at = now(), published_at = coalesce(published_at, now())
+      claim_batch = ${batch}, started_at = now(), published_at = coalesce(published_at, now())
     where id = any(${bigints(ids)}::text::bigint[]) and state = 'available'
       and queue <> all (array(select name from warren.queues where paused))
     returning ${claimColumns(sql)}`;
@@ -179,7 +177,7 @@ export interface FreeSlots {
  */
 export async function claimNextJobs(
   sql: Sql,
-  { wanted, except, owner }: { wanted: readonly FreeSlots[]; except: readonly string[]; owner: string },
+  { wanted, except, owner, batch }: Claimant & { wanted: readonly FreeSlots[]; except: readonly string[] },
 ): Promise<Claim[]> {
   return await sql<Claim[]>`
     with wanted as (
@@ -194,44 +192,21 @@ export async function claimNextJobs(
       ) as next
     )
     update warren.jobs job
-    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint, started_at = now()
+    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
+      claim_batch = ${batch}, started_at = now()
     from next where job.id = next.id
     returning ${claimColumns(sql)}`;
-}
-
-/** Which of these running jobs have an owner whose advisory lock is free. It may be reconnecting: look twice. */
-export async function findOrphans(sql: Sql, ids: readonly string[]): Promise<Set<string>> {
-  const rows = await sql<{ id: string }[]>`
-    select id from warren.jobs
-    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and ${isLockFree(sql)}`;
-  return new Set(rows.map(({ id }) => id));
-}
-
-/**
- * Takes over running jobs whose owner has died. The lost attempt is charged, and noted as an error; a job without attempts left
- * is discarded and one that was to be cancelled is cancelled; neither is returned. A job that was in quarantine goes there again, uncharged.
- */
-export async function takeOverJobs(sql: Sql, ids: readonly string[], owner: string): Promise<Claim[]> {
-  const claims = await sql<(Claim & { state: string })[]>`
-    update warren.jobs job
-    set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
-      attempt = attempt + case when cancel_requested_at is null and ${mayGoOn(sql)} then ${crashCharge(sql)} else 0 end, fence = fence + 1, owner = ${owner}::text::bigint,
-      started_at = now(), crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}
-    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and owner <> ${owner}::text::bigint
-      and ${isLockFree(sql)}
-    returning ${claimColumns(sql)}, state`;
-  return claims.filter(({ state }) => state === 'running');
 }
 
 /** Claims again what this worker claimed without hearing of it (the answer was lost). Not charged twice: no handler had started. */
 export async function reclaimJobs(
   sql: Sql,
   unheard: readonly { id: string; fence: number }[],
-  owner: string,
+  { owner, batch }: Claimant,
 ): Promise<Claim[]> {
   const rows = JSON.stringify(unheard.map(({ id, fence }) => ({ id, seen: fence })));
   return await sql<Claim[]>`
-    update warren.jobs job set fence = fence + 1, started_at = now()
+    update warren.jobs job set fence = fence + 1, claim_batch = ${batch}, started_at = now()
     from jsonb_to_recordset(${rows}::text::jsonb) as given(id bigint, seen int)
     where job.id = given.id and job.fence = given.seen and state = 'running' and owner = ${owner}::text::bigint
     returning ${claimColumns(sql)}`;
@@ -256,6 +231,8 @@ export interface Outcome {
   state: 'completed' | 'retryable' | 'scheduled' | 'available' | 'cancelled' | 'discarded';
   delayMs?: number;
   uncharged?: boolean;
+  /** It took a process of its own down: it is to blame for the crashes before, which are charged as attempts now. */
+  crashed?: boolean;
   output?: unknown;
   /** Goes into the job's history. */
   error?: string;
@@ -270,7 +247,7 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
   const rows = await sql<{ id: string }[]>`
     with given as (
       select * from jsonb_to_recordset(${JSON.stringify(outcomes)}::text::jsonb) as o(
-        id bigint, fence int, state text, "delayMs" float8, uncharged boolean, output jsonb, error text)
+        id bigint, fence int, state text, "delayMs" float8, uncharged boolean, crashed boolean, output jsonb, error text)
     ),
     recorded as (
       update warren.jobs job
@@ -280,8 +257,10 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
           or given.state in ('completed', 'cancelled', 'discarded') then now() end,
         run_at = case when given."delayMs" is null then run_at else now() + given."delayMs" * interval '1 ms' end,
         published_at = case when given.state in ('retryable', 'scheduled') then null else published_at end,
-        attempt = attempt - case when given.uncharged then 1 else 0 end,
-        crashes = case when given.state in ('retryable', 'scheduled') then 0 else crashes end,
+        attempt = case when given.uncharged then attempt - 1 when given.crashed then greatest(attempt, crashes + 1)
+          else attempt end,
+        crashes = case when given.state in ('retryable', 'scheduled') then 0 when given.crashed then crashes + 1
+          else crashes end,
         output = coalesce(given.output, job.output),
         errors = case when given.error is null then errors else ${withError(sql, sql`given.error`)} end
       from given
@@ -290,9 +269,4 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
     )
     select id ${announce ? sql`, (select pg_notify(${NOTICE_CHANNEL}, 'due')) as announced` : sql``} from recorded`;
   return new Set(rows.map(({ id }) => id));
-}
-
-function claimColumns(sql: Sql): Fragment {
-  return sql`job.id, type, queue, args, attempt, max_attempts as "maxAttempts", fence, crashes,
-    extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
 }

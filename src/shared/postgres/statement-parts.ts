@@ -42,19 +42,27 @@ function hasReturned(sql: Sql): Fragment {
   return sql`pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms'`;
 }
 
-/** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled or has no attempt left. */
+/** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled. */
 export function stateAfterCrash(sql: Sql, next: 'running' | 'available'): Fragment {
-  return sql`case when cancel_requested_at is not null then 'cancelled'
-    when ${mayGoOn(sql)} then ${next} else 'discarded' end`;
+  return sql`case when cancel_requested_at is null then ${next} else 'cancelled' end`;
 }
 
 export function finishedAfterCrash(sql: Sql): Fragment {
-  return sql`case when cancel_requested_at is null and ${mayGoOn(sql)} then null else now() end`;
+  return sql`case when cancel_requested_at is not null then now() end`;
 }
 
-/** 1 for a job that ran in the process that died, 0 for one in quarantine: whatever took that process down, it was not this job. */
+/** 1 for a job that was held by the process that died, 0 for one in quarantine: whatever took that process down, it was not this job. */
 export function crashCharge(sql: Sql): Fragment {
   return sql`case when crashes < ${QUARANTINED_FROM} then 1 else 0 end`;
+}
+
+/**
+ * 1 where the dead owner had told that the handler was started (and it was not in quarantine): that attempt counts. The attempts that are left do
+ * not become fewer, a crash is not the job's failure: what is added to `attempt` is added to `max_attempts`.
+ */
+export function attemptCharge(sql: Sql): Fragment {
+  return sql`case when crashes < ${QUARANTINED_FROM} and exists (select from warren.workers worker
+    where worker.owner = job.owner and worker.started_batch >= job.claim_batch) then 1 else 0 end`;
 }
 
 export function withCrash(sql: Sql): Fragment {
@@ -62,9 +70,10 @@ export function withCrash(sql: Sql): Fragment {
     then ${withError(sql, sql`'worker_crashed: the worker died during this attempt'`)} else errors end`;
 }
 
-/** Whether the job may run again after its owner's death. */
-export function mayGoOn(sql: Sql): Fragment {
-  return sql`(attempt < max_attempts or crashes >= ${QUARANTINED_FROM})`;
+/** What a claim returns of its job. */
+export function claimColumns(sql: Sql): Fragment {
+  return sql`job.id, type, queue, args, attempt, max_attempts as "maxAttempts", fence, crashes,
+    extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
 }
 
 /** The job's history with one more error, the oldest dropped where there are too many. */

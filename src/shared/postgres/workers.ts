@@ -1,7 +1,8 @@
 /**
- * What a worker tells of itself: that it is alive, and whether it leads the maintenance. All times come from the database's clock.
+ * What a worker tells of itself: that it is alive, which of its claims have started, and whether it leads the maintenance. All times come from the database's clock.
  */
 import type { Sql } from './database.ts';
+import type { Claimant } from './jobs.ts';
 import { ADVISORY_CLASS, NOTICE_CHANNEL } from './statement-parts.ts';
 
 export interface Beat {
@@ -27,6 +28,18 @@ export async function beat(sql: Sql, { owner, name, termMs }: Beat): Promise<boo
     )
     select exists (select from term) as leads`;
   return row?.leads === true;
+}
+
+/**
+ * Notes that the handlers of the worker's claims up to this batch have been started: only those are charged an attempt should the worker die. Its
+ * commit does not wait for the disk: lost in a crash of Postgres, it leaves an attempt uncharged. One simple query, so that nothing is left to say
+ * once it is sent: the worker may die the next moment.
+ */
+export async function markStarted(sql: Sql, { owner, batch }: Claimant): Promise<void> {
+  await sql.unsafe(`
+    update warren.workers set started_batch = ${batch}
+    from (select set_config('synchronous_commit', 'off', true)) as unhurried
+    where owner = ${owner} and started_batch < ${batch}`);
 }
 
 /** Takes the worker off the list; another may lead at once. */

@@ -1,0 +1,74 @@
+/**
+ * Tells Postgres which of this worker's claims have had their handlers started: those are charged an attempt should the worker die, the others are not.
+ *
+ * A claim comes in a numbered batch, and its handlers start in the very turn in which the batch came back. A worker that outlives that turn marks the
+ * number in its own row: one small statement for many jobs, which nothing waits for. Guarantees: never marks a batch that is not started, nor one
+ * beyond it; at most one mark at a time. A mark that is missing leaves an attempt uncharged, no more.
+ */
+import { setImmediate } from 'node:timers';
+import { pause } from '#shared/backoff.ts';
+import type { Database } from '#shared/postgres/database.ts';
+import type { Claimant } from '#shared/postgres/jobs.ts';
+import { markStarted } from '#shared/postgres/workers.ts';
+
+/** Between two marks, so that a worker with short jobs does not mark each of its batches, in milliseconds. */
+const BETWEEN_MARKS_MS = 2;
+
+export interface StartMarksOptions {
+  database: Database;
+  /** Throws `Unavailable` where the presence is not held. */
+  owner: () => string;
+  /** Whether a claimed job has not ended yet: otherwise there is nothing to tell. */
+  isRunning: () => boolean;
+}
+
+export class StartMarks {
+  readonly #options: StartMarksOptions;
+  readonly #underWay = new Set<number>();
+  #last = 0;
+  #marked = 0;
+  #marking = false;
+
+  constructor(options: StartMarksOptions) {
+    this.#options = options;
+  }
+
+  /** Numbers the claims that `claim` makes. Their handlers must start in the turn in which it returns. Throws what `claim` and `owner` do. */
+  async claimed<T>(claim: (claimant: Claimant) => Promise<T>): Promise<T> {
+    const owner = this.#options.owner();
+    this.#last += 1;
+    const batch = this.#last;
+    this.#underWay.add(batch);
+    try {
+      return await claim({ owner, batch });
+    } finally {
+      this.#underWay.delete(batch);
+      setImmediate(() => void this.#mark()); // after the handlers, which start before the turn ends
+    }
+  }
+
+  async #mark(): Promise<void> {
+    if (this.#marking) return;
+    this.#marking = true;
+    for (
+      let batch = this.#started();
+      batch > this.#marked && this.#options.isRunning();
+      batch = this.#started()
+    ) {
+      try {
+        const owner = this.#options.owner();
+        await this.#options.database.query((sql) => markStarted(sql, { owner, batch }));
+        this.#marked = batch;
+      } catch {
+        break; // Postgres is away; the next batch marks this one too
+      }
+      await pause(BETWEEN_MARKS_MS);
+    }
+    this.#marking = false;
+  }
+
+  /** The last batch that is started, with all before it. */
+  #started(): number {
+    return Math.min(this.#last, ...[...this.#underWay].map((batch) => batch - 1));
+  }
+}
