@@ -7,7 +7,6 @@
 import { Batcher } from '#shared/batcher.ts';
 import { Unavailable } from '#shared/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Watermark } from '#shared/postgres/job-maintenance.ts';
 import type { Standing } from '#shared/postgres/job-queries.ts';
 import { findStandings } from '#shared/postgres/job-queries.ts';
 import type { Claim, Claimant, FreeSlots } from '#shared/postgres/jobs.ts';
@@ -39,7 +38,7 @@ export class Claimer {
   readonly #takeover: Takeover;
   /** What this process has claimed and not released, with the fence of the claim. */
   readonly #held = new Map<string, number>();
-  readonly #watermarks = new Map<string, number>();
+  readonly #delivered: Record<string, number> = {};
   /** Jobs that are being taken over: one delivery of a job at a time. */
   readonly #taking = new Set<string>();
   /** The claim without messages that is under way. */
@@ -103,9 +102,9 @@ export class Claimer {
     if (this.#held.get(id) === fence) this.#held.delete(id);
   }
 
-  /** By queue, how far its messages have been delivered to this process. */
-  watermarks(): Watermark[] {
-    return [...this.#watermarks].map(([queue, dueAt]) => ({ queue, dueAt }));
+  /** By queue, the latest due time among the jobs that were delivered here: their messages were published after it. */
+  get delivered(): Readonly<Record<string, number>> {
+    return this.#delivered;
   }
 
   async #takeOver(id: string): Promise<Claim | undefined> {
@@ -144,7 +143,7 @@ export class Claimer {
       for (const [id, result] of await this.#explain(left, claimant)) results.set(id, result);
     const claims = this.#hold([...results.values()].filter((result) => 'fence' in result));
     for (const { queue, dueAt } of claims) {
-      if (dueAt > (this.#watermarks.get(queue) ?? 0)) this.#watermarks.set(queue, dueAt);
+      if (dueAt > (this.#delivered[queue] ?? 0)) this.#delivered[queue] = dueAt;
     }
     return deliveries.map((id) => {
       const result = results.get(id) ?? { reason: 'twice' };

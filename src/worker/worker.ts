@@ -80,6 +80,7 @@ export class Worker {
     this.#presence = new Presence({
       url: config.databaseUrl,
       name,
+      delivered: () => claimer.delivered,
       onNotice: (payload) => this.#onNotice(payload),
       onHeld: () => this.#onPresenceHeld(),
       onLost: (error) => publishEvent('presence.lost', { error }),
@@ -110,7 +111,6 @@ export class Worker {
     const chores = createChores({
       database,
       publisher: () => this.#openPublisher(),
-      watermarks: () => claimer.watermarks(),
       wakeRelay: () => this.#maintenance.wake('relay'),
     });
     this.#maintenance = new Maintenance({ presence: this.#presence, chores });

@@ -32,13 +32,11 @@ test('a job is published again where later messages have been delivered, and lef
     ) => sql`update warren.jobs set run_at = run_at - interval '1 minute', published_at = published_at - interval '1 minute'
       where id = ${lost}`,
   );
-  const dueAt = Date.now() / 1_000;
-  expect(
-    await fleet.database.query((sql) => unpublishOvertakenJobs(sql, [{ queue: 'critical', dueAt }], 100)),
-  ).toBe(0);
-  expect(
-    await fleet.database.query((sql) => unpublishOvertakenJobs(sql, [{ queue: 'default', dueAt }], 100)),
-  ).toBe(1);
+  const reconcile = () => fleet.database.query((sql) => unpublishOvertakenJobs(sql, 100));
+  await delivered(fleet, { owner: 1, queue: 'critical' });
+  expect(await reconcile()).toBe(0);
+  await delivered(fleet, { owner: 2, queue: 'default' });
+  expect(await reconcile()).toBe(1);
   expect(await unpublished(fleet)).toEqual([lost]);
   expect(waiting).not.toBe(lost);
 });
@@ -54,6 +52,14 @@ test('a job of an empty queue is given five seconds to be claimed', async () => 
   expect(await unpublished(fleet)).toEqual([old]);
   expect(fresh).not.toBe(old);
 });
+
+/** A worker has been delivered a message that was published just now. */
+async function delivered(fleet: Fleet, { owner, queue }: { owner: number; queue: string }): Promise<void> {
+  await fleet.sql(
+    (sql) => sql`insert into warren.workers (owner, name, delivered)
+      values (${owner}, 'worker', jsonb_build_object(${queue}::text, extract(epoch from now())))`,
+  );
+}
 
 async function allPublished(fleet: Fleet): Promise<void> {
   await eventually(

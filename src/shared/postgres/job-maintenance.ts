@@ -103,26 +103,23 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
   return rows.map(({ id }) => id);
 }
 
-/** Messages of the queue that were published before `dueAt` (epoch seconds, the database's clock) have been delivered. */
-export interface Watermark {
-  queue: string;
-  dueAt: number;
-}
-
-/** Leaves to the relay the published jobs whose message was overtaken by ten seconds. Returns how many. Index: jobs_available. */
-export async function unpublishOvertakenJobs(
-  sql: Sql,
-  watermarks: readonly Watermark[],
-  limit: number,
-): Promise<number> {
+/**
+ * Leaves to the relay the published jobs whose message was overtaken by ten seconds: one that was published later has been delivered, to whichever
+ * worker. Returns how many, at most `limit` of a queue. Index: jobs_available.
+ */
+export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<number> {
   const { count } = await sql`
-    with overtaken as (
+    with watermarks as (
+      select queue, to_timestamp(max(due_at::float8)) as passed
+      from warren.workers, jsonb_each_text(delivered) as given(queue, due_at) group by queue
+    ),
+    overtaken as (
       select job.id
-      from jsonb_to_recordset(${JSON.stringify(watermarks)}::text::jsonb) as mark(queue text, "dueAt" float8), lateral (
+      from watermarks, lateral (
         select id from warren.jobs
-        where state = 'available' and queue = mark.queue and run_at < to_timestamp(mark."dueAt")
-          and to_timestamp(mark."dueAt") <= now() -- the clock may have been set back
-          and published_at < to_timestamp(mark."dueAt") - ${OVERTAKEN_BY_MS} * interval '1 ms'
+        where state = 'available' and queue = watermarks.queue and run_at < passed
+          and passed <= now() -- the clock may have been set back
+          and published_at < passed - ${OVERTAKEN_BY_MS} * interval '1 ms'
         order by run_at limit ${limit} for update skip locked
       ) as job
     )

@@ -25,6 +25,8 @@ export interface PresenceOptions {
   url: string;
   /** The process's name; the connection shows as `<name> presence`. */
   name: string;
+  /** What has been delivered to this worker: see `Beat`. */
+  delivered: () => Readonly<Record<string, number>>;
   onNotice: (payload: string) => void;
   /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
   onHeld: () => void;
@@ -129,12 +131,14 @@ export class Presence {
 
   /** Writes the life sign now and then: notices a half-open socket, and leads where nobody does. */
   async #beat(sql: postgres.Sql, closed: AbortSignal): Promise<void> {
-    const { name } = this.#options;
+    const { name, delivered } = this.#options;
     const ended = AbortSignal.any([closed, this.#stopping.signal]);
     while (!ended.aborted) {
       this.#beatNow = new AbortController(); // before the question: a notice that comes with its answer counts
       const termEndsAt = performance.now() + TERM_MS - TERM_MARGIN_MS;
-      const leads = await this.#withDeadline(beat(sql, { owner: this.#owner ?? '0', name, termMs: TERM_MS }));
+      const leads = await this.#withDeadline(
+        beat(sql, { owner: this.#owner ?? '0', name, termMs: TERM_MS, delivered: delivered() }),
+      );
       this.#leadsUntil = leads ? termEndsAt : 0;
       await pause(BEAT_MS, AbortSignal.any([ended, this.#beatNow.signal]));
     }

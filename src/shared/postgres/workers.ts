@@ -1,5 +1,6 @@
 /**
- * What a worker tells of itself: that it is alive, which of its claims have started, and whether it leads the maintenance. All times come from the database's clock.
+ * What a worker tells of itself: that it is alive, which of its claims have started, what has been
+ * delivered to it, and whether it leads the maintenance. All times come from the database's clock.
  */
 import type { Sql } from './database.ts';
 import type { Claimant } from './jobs.ts';
@@ -11,14 +12,17 @@ export interface Beat {
   name: string;
   /** How long it leads from now on, if it does, in milliseconds. */
   termMs: number;
+  /** By queue, the latest due time among the jobs that were delivered to it, in epoch seconds of the database's clock. */
+  delivered: Readonly<Record<string, number>>;
 }
 
 /** Writes the worker's life sign, and makes or keeps it the leader where there is none: its term is over, or it is dead. Returns whether it leads. */
-export async function beat(sql: Sql, { owner, name, termMs }: Beat): Promise<boolean> {
+export async function beat(sql: Sql, { owner, name, termMs, delivered }: Beat): Promise<boolean> {
   const [row] = await sql<{ leads: boolean }[]>`
     with alive as (
-      insert into warren.workers (owner, name) values (${owner}::text::int, ${name})
-      on conflict (owner) do update set beat_at = now()
+      insert into warren.workers (owner, name, delivered)
+      values (${owner}::text::int, ${name}, ${JSON.stringify(delivered)}::text::jsonb)
+      on conflict (owner) do update set beat_at = now(), delivered = excluded.delivered
     ),
     term as (
       update warren.leadership set owner = ${owner}::text::int, until = now() + ${termMs} * interval '1 ms'

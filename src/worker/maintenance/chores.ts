@@ -2,7 +2,6 @@
  * The chores of the fleet, by name, made from what a worker has.
  */
 import type { Database } from '#shared/postgres/database.ts';
-import type { Watermark } from '#shared/postgres/job-maintenance.ts';
 import { queueNames } from '#shared/queues.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
@@ -17,16 +16,10 @@ export interface ChoreOptions {
   database: Database;
   /** Opened by the first call. */
   publisher: () => Publisher;
-  watermarks: () => readonly Watermark[];
   wakeRelay: () => void;
 }
 
-export function createChores({
-  database,
-  publisher,
-  watermarks,
-  wakeRelay,
-}: ChoreOptions): ReadonlyMap<string, Chore> {
+export function createChores({ database, publisher, wakeRelay }: ChoreOptions): ReadonlyMap<string, Chore> {
   return new Map([
     ['scheduler', createScheduler({ database, publisher })],
     ['relay', createRelay({ database, publisher })],
@@ -35,7 +28,6 @@ export function createChores({
       'reconciler',
       createReconciler({
         database,
-        watermarks,
         emptyQueues: () => findEmptyQueues(publisher()),
         onFound: wakeRelay,
       }),

@@ -6,7 +6,6 @@
  */
 import { publishEvent } from '#shared/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Watermark } from '#shared/postgres/job-maintenance.ts';
 import { unpublishOvertakenJobs, unpublishUndeliveredJobs } from '#shared/postgres/job-maintenance.ts';
 import type { Chore } from './maintenance.ts';
 
@@ -15,20 +14,16 @@ const BATCH = 1_000;
 
 export interface ReconcilerOptions {
   database: Database;
-  /** The latest due time among the jobs that were delivered here, by queue: their messages were published after it. */
-  watermarks: () => readonly Watermark[];
   /** The queues that hold no ready message; none where the broker does not tell. */
   emptyQueues: () => Promise<readonly string[]>;
   /** Called when rows wait for the relay. */
   onFound: () => void;
 }
 
-export function createReconciler({ database, watermarks, emptyQueues, onFound }: ReconcilerOptions): Chore {
+export function createReconciler({ database, emptyQueues, onFound }: ReconcilerOptions): Chore {
   return async () => {
-    const marks = watermarks();
     const empty = await emptyQueues();
-    const overtaken =
-      marks.length === 0 ? 0 : await database.query((sql) => unpublishOvertakenJobs(sql, marks, BATCH));
+    const overtaken = await database.query((sql) => unpublishOvertakenJobs(sql, BATCH));
     const undelivered =
       empty.length === 0 ? 0 : await database.query((sql) => unpublishUndeliveredJobs(sql, empty, BATCH));
     const count = overtaken + undelivered;
