@@ -14,6 +14,7 @@ import { publishEvent } from '#shared/events.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import { decodeJobId } from '#shared/rabbitmq/message.ts';
 import { brokerQueue, declareTopology } from '#shared/rabbitmq/topology.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import type { Disposition } from './attempt.ts';
 
 const OPEN_DEADLINE_MS = 10_000;
@@ -122,6 +123,7 @@ export class Consumer {
   async #useChannel(): Promise<number> {
     const channel = await this.#open();
     const openedAt = performance.now();
+    const acknowledgements = new Acknowledgements(channel);
     let alive = true;
     const onEnd = () => {
       alive = false;
@@ -135,7 +137,7 @@ export class Consumer {
       await inTime(channel.prefetch(this.#options.prefetch));
       while (alive && !this.#closing.signal.aborted) {
         this.#changed = Promise.withResolvers();
-        await this.#follow(channel, onEnd);
+        await this.#follow(channel, acknowledgements, onEnd);
         await this.#changed.promise;
       }
     } finally {
@@ -152,7 +154,11 @@ export class Consumer {
   }
 
   /** Registers with the broker, or withdraws, as is wanted. */
-  async #follow(channel: Channel, onCancelled: () => void): Promise<void> {
+  async #follow(
+    channel: Channel,
+    acknowledgements: Acknowledgements,
+    onCancelled: () => void,
+  ): Promise<void> {
     if (this.#wanted === this.#registered) return;
     const { tag } = this.#options;
     if (!this.#wanted) {
@@ -163,16 +169,20 @@ export class Consumer {
     const onMessage = (message: ConsumeMessage | null) => {
       if (message === null)
         onCancelled(); // the server has cancelled the consumer: queue deleted, node gone
-      else this.#take(channel, message);
+      else this.#take(channel, acknowledgements, message);
     };
     await inTime(channel.consume(brokerQueue(this.queue), onMessage, { consumerTag: tag }));
     this.#registered = true;
     publishEvent('consumer.ready', { tag, queue: this.queue });
   }
 
-  #take(channel: Channel, message: ConsumeMessage): void {
+  #take(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): void {
+    acknowledgements.delivered(message);
     publishEvent('delivery.received', { queue: this.queue, redelivered: message.fields.redelivered });
-    const handled = this.#limit(() => this.#handle(channel, message)).catch((error: unknown) => {
+    const handled = this.#limit(async () => {
+      const disposition = await this.#dispositionOf(message);
+      if (this.#channel === channel) await this.#settle(acknowledgements, message, disposition);
+    }).catch((error: unknown) => {
       // Settling failed: the channel has gone, and the broker redelivers.
       publishEvent('consumer.lost', { tag: this.#options.tag, queue: this.queue, reason: String(error) });
     });
@@ -180,19 +190,28 @@ export class Consumer {
     void handled.then(() => this.#active.delete(handled));
   }
 
-  async #handle(channel: Channel, message: ConsumeMessage): Promise<void> {
+  async #dispositionOf(message: ConsumeMessage): Promise<Disposition> {
     const id = decodeJobId(message);
-    const disposition: Disposition =
-      id === null
-        ? { deadLetter: 'undecodable: the body is no job id' }
-        : await this.#options.run({ id, redelivered: message.fields.redelivered });
-    if (this.#channel !== channel || disposition === 'unacked') return;
-    if (disposition === 'ack') channel.ack(message);
-    else if (disposition === 'requeue') channel.nack(message, false, true);
-    else await this.#deadLetter(channel, message, disposition.deadLetter);
+    if (id === null) return { deadLetter: 'undecodable: the body is no job id' };
+    return await this.#options.run({ id, redelivered: message.fields.redelivered });
   }
 
-  async #deadLetter(channel: Channel, message: ConsumeMessage, reason: string): Promise<void> {
+  async #settle(
+    acknowledgements: Acknowledgements,
+    message: ConsumeMessage,
+    disposition: Disposition,
+  ): Promise<void> {
+    if (disposition === 'unacked') return;
+    if (disposition === 'ack') acknowledgements.ack(message);
+    else if (disposition === 'requeue') acknowledgements.nack(message, { requeue: true });
+    else await this.#deadLetter(acknowledgements, message, disposition.deadLetter);
+  }
+
+  async #deadLetter(
+    acknowledgements: Acknowledgements,
+    message: ConsumeMessage,
+    reason: string,
+  ): Promise<void> {
     const { queue } = this;
     publishEvent('delivery.dead-lettered', {
       jobId: message.content.toString('latin1', 0, 40),
@@ -201,9 +220,9 @@ export class Consumer {
     });
     try {
       await this.#options.deadLetter({ content: message.content, queue, reason });
-      channel.ack(message);
+      acknowledgements.ack(message);
     } catch {
-      channel.nack(message, false, false); // the queue's own dead-letter exchange takes it, with `rejected` as the reason
+      acknowledgements.nack(message, { requeue: false }); // the queue's own dead-letter exchange takes it, with `rejected` as the reason
     }
   }
 }

@@ -3,7 +3,7 @@
  * slot is freed, its late result is refused by the fence.
  */
 import { Cancel, Snooze } from '#jobs/define.ts';
-import { backoffMs, MAX_TIMER_MS, pause } from '#shared/backoff.ts';
+import { backoffMs, MAX_TIMER_MS } from '#shared/backoff.ts';
 import { errorMessage, Unavailable } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
@@ -108,15 +108,17 @@ async function settle(definition: JobDefinition, claim: Claim, context: JobConte
 
 /** Settles when the signal has aborted and the grace is over. */
 function giveUp(signal: AbortSignal): { promise: Promise<'given-up'>; dispose: () => void } {
-  const settled = new AbortController();
   const { promise, resolve } = Promise.withResolvers<'given-up'>();
-  const onAbort = () => void pause(ABORT_GRACE_MS, settled.signal).then(() => resolve('given-up'));
+  let grace: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    grace = setTimeout(resolve, ABORT_GRACE_MS, 'given-up');
+  };
   signal.addEventListener('abort', onAbort, { once: true });
   return {
     promise,
     dispose: () => {
       signal.removeEventListener('abort', onAbort);
-      settled.abort();
+      clearTimeout(grace);
     },
   };
 }

@@ -11,6 +11,7 @@ import { connect } from 'amqplib';
 import { aborted, backoffMs, pause, withDeadline } from '../backoff.ts';
 import { Misconfigured, Unavailable } from '../errors.ts';
 import { publishEvent } from '../events.ts';
+import { writeTogether } from './write-together.ts';
 
 const CONNECT_DEADLINE_MS = 5_000;
 const PREPARE_DEADLINE_MS = 15_000;
@@ -125,6 +126,7 @@ export class BrokerConnection {
 
   async #open(): Promise<{ model: ChannelModel; closed: Promise<unknown> }> {
     const model = await this.#connect();
+    writeTogether(model);
     const closed = this.#watch(model);
     const lost = closed.then((error) => {
       throw new Unavailable('broker_lost', 'the connection was lost while it was being prepared', error);

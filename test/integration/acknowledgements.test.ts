@@ -1,0 +1,85 @@
+import type { ConsumeMessage } from 'amqplib';
+import { expect, test } from 'vitest';
+import { queueNames } from '../../src/shared/queues.ts';
+import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
+import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
+import { Acknowledgements } from '../../src/worker/acknowledgements.ts';
+import { onChannel, readyCount } from '../support/broker.ts';
+import { eventually } from '../support/eventually.ts';
+import { createVhost } from '../support/servers.ts';
+
+const QUEUE = 'warren.default';
+
+/** An open connection, and the system calls that it makes to write. */
+async function open(url: string) {
+  const connection = new BrokerConnection({
+    url,
+    name: 'test',
+    prepare: (model) => prepareTopology(model, queueNames),
+  });
+  connection.start();
+  const model = await connection.opened(5_000);
+  const { stream } = model.connection as unknown as {
+    stream: { _write: (...args: unknown[]) => void; _writev: (...args: unknown[]) => void };
+  };
+  const calls: number[] = [];
+  const { _write: one, _writev: many } = stream;
+  stream._write = (...args) => {
+    calls.push(1);
+    one.apply(stream, args);
+  };
+  stream._writev = (...args) => {
+    calls.push((args[0] as unknown[]).length);
+    many.apply(stream, args);
+  };
+  return { connection, model, calls };
+}
+
+test('acknowledgements of one turn never cover a delivery that is not settled', async () => {
+  await using vhost = await createVhost();
+  const { connection, model } = await open(vhost.url);
+  await onChannel(vhost, async (channel) => {
+    for (let n = 0; n < 10; n += 1) channel.sendToQueue(QUEUE, Buffer.from(String(n)));
+  });
+  const channel = await model.createChannel();
+  await channel.prefetch(10);
+  const acknowledgements = new Acknowledgements(channel);
+  const messages: ConsumeMessage[] = [];
+  await channel.consume(QUEUE, (message) => {
+    if (message === null) return;
+    acknowledgements.delivered(message);
+    messages.push(message);
+  });
+  await eventually(
+    () => messages.length,
+    (count) => count === 10,
+  );
+  const settle = async (bodies: string) => {
+    for (const message of messages)
+      if (bodies.includes(message.content.toString())) acknowledgements.ack(message);
+    await channel.checkQueue(QUEUE); // an answer: what was written before it has arrived
+  };
+  await settle('0124'); // a run of the oldest, and one beyond
+  await settle('6789'); // no run: 3 and 5 are older
+  await settle('3'); // now 3 is the oldest
+  await channel.close();
+  await eventually(
+    () => readyCount(vhost, QUEUE),
+    (ready) => ready === 1,
+  );
+  const left = await onChannel(vhost, async (other) => await other.get(QUEUE, { noAck: true }));
+  expect(left === false ? 'none' : left.content.toString()).toBe('5');
+  await connection.stop();
+});
+
+test('what is written to the broker in one turn goes to the kernel at once', async () => {
+  await using vhost = await createVhost();
+  const { connection, model, calls } = await open(vhost.url);
+  const channel = await model.createConfirmChannel();
+  calls.length = 0;
+  for (let n = 0; n < 50; n += 1) channel.publish('warren', 'default', Buffer.from('1'), { mandatory: true });
+  await channel.waitForConfirms();
+  expect(calls).toEqual([50]);
+  await channel.close();
+  await connection.stop();
+});
