@@ -11,10 +11,11 @@ import pLimit from 'p-limit';
 import { backoffMs, pause, withDeadline } from '#shared/backoff.ts';
 import { Unavailable } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
+import { Acknowledgements } from '#shared/rabbitmq/acknowledgements.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import { decodeJobId } from '#shared/rabbitmq/message.ts';
 import { brokerQueue, declareTopology } from '#shared/rabbitmq/topology.ts';
-import { Acknowledgements } from './acknowledgements.ts';
+
 import type { Disposition } from './attempt.ts';
 
 const OPEN_DEADLINE_MS = 10_000;

@@ -1,9 +1,9 @@
 import type { ConsumeMessage } from 'amqplib';
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/shared/queues.ts';
+import { Acknowledgements } from '../../src/shared/rabbitmq/acknowledgements.ts';
 import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
-import { Acknowledgements } from '../../src/worker/acknowledgements.ts';
 import { onChannel, readyCount } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { createVhost } from '../support/servers.ts';
