@@ -12,14 +12,15 @@ import {
   finishedAfterCrash,
   isLockFree,
   stateAfterCrash,
+  stateById,
   withCrash,
 } from './statement-parts.ts';
 
 /** Which of these running jobs have an owner whose advisory lock is free. It may be reconnecting: look twice. */
 export async function findOrphans(sql: Sql, ids: readonly string[]): Promise<Set<string>> {
   const rows = await sql<{ id: string }[]>`
-    select id from warren.jobs
-    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and ${isLockFree(sql)}`;
+    select id from warren.jobs job
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and ${isLockFree(sql)}`;
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -38,7 +39,7 @@ export async function takeOverJobs(
       attempt = attempt + case when cancel_requested_at is null then ${attemptCharge(sql)} else 0 end,
       max_attempts = max_attempts + ${attemptCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)},
       fence = fence + 1, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
-    where id = any(${bigints(ids)}::text::bigint[]) and state = 'running' and owner <> ${owner}::text::bigint
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
       and ${isLockFree(sql)}
     returning ${claimColumns(sql)}, state`;
   return claims.filter(({ state }) => state === 'running');

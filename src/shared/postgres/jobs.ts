@@ -6,7 +6,14 @@
  * Must not know RabbitMQ.
  */
 import type { Sql } from './database.ts';
-import { bigints, claimColumns, FAST_PATH_MS, NOTICE_CHANNEL, withError } from './statement-parts.ts';
+import {
+  bigints,
+  claimColumns,
+  FAST_PATH_MS,
+  NOTICE_CHANNEL,
+  stateById,
+  withError,
+} from './statement-parts.ts';
 
 /** How long the relay waits before it repeats a spent message, in milliseconds. */
 const SPENT_MESSAGE_MS = 2_000;
@@ -124,7 +131,7 @@ export async function markPublished(
   await sql`
     update warren.jobs job set published_at = now()
     from jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, fence int)
-    where job.id = given.id and job.fence = given.fence and state = 'available' and published_at is null`;
+    where job.id = given.id and job.fence = given.fence and ${stateById(sql)} = 'available' and published_at is null`;
 }
 
 /** A job that this worker holds now. */
@@ -160,7 +167,7 @@ export async function claimJobs(
     update warren.jobs job
     set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
       claim_batch = ${batch}, started_at = now(), published_at = coalesce(published_at, now())
-    where id = any(${bigints(ids)}::text::bigint[]) and state = 'available'
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'available'
       and queue <> all (array(select name from warren.queues where paused))
     returning ${claimColumns(sql)}`;
 }
@@ -208,7 +215,7 @@ export async function reclaimJobs(
   return await sql<Claim[]>`
     update warren.jobs job set fence = fence + 1, claim_batch = ${batch}, started_at = now()
     from jsonb_to_recordset(${rows}::text::jsonb) as given(id bigint, seen int)
-    where job.id = given.id and job.fence = given.seen and state = 'running' and owner = ${owner}::text::bigint
+    where job.id = given.id and job.fence = given.seen and ${stateById(sql)} = 'running' and owner = ${owner}::text::bigint
     returning ${claimColumns(sql)}`;
 }
 
@@ -218,10 +225,10 @@ export async function reclaimJobs(
  */
 export async function spendMessages(sql: Sql, ids: readonly string[]): Promise<void> {
   await sql`
-    update warren.jobs
+    update warren.jobs job
     set published_at = null, relay_at = now() + ${SPENT_MESSAGE_MS} * interval '1 ms',
       fence = fence + case when state = 'available' then 1 else 0 end
-    where id = any(${bigints(ids)}::text::bigint[]) and state in ('available', 'running')`;
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} in ('available', 'running')`;
 }
 
 /** What an attempt came to. `delayMs`: the wait before the next one. `uncharged`: the attempt does not count. */
@@ -264,7 +271,7 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
         output = coalesce(given.output, job.output),
         errors = case when given.error is null then errors else ${withError(sql, sql`given.error`)} end
       from given
-      where job.id = given.id and job.state = 'running' and job.fence = given.fence
+      where job.id = given.id and ${stateById(sql)} = 'running' and job.fence = given.fence
       returning job.id
     )
     select id ${announce ? sql`, (select pg_notify(${NOTICE_CHANNEL}, 'due')) as announced` : sql``} from recorded`;

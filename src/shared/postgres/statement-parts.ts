@@ -70,6 +70,14 @@ export function withCrash(sql: Sql): Fragment {
     then ${withError(sql, sql`'worker_crashed: the worker died during this attempt'`)} else errors end`;
 }
 
+/**
+ * The state of jobs that are looked up by id. Not the bare column: a condition on that lets the planner take the partial index of the state, which it
+ * believes to be nearly empty when the table was analysed at rest, and in a burst every claim would walk all of it.
+ */
+export function stateById(sql: Sql): Fragment {
+  return sql`(job.state || '')`;
+}
+
 /** What a claim returns of its job. */
 export function claimColumns(sql: Sql): Fragment {
   return sql`job.id, type, queue, args, attempt, max_attempts as "maxAttempts", fence, crashes,

@@ -2,7 +2,7 @@
  * Acknowledges the deliveries of one channel, those of a turn of the event loop together: a run of the oldest ones with one frame.
  *
  * Guarantees: acknowledges only what it was told to; a delivery that is not settled yet is never covered by the frame of a later one. A channel
- * that has gone is no error here: the broker redelivers.
+ * that has gone is no error here: the broker redelivers. Must not know what a delivery stands for.
  */
 import { setImmediate } from 'node:timers';
 import type { Channel, Message } from 'amqplib';
