@@ -82,6 +82,11 @@ export const settings = {
     default: '25000',
     meaning: 'milliseconds that running jobs may take after SIGTERM; then they are aborted and handed back',
   },
+  POD_URL: {
+    schema: url('http:', 'https:').optional(),
+    meaning:
+      "a worker's own pod at the Kubernetes API server, which is told how busy it is (its deletion cost)",
+  },
   LOG_LEVEL: {
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     default: 'info',
@@ -115,6 +120,7 @@ export interface Config {
   workerQueues: readonly QueueChannels[];
   workerHealthPort: number;
   drainTimeoutMs: number;
+  podUrl: string | undefined;
   logLevel: string;
   webhookAllowPrivate: boolean;
   webhookSecret: string | undefined;
@@ -178,6 +184,7 @@ function toConfig(values: Settings): Config {
     workerQueues: values.WORKER_QUEUES,
     workerHealthPort: values.WORKER_HEALTH_PORT,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    podUrl: values.POD_URL,
     logLevel: values.LOG_LEVEL,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE,
     webhookSecret: values.WEBHOOK_SECRET,

@@ -7,6 +7,7 @@ import { databaseGauges } from '#shared/gauges.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { createMetrics } from '#shared/metrics.ts';
 import { runProgram } from '#shared/shutdown.ts';
+import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
 import { Worker } from './worker.ts';
 
@@ -17,6 +18,8 @@ await runProgram(() => {
   logEvents(log);
   const worker = new Worker({ config, name, definitions });
   const metrics = createMetrics(databaseGauges(worker.database));
+  const { podUrl } = config;
+  const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl });
   let closeHealth = async () => {};
 
   return {
@@ -32,10 +35,12 @@ await runProgram(() => {
           { connection: name, healthPort: health.port, queues: config.workerQueues },
           'worker started',
         );
+        deletionCost?.start();
         await worker.start(stopping);
       },
       stop: async () => {
         await worker.stop();
+        await deletionCost?.stop();
         await closeHealth();
       },
     },

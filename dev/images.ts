@@ -1,0 +1,106 @@
+// `npm run images`: builds localhost/warren-api:dev and localhost/warren-worker:dev with docker, podman or buildah, whichever is there first.
+// `--builder` names one of them, or `minikube`, which builds inside the cluster; `--base` another base image, `--base local` one made on this
+// machine; `--tag` another tag. `--check` then starts both, with Postgres and RabbitMQ beside them, and has a job done (Linux, docker or podman);
+// it makes a local base by itself where no registry hands out the pinned one.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runCommand } from './command.ts';
+import type { Builder } from './images/builders.ts';
+import { findBuilder } from './images/builders.ts';
+import { checkImages } from './images/check.ts';
+import { findRunner } from './images/containers.ts';
+import { makeLocalBase } from './images/local-base.ts';
+import { failureMessage, handleStopSignals, isInterruption } from './stop-signals.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const programs = ['api', 'worker'] as const;
+const gitTimeoutMs = 5_000;
+
+type Options = {
+  readonly builder: string | undefined;
+  readonly base: string | undefined;
+  readonly tag: string;
+  readonly check: boolean;
+};
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const progress = (line: string) => process.stderr.write(`${line}\n`);
+
+async function run({ builder: wanted, base, tag, check }: Options, signal: AbortSignal): Promise<void> {
+  const builder = await findBuilder({ run: runCommand, wanted });
+  progress(`Building with ${builder.name} …`);
+  const baseImage = await chooseBase({ builder, base, check });
+  const images = { api: `localhost/warren-api:${tag}`, worker: `localhost/warren-worker:${tag}` };
+  const labels = { VERSION: readVersion(), REVISION: await readRevision() };
+  for (const program of programs) {
+    signal.throwIfAborted();
+    await builder.build({
+      image: images[program],
+      file: `Dockerfile.${program}`,
+      folder: root,
+      arguments: { ...labels, ...(baseImage === undefined ? {} : { BASE_IMAGE: baseImage }) },
+      log: progress,
+    });
+    print(`${images[program]}${await describeSize(builder, images[program])}`);
+  }
+  if (!check) return;
+  const runner = await findRunner({ run: runCommand, builder: builder.name });
+  await checkImages({ runner, images, log: print, signal });
+}
+
+/** Undefined: the one that the Dockerfiles pin. A check makes do with a local one where no registry hands that out. */
+async function chooseBase({
+  builder,
+  base,
+  check,
+}: Pick<Options, 'base' | 'check'> & { builder: Builder }): Promise<string | undefined> {
+  const makeOne = () => makeLocalBase({ builder, log: progress });
+  if (base === 'local') return await makeOne();
+  if (base !== undefined || !check) return base;
+  const [, pinned = ''] =
+    /^ARG BASE_IMAGE=(.+)$/m.exec(readFileSync(resolve(root, 'Dockerfile.api'), 'utf8')) ?? [];
+  if (await builder.canHave(pinned)) return undefined;
+  progress(`${pinned} cannot be had`);
+  return await makeOne();
+}
+
+/** The layers on top of the base: what this project adds. */
+async function describeSize(builder: Builder, image: string): Promise<string> {
+  const layers = await builder.ownLayers(image);
+  if (layers === undefined) return '';
+  return `: ${(layers / 1e6).toFixed(1)} MB without the base`;
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+async function readRevision(): Promise<string> {
+  const { status, stdout } = await runCommand('git', ['rev-parse', 'HEAD'], {
+    timeoutMs: gitTimeoutMs,
+    cwd: root,
+  });
+  return status === 0 ? stdout.trim() : 'unknown';
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      builder: { type: 'string' },
+      base: { type: 'string' },
+      tag: { type: 'string', default: 'dev' },
+      check: { type: 'boolean', default: false },
+    },
+  });
+  return { builder: values.builder, base: values.base, tag: values.tag, check: values.check };
+}
+
+const { stopping } = handleStopSignals({ stopAtOnce: () => process.exit(1) });
+try {
+  await run(readOptions(), stopping);
+} catch (error) {
+  if (!isInterruption(stopping)) progress(failureMessage(error));
+  process.exitCode = 1;
+}

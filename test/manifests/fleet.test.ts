@@ -1,0 +1,299 @@
+// The manifests and the programs agree: settings, ports, grace, bounds, connections, names.
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { readConfig, settings } from '../../src/shared/config.ts';
+import { queueNames } from '../../src/shared/queues.ts';
+import { brokerQueue, DEAD_QUEUE } from '../../src/shared/rabbitmq/topology.ts';
+import type { ProgramName } from '../support/fleet-settings.ts';
+import {
+  allowedConnections,
+  containerOf,
+  deploymentOf,
+  environmentOf,
+  mostConnections,
+  readSecret,
+  scalersOf,
+} from '../support/fleet-settings.ts';
+import type { Manifest, Mix } from '../support/manifests.ts';
+import { containersOf, kubectlObstacle, pick, podTemplates, render } from '../support/manifests.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const overlay = (name: string): Mix => ({ from: `overlays/${name}`, components: [] });
+const fleets = [
+  ['the base', { from: 'base', components: [] }],
+  ['minikube', overlay('minikube')],
+  ['production', overlay('production')],
+] as const;
+/** Rendering starts a process. */
+const timeout = 30_000;
+const programs: ProgramName[] = ['api', 'worker'];
+/** Variables that Node itself reads. */
+const ofNode = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
+/** What aborted handlers and closing may take after the drain time (src/worker/worker.ts). */
+const closingMs = 8_000;
+/** What requests under way may take (src/api/http-server.ts). */
+const requestsMs = 10_000;
+
+const rendered = new Map<string, Manifest[]>();
+function manifestsOf(mix: Mix): Manifest[] {
+  const key = JSON.stringify(mix);
+  const manifests = rendered.get(key) ?? render(mix);
+  rendered.set(key, manifests);
+  return manifests;
+}
+
+describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', { timeout }, () => {
+  describe.each(fleets)('%s', (_, mix) => {
+    test.each(programs)('gives the %s settings that it knows, and can start with', (program) => {
+      const manifests = manifestsOf(mix);
+      const container = containerOf(manifests, program);
+      const environment = environmentOf(manifests, container);
+      const referred = (container.env ?? []).flatMap(({ value = '' }) =>
+        [...value.matchAll(/\$\(([^)]+)\)/g)].map(([, name]) => name),
+      );
+      const known = [...Object.keys(settings), ...ofNode, ...referred];
+      expect(Object.keys(environment).filter((name) => !known.includes(name))).toEqual([]);
+      const servers = { DATABASE_URL: 'postgres://p/d', AMQP_URL: 'amqp://r/', API_TOKEN: 'token' };
+      const given = Object.fromEntries(
+        Object.entries(environment).filter(([, value]) => !value.includes('<')),
+      );
+      expect(() => readConfig(program, { ...servers, ...given })).not.toThrow();
+    });
+
+    test('listens where the probes and the services look', () => {
+      const manifests = manifestsOf(mix);
+      for (const [program, setting] of [
+        ['api', 'PORT'],
+        ['worker', 'WORKER_HEALTH_PORT'],
+      ] as const) {
+        const container = containerOf(manifests, program);
+        const environment = environmentOf(manifests, container);
+        expect(environment['HOST']).toBe('0.0.0.0');
+        expect(container.ports?.map(({ containerPort }) => containerPort)).toEqual([
+          Number(environment[setting]),
+        ]);
+        const [port] = pick(manifests, 'Service', `warren-${program}`)['spec'].ports;
+        expect(container.ports?.map(({ name }) => name)).toEqual([port.targetPort]);
+        expect(container.readinessProbe?.httpGet?.path).toBe('/readyz');
+        expect(container.livenessProbe?.httpGet?.path).toBe('/livez');
+      }
+    });
+
+    test('gives a pod longer to end than its program may take', () => {
+      const manifests = manifestsOf(mix);
+      const graceMs = (program: ProgramName) => {
+        const { spec } = deploymentOf(manifests, program)['spec'].template;
+        const preStopMs = (containerOf(manifests, program).lifecycle?.preStop?.sleep?.seconds ?? 0) * 1_000;
+        return spec.terminationGracePeriodSeconds * 1_000 - preStopMs;
+      };
+      const worker = environmentOf(manifests, containerOf(manifests, 'worker'));
+      expect(graceMs('worker')).toBeGreaterThan(Number(worker['DRAIN_TIMEOUT_MS']) + closingMs);
+      expect(graceMs('api')).toBeGreaterThan(requestsMs);
+      expect(containerOf(manifests, 'api').lifecycle?.preStop?.sleep?.seconds).toBeGreaterThanOrEqual(5);
+    });
+
+    test.each(programs)('leaves the number of %s pods to one autoscaler, from 2 to 8', (program) => {
+      const manifests = manifestsOf(mix);
+      const scalers = scalersOf(manifests, program);
+      expect(scalers.map(({ min, max }) => [min, max])).toEqual([[2, 8]]);
+      expect(deploymentOf(manifests, program)['spec'].replicas).toBeUndefined();
+    });
+
+    test.each(programs)('scales the %s up at once, and down one pod at a time', (program) => {
+      const [scaler] = scalersOf(manifestsOf(mix), program);
+      const spec = scaler?.manifest['spec'];
+      const { scaleUp, scaleDown } = spec.behavior ?? spec.advanced.horizontalPodAutoscalerConfig.behavior;
+      expect(scaleUp.stabilizationWindowSeconds).toBe(0);
+      expect(
+        scaleDown.policies.map(({ type, value }: { type: string; value: number }) => [type, value]),
+      ).toEqual([['Pods', 1]]);
+      expect(scaleDown.stabilizationWindowSeconds).toBeGreaterThanOrEqual(60);
+    });
+
+    test('keeps a budget of one pod for each program', () => {
+      for (const program of programs) {
+        const { spec } = pick(manifestsOf(mix), 'PodDisruptionBudget', `warren-${program}`) as Manifest;
+        expect(spec.maxUnavailable).toBe(1);
+      }
+    });
+
+    test('opens no more connections than Postgres takes, three being kept for its superuser', () => {
+      const manifests = manifestsOf(mix);
+      expect(mostConnections(manifests)).toBeLessThanOrEqual(allowedConnections(manifests) - 3);
+    });
+
+    test('lets each program wait for the schema that the migration brings', () => {
+      const manifests = manifestsOf(mix);
+      const command = (name: string) => {
+        const { spec } = podTemplates(manifests).find(({ owner }) => owner.metadata.name === name) ?? {};
+        return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])][0]?.command;
+      };
+      for (const program of programs)
+        expect(command(`warren-${program}`)).toEqual(['node', 'dev/container/await-schema.ts']);
+      expect(command('warren-migrate')).toEqual(['node', 'dev/container/migrate.ts']);
+    });
+
+    test('names in jobs nothing that a new setting would rename: a job cannot be changed', () => {
+      const jobs = podTemplates(manifestsOf(mix)).filter(({ owner }) => owner.kind === 'Job');
+      expect(jobs.length).toBeGreaterThan(0);
+      expect(JSON.stringify(jobs)).not.toContain('warren-config');
+    });
+  });
+
+  test('burst runs ten to twenty API pods at 80 % of their CPU, and production has the connections for them', () => {
+    const manifests = manifestsOf({ from: 'overlays/production', components: ['burst'] });
+    const [scaler] = scalersOf(manifests, 'api');
+    expect([scaler?.min, scaler?.max]).toEqual([10, 20]);
+    expect(scaler?.manifest['spec'].metrics[0].resource.target.averageUtilization).toBe(80);
+    expect(mostConnections(manifests)).toBeLessThanOrEqual(allowedConnections(manifests) - 3);
+  });
+
+  test('minikube scales up within a minute and down within two', () => {
+    for (const program of programs) {
+      const [scaler] = scalersOf(manifestsOf(overlay('minikube')), program);
+      const { scaleUp, scaleDown } = scaler?.manifest['spec'].behavior ?? {};
+      expect(scaleUp.stabilizationWindowSeconds).toBeLessThanOrEqual(60);
+      expect(scaleDown.stabilizationWindowSeconds).toBeLessThanOrEqual(120);
+    }
+  });
+
+  test('minikube leaves two cores room for sixteen pods beside Kubernetes itself', () => {
+    const milli = (text = '0') => (text.endsWith('m') ? Number.parseInt(text, 10) : Number(text) * 1_000);
+    const requests = podTemplates(manifestsOf(overlay('minikube')))
+      .filter(({ owner }) => owner.kind !== 'Job')
+      .map(({ owner, spec }) => {
+        const count = owner.kind === 'Deployment' ? 8 : 1;
+        return (
+          count * spec.containers.reduce((sum, { resources }) => sum + milli(resources?.requests?.['cpu']), 0)
+        );
+      });
+    expect(requests.reduce((sum, one) => sum + one, 0)).toBeLessThanOrEqual(2_000 - 850);
+  });
+
+  test('minikube has every secret, and its URLs lead with the right password to a service of its own', () => {
+    const manifests = manifestsOf(overlay('minikube'));
+    const missing = podTemplates(manifests).flatMap((template) =>
+      containersOf(template).flatMap(({ env = [] }) =>
+        env.flatMap(({ valueFrom }) => {
+          const wanted = valueFrom?.secretKeyRef;
+          const found =
+            wanted === undefined || wanted.optional || readSecret(manifests, wanted) !== undefined;
+          return found ? [] : [`${wanted?.name}/${wanted?.key}`];
+        }),
+      ),
+    );
+    expect(missing).toEqual([]);
+    const environment = environmentOf(manifests, containerOf(manifests, 'worker'));
+    for (const [setting, secret] of [
+      ['DATABASE_URL', 'postgres-app'],
+      ['AMQP_URL', 'rabbitmq-default-user'],
+    ] as const) {
+      const { username, password, hostname, port } = new URL(environment[setting] ?? '');
+      expect(username).toBe(readSecret(manifests, { name: secret, key: 'username' }));
+      expect(password).toBe(readSecret(manifests, { name: secret, key: 'password' }));
+      const { ports } = pick(manifests, 'Service', hostname)['spec'];
+      expect(ports.map((service: { port: number }) => String(service.port))).toContain(port);
+    }
+  });
+
+  test('minikube runs the images that `npm run images` builds, and the servers of compose.yaml', () => {
+    const images = new Set(
+      podTemplates(manifestsOf(overlay('minikube'))).flatMap((template) =>
+        containersOf(template).map(({ image }) => image),
+      ),
+    );
+    const compose = parse(readFileSync(resolve(root, 'compose.yaml'), 'utf8'));
+    const servers = Object.values(compose.services as Record<string, { image: string }>);
+    expect([...images].sort()).toEqual(
+      [
+        ...servers.map(({ image }) => `docker.io/library/${image}`),
+        'localhost/warren-api:dev',
+        'localhost/warren-worker:dev',
+      ].sort(),
+    );
+  });
+
+  test.each(['minikube', 'production'])('%s is a namespace that refuses what is not restricted', (name) => {
+    const { labels } = pick(manifestsOf(overlay(name)), 'Namespace', 'warren').metadata;
+    expect(labels?.['pod-security.kubernetes.io/enforce']).toBe('restricted');
+  });
+
+  test('queue-depth counts the messages of every queue, ready or not, and never the dead letters', () => {
+    const manifests = manifestsOf({ from: 'base', components: ['queue-depth', 'deletion-cost'] });
+    const { triggers, fallback } = pick(manifests, 'ScaledObject', 'warren-worker')['spec'];
+    const [{ metadata }] = triggers;
+    const pattern = new RegExp(metadata.queueName);
+    expect(queueNames.filter((queue) => !pattern.test(brokerQueue(queue)))).toEqual([]);
+    expect(pattern.test(DEAD_QUEUE)).toBe(false);
+    expect(metadata).toMatchObject({ protocol: 'http', excludeUnacknowledged: 'false', operation: 'sum' });
+    expect(fallback.replicas).toBeGreaterThanOrEqual(2);
+    expect(triggers.map(({ type }: { type: string }) => type)).toContain('cpu');
+  });
+
+  test('deletion-cost permits patching pods and nothing else, to workers alone', () => {
+    const manifests = manifestsOf({ from: 'base', components: ['deletion-cost'] });
+    const { rules } = pick(manifests, 'Role', 'warren-worker-deletion-cost') as Manifest;
+    expect(rules).toEqual([{ apiGroups: [''], resources: ['pods'], verbs: ['patch'] }]);
+    const { subjects } = pick(manifests, 'RoleBinding', 'warren-worker-deletion-cost') as Manifest;
+    expect(subjects.map(({ name }: { name: string }) => name)).toEqual(['warren-worker']);
+    const withToken = podTemplates(manifests).filter(({ spec }) =>
+      JSON.stringify(spec).includes('serviceAccountToken'),
+    );
+    expect(withToken.map(({ owner }) => owner.metadata.name)).toEqual(['warren-worker']);
+  });
+
+  test('every metric of an alert is one that the programs have', () => {
+    const rule = pick(manifestsOf(overlay('production')), 'PrometheusRule', 'warren');
+    const named = new Set(JSON.stringify(rule).match(/warren_[a-z_]+/g));
+    const sources = globSync('src/**/*.ts', { cwd: root }).map((path) =>
+      readFileSync(resolve(root, path), 'utf8'),
+    );
+    const known = new Set(sources.flatMap((text) => text.match(/warren_[a-z_]+/g) ?? []));
+    expect(named.size).toBeGreaterThan(4);
+    expect([...named].filter((name) => !known.has(name))).toEqual([]);
+  });
+});
+
+describe('the Dockerfiles', () => {
+  const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
+
+  test.each(programs)('Dockerfile.%s: pinned base, no root, one process, a health check', (program) => {
+    const text = readFileSync(resolve(root, `Dockerfile.${program}`), 'utf8');
+    expect(text).toContain(`ARG BASE_IMAGE=docker.io/library/node:${manifest.devDependencies.node}-`);
+    expect(text.match(/^FROM .*/gm)?.map((line) => line.split(' ')[1])).toEqual(
+      ['$', '$'].map((sign) => `${sign}{BASE_IMAGE}`),
+    );
+    expect(text).toMatch(/^RUN npm ci --omit=dev /m);
+    expect(text.match(/^USER .*/gm)).toEqual(['USER 10001:10001']);
+    expect(text).toContain(`ENTRYPOINT ["node", "src/${program}/main.ts"]`);
+    expect(text).toMatch(
+      new RegExp(`^HEALTHCHECK .* CMD \\["node", "dev/container/healthcheck.ts", "${program}"\\]$`, 'm'),
+    );
+  });
+
+  test('hold what the programs in them import', () => {
+    const kept = readFileSync(resolve(root, '.dockerignore'), 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1));
+    expect(kept.filter((path) => !existsSync(resolve(root, path)))).toEqual([]);
+    const entries = [...globSync('dev/container/*.ts', { cwd: root }), 'dev/seed.ts'];
+    const imported = entries.flatMap((path) =>
+      [...readFileSync(resolve(root, path), 'utf8').matchAll(/from '(\.[^']+)'/g)].map(([, target = '']) =>
+        resolve(root, path, '..', target).slice(root.length + 1),
+      ),
+    );
+    expect(imported.filter((path) => !kept.some((folder) => path.startsWith(folder)))).toEqual([]);
+  });
+});
+
+test('the README of the minikube overlay comes to a finished job in at most six commands', () => {
+  const readme = readFileSync(resolve(root, 'k8s/overlays/minikube/README.md'), 'utf8');
+  const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(readme) ?? [];
+  const commands = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  expect(commands[0]).toMatch(/^minikube start/);
+  expect(commands.length).toBeLessThanOrEqual(6);
+  expect(commands).toContain('minikube addons enable metrics-server');
+});

@@ -1,0 +1,84 @@
+// Every overlay and every sensible mix of components renders, is what Kubernetes takes, and keeps the rules.
+import { describe, expect, test } from 'vitest';
+import { findSchemaErrors } from '../support/kubernetes-schemas.ts';
+import type { ManifestRule } from '../support/manifest-rules.ts';
+import {
+  bounded,
+  connected,
+  labelled,
+  probed,
+  readOnly,
+  resolvable,
+  restricted,
+  scoped,
+  withoutTokens,
+} from '../support/manifest-rules.ts';
+import type { Manifest, Mix } from '../support/manifests.ts';
+import { describeManifest, kubectlObstacle, render } from '../support/manifests.ts';
+
+/** Rendering starts a process. */
+const timeout = 30_000;
+const servers = ['rabbitmq-cluster', 'cloudnative-pg'];
+const mixes: Mix[] = [
+  { from: 'base', components: [] },
+  { from: 'overlays/minikube', components: [] },
+  { from: 'overlays/production', components: [] },
+  ...['burst', 'deletion-cost', 'network-policies', 'service-monitor', ...servers].map((name) => ({
+    from: 'base',
+    components: [name],
+  })),
+  { from: 'base', components: ['queue-depth', 'deletion-cost'] },
+  { from: 'base', components: [...servers, 'tls'] },
+  {
+    from: 'base',
+    components: [
+      ...[...servers, 'tls', 'burst', 'queue-depth', 'deletion-cost', 'network-policies', 'service-monitor'],
+    ],
+  },
+  { from: 'overlays/minikube', components: ['queue-depth', 'network-policies'] },
+  { from: 'overlays/minikube', components: ['burst', 'service-monitor'] },
+  { from: 'overlays/production', components: ['burst'] },
+];
+
+const rules: [string, ManifestRule][] = [
+  ['passes the restricted level of the Pod Security Standards', restricted],
+  ['bounds every container, and pins every image', bounded],
+  ['gives our own images no writable root', readOnly],
+  ['probes what goes on three ways, at a port that is there', probed],
+  ['refers in environment variables only to earlier ones', resolvable],
+  ['selects, scales and runs as what exists', connected],
+  ['is labelled', labelled],
+  ['is in one namespace, save what belongs to the cluster', scoped],
+  ['mounts no token that was not asked for', withoutTokens],
+];
+
+const title = ({ from, components }: Mix) => [from, ...components].join(' + ');
+
+describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the manifests', { timeout }, () => {
+  describe.each(mixes.map((mix) => [title(mix), mix] as const))('%s', (_, mix) => {
+    let rendered: Manifest[] | undefined;
+    const manifests = () => {
+      rendered ??= render(mix);
+      return rendered;
+    };
+
+    test('renders, each object once', () => {
+      const names = manifests().map((manifest) => `${manifest.apiVersion} ${describeManifest(manifest)}`);
+      expect(names.length).toBeGreaterThan(10);
+      expect(new Set(names).size).toBe(names.length);
+    });
+
+    test('has no error in any schema, and no member that a schema does not know', async () => {
+      const errors = await Promise.all(
+        manifests().map(async (manifest) =>
+          (await findSchemaErrors(manifest)).map((text) => `${describeManifest(manifest)} ${text}`),
+        ),
+      );
+      expect(errors.flat()).toEqual([]);
+    });
+
+    test.each(rules)('%s', (_title, rule) => {
+      expect(rule(manifests())).toEqual([]);
+    });
+  });
+});

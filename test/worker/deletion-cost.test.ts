@@ -1,0 +1,143 @@
+import { expect, test } from 'vitest';
+import { publishEvent } from '../../src/shared/events.ts';
+import { DeletionCost } from '../../src/worker/deletion-cost.ts';
+import { listen } from '../support/events.ts';
+import { hasOpenssl, PodServer } from '../support/pod-server.ts';
+
+const intervalMs = 20;
+const attempt = { type: 'test', queue: 'default', attempt: 1 };
+const begin = (jobId: string) => publishEvent('attempt.started', { ...attempt, jobId, waitMs: 0 });
+const end = (jobId: string) =>
+  publishEvent('attempt.finished', {
+    ...attempt,
+    jobId,
+    outcome: 'completed',
+    durationMs: 1,
+    error: undefined,
+  });
+const costs = (api: PodServer) =>
+  api.patches.map(
+    ({ body }) =>
+      (body as { metadata: { annotations: Record<string, string> } }).metadata.annotations[
+        'controller.kubernetes.io/pod-deletion-cost'
+      ],
+  );
+
+async function tell(
+  api: Pick<PodServer, 'podUrl' | 'credentialsFolder'>,
+): Promise<AsyncDisposable & { cost: DeletionCost }> {
+  const { podUrl, credentialsFolder } = api;
+  const cost = new DeletionCost({ podUrl, credentialsFolder, intervalMs });
+  cost.start();
+  return { cost, [Symbol.asyncDispose]: () => cost.stop() };
+}
+
+test('tells how many attempts run, as a merge patch of one annotation, with the token of the pod', async () => {
+  await using api = await PodServer.start();
+  await using _telling = await tell(api);
+  await api.received(1);
+  begin('1');
+  begin('2');
+  await api.received(2);
+  end('1');
+  end('2');
+  await api.received(3);
+  expect(costs(api)).toEqual(['0', '2', '0']);
+  expect(api.patches[0]).toEqual({
+    token: 'Bearer first-token',
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { annotations: { 'controller.kubernetes.io/pod-deletion-cost': '0' } } },
+  });
+});
+
+test('tells a number once, however often attempts come and go in between', async () => {
+  await using api = await PodServer.start();
+  await using _telling = await tell(api);
+  await api.received(1);
+  for (const jobId of ['1', '2', '3']) {
+    begin(jobId);
+    end(jobId);
+  }
+  begin('4');
+  await api.received(2);
+  end('4');
+  begin('5');
+  begin('6');
+  await api.received(3);
+  expect(costs(api)).toEqual(['0', '1', '2']);
+  end('5');
+  end('6');
+});
+
+test('is refused, says so once, and goes on trying until it works', async () => {
+  await using api = await PodServer.start();
+  api.answer = 'forbidden';
+  using failures = listen('maintenance.failed');
+  await using _telling = await tell(api);
+  await api.received(3);
+  expect(failures.all.map(({ task, error }) => [task, (error as Error).message])).toEqual([
+    ['deletion cost', expect.stringContaining('403: {"kind":"Status"')],
+  ]);
+  api.answer = 'pod';
+  const { length } = api.patches;
+  await api.received(length + 1);
+  begin('1');
+  await api.received(length + 2);
+  expect(costs(api).at(-1)).toBe('1');
+  expect(failures.all).toHaveLength(1);
+  end('1');
+});
+
+test('reads a renewed token', async () => {
+  await using api = await PodServer.start();
+  await using _telling = await tell(api);
+  await api.received(1);
+  api.renewToken('second-token');
+  begin('1');
+  const patches = await api.received(2);
+  expect(patches[1]?.token).toBe('Bearer second-token');
+  end('1');
+});
+
+test('without a token, or without anybody to tell, it fails once and hurts nobody', async () => {
+  using failures = listen('maintenance.failed');
+  const nowhere = new DeletionCost({
+    podUrl: 'https://127.0.0.1:1/pod',
+    credentialsFolder: '/nowhere',
+    intervalMs,
+  });
+  nowhere.start();
+  await failures.first();
+  await nowhere.stop();
+  expect(failures.all).toHaveLength(1);
+});
+
+test('stops at once while the server is silent', async () => {
+  await using api = await PodServer.start();
+  api.answer = 'hang';
+  const { cost } = await tell(api);
+  await api.received(1);
+  const since = performance.now();
+  await cost.stop();
+  expect(performance.now() - since).toBeLessThan(2_000);
+});
+
+test.skipIf(!hasOpenssl)(
+  'trusts the certificate authority of the pod, over HTTPS, and no other',
+  async () => {
+    await using api = await PodServer.start({ secure: true });
+    await using _telling = await tell(api);
+    await api.received(1);
+    expect(costs(api)).toEqual(['0']);
+    await using other = await PodServer.start({ secure: true });
+    using failures = listen('maintenance.failed');
+    const { podUrl } = other;
+    await using _distrusting = await tell({
+      podUrl,
+      credentialsFolder: api.credentialsFolder,
+    } as PodServer);
+    const { error } = await failures.first();
+    expect((error as Error & { code?: string }).code).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY|SIGNATURE/);
+    expect(other.patches).toEqual([]);
+  },
+);
