@@ -1,0 +1,92 @@
+// What a benchmark hands over to be written down, as plain data: it goes into the JSON file as it stands. Knows nothing of files and formats.
+import type { Facts } from './facts.ts';
+
+export interface Report {
+  /** The name of its files in bench/results/, in kebab-case. */
+  name: string;
+  title: string;
+  /** What a reader types to repeat it. */
+  command: string;
+  facts: Facts;
+  /** Paragraphs: what was measured, how, and what to be careful with. */
+  notes: readonly string[];
+  /** What the figures are held to. Empty where nothing is demanded. */
+  bars: readonly Bar[];
+  sections: readonly Section[];
+  /** The single measurements, for the JSON file alone. */
+  data: unknown;
+}
+
+export interface Section {
+  title: string;
+  /** One paragraph below the title. */
+  note?: string;
+  table?: Table;
+  /** A text that is shown as it stands, such as a report like `ab`'s. */
+  text?: string;
+  plot?: Plot;
+}
+
+export interface Table {
+  columns: readonly Column[];
+  rows: readonly (readonly Cell[])[];
+}
+
+export interface Column {
+  title: string;
+  /** Digits after the point of its numbers. Defaults to 0. */
+  digits?: number;
+}
+
+/** Null: was not measured. */
+export type Cell = string | number | null;
+
+/** A demand on one figure. */
+export interface Bar {
+  what: string;
+  demand: 'at least' | 'at most';
+  limit: number;
+  measured: number;
+  /** Written behind both figures. Defaults to none. */
+  unit?: string;
+  /** Digits after the point of both figures. Defaults to 2. */
+  digits?: number;
+}
+
+export type Plot = BarPlot | LinePlot;
+
+/** Horizontal bars on one scale that begins at 0. */
+export interface BarPlot {
+  kind: 'bars';
+  /** The name of its file behind the report's; unique within a report. */
+  name: string;
+  title: string;
+  unit: string;
+  bars: readonly { label: string; value: number }[];
+  /** Digits after the point. Defaults to 0. */
+  digits?: number;
+}
+
+export interface LinePlot {
+  kind: 'lines';
+  name: string;
+  title: string;
+  x: Axis;
+  y: Axis;
+  series: readonly { label: string; points: readonly Point[] }[];
+}
+
+export interface Axis {
+  title: string;
+  /** Logarithmic; its values are above 0 then. Defaults to false. */
+  log?: boolean;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export function holds({ demand, limit, measured }: Bar): boolean {
+  return demand === 'at least' ? measured >= limit : measured <= limit;
+}
