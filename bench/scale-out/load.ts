@@ -1,0 +1,195 @@
+// The load: rounds of so many requests, so many at a time, one round after the other until it is stopped.
+// Guarantees: a server that is away or refuses is asked less and less often, and again when it is back; nothing is enqueued while more jobs
+// wait than allowed; every request has a deadline; counts and latencies take the same memory however long it lasts.
+// Each round opens connections of its own: a Service balances connections, and pods that came meanwhile would get none of the old ones.
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { backoffMs, pause } from '../../src/shared/backoff.ts';
+import { LatencyHistogram } from './latency-histogram.ts';
+import type { LoadPlan, LoadRequest } from './load-plan.ts';
+import { toRequest } from './load-plan.ts';
+import type { QueueState } from './queues.ts';
+import { totalQueues } from './queues.ts';
+import type { Reading } from './reading.ts';
+import { explain } from './reading.ts';
+
+export interface LoadOptions {
+  url: URL;
+  token: string | undefined;
+  plan: LoadPlan;
+  /** Requests of a round. */
+  requests: number;
+  /** Requests at a time. */
+  concurrency: number;
+  /** The load waits while more jobs than this do. */
+  maxWaiting: number;
+  /** What waits in the queues, as it was last told: another object each time it is told. */
+  queues: () => Reading<readonly QueueState[]>;
+}
+
+export interface Round {
+  number: number;
+  requests: number;
+  failed: number;
+  seconds: number;
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+const REQUEST_DEADLINE_MS = 10_000;
+const HOLD_MS = 200;
+
+export class Load {
+  /** Requests answered with 2xx, since the beginning. */
+  answered = 0;
+  /** Requests answered otherwise, or not at all. */
+  failed = 0;
+  /** Jobs enqueued. */
+  jobs = 0;
+  rounds = 0;
+  /** Why the latest failure failed. */
+  failure: string | undefined;
+  lastRound: Round | undefined;
+  bestRound: Round | undefined;
+  readonly latencies = new LatencyHistogram();
+  readonly #options: LoadOptions;
+  #holding = false;
+  #failuresInARow = 0;
+  #next = 0;
+  #told: Reading<readonly QueueState[]> | undefined;
+  #jobsWhenTold = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it waits for the workers to catch up. */
+  get holding(): boolean {
+    return this.#holding;
+  }
+
+  /** Resolves when the signal has aborted and the requests under way have ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) await this.#runRound(signal);
+  }
+
+  async #runRound(signal: AbortSignal): Promise<void> {
+    const { url, requests, concurrency } = this.#options;
+    const settings = { keepAlive: true, maxSockets: concurrency };
+    const agent = url.protocol === 'https:' ? new HttpsAgent(settings) : new HttpAgent(settings);
+    const latencies = new LatencyHistogram();
+    const before = { answered: this.answered, failed: this.failed };
+    const startedAt = performance.now();
+    let left = requests;
+    const lane = async () => {
+      while (left > 0 && !signal.aborted) {
+        left -= 1;
+        await this.#sendOne(agent, latencies, signal);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(concurrency, requests) }, lane));
+    agent.destroy();
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const answered = this.answered - before.answered;
+    if (signal.aborted || answered === 0) return; // a part of a round is not compared with whole ones
+    this.#finishRound({ answered, failed: this.failed - before.failed, seconds, latencies });
+  }
+
+  async #sendOne(agent: HttpAgent, latencies: LatencyHistogram, signal: AbortSignal): Promise<void> {
+    await this.#holdBack(signal);
+    if (signal.aborted) return;
+    const request = toRequest(this.#options.plan, this.#next);
+    this.#next += 1;
+    const startedAt = performance.now();
+    try {
+      await this.#send(request, agent);
+      const tookMs = performance.now() - startedAt;
+      latencies.add(tookMs);
+      this.latencies.add(tookMs);
+      this.answered += 1;
+      this.jobs += request.jobs;
+      this.#failuresInARow = 0;
+    } catch (error) {
+      this.failed += 1;
+      this.failure = explain(error);
+      this.#failuresInARow += 1;
+      await pause(
+        backoffMs(this.#failuresInARow / this.#options.concurrency, { firstMs: 100, maxMs: 2_000 }),
+        signal,
+      );
+    }
+  }
+
+  async #holdBack(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#isTooMuch()) {
+      this.#holding = true;
+      await pause(HOLD_MS, signal);
+    }
+    this.#holding = false;
+  }
+
+  /** What was enqueued since the queues were told counts as waiting. While they are not known, nothing is held back. */
+  #isTooMuch(): boolean {
+    const told = this.#options.queues();
+    if (told !== this.#told) this.#jobsWhenTold = this.jobs;
+    this.#told = told;
+    if (!told.ok) return false;
+    const ready = totalQueues(told.value).ready ?? 0;
+    return ready + this.jobs - this.#jobsWhenTold > this.#options.maxWaiting;
+  }
+
+  #send({ method, path, body }: LoadRequest, agent: HttpAgent): Promise<void> {
+    const { url, token } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const deadline = setTimeout(
+      () => request.destroy(new Error(`no answer within ${REQUEST_DEADLINE_MS / 1_000} s`)),
+      REQUEST_DEADLINE_MS,
+    );
+    const headers = {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+    };
+    const request = send(new URL(path, url), { method, headers, agent }, (response) => {
+      const { statusCode = 0 } = response;
+      const isGood = statusCode >= 200 && statusCode < 300;
+      response.resume();
+      response.once('end', () =>
+        isGood ? resolve() : reject(new Error(`${statusCode} at ${path.replace(/\d+$/, ':id')}`)),
+      );
+      response.once('error', reject);
+    });
+    request.once('error', reject);
+    request.once('close', () => {
+      clearTimeout(deadline);
+      reject(new Error('the connection was closed before the answer')); // settled already, unless it is true
+    });
+    request.end(body);
+    return promise;
+  }
+
+  #finishRound({ answered, failed, seconds, latencies }: FinishedRound): void {
+    this.rounds += 1;
+    const round = {
+      number: this.rounds,
+      requests: answered,
+      failed,
+      seconds,
+      perSecond: answered / seconds,
+      p50Ms: latencies.percentile(50),
+      p99Ms: latencies.percentile(99),
+    };
+    this.lastRound = round;
+    if (this.bestRound === undefined || round.perSecond > this.bestRound.perSecond) this.bestRound = round;
+  }
+}
+
+interface FinishedRound {
+  answered: number;
+  failed: number;
+  seconds: number;
+  latencies: LatencyHistogram;
+}
