@@ -1,4 +1,5 @@
-// Three kinds of tests: `unit` needs nothing, `integration` needs RabbitMQ and Postgres, `system` runs whole programs.
+// Four kinds of tests: `unit` needs nothing, `integration` needs RabbitMQ and Postgres, `system` runs whole programs, `faults` breaks servers of
+// its own and whole programs on them.
 // `vitest run --project unit` starts no servers. Two files at a time, because more only makes the servers slower.
 import { defineConfig } from 'vitest/config';
 
@@ -35,6 +36,18 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          globalSetup: 'test/faults/core-setup.ts',
+          env: { FAULT_FOLDER: '.services/test/faults' },
+          testTimeout: 300_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

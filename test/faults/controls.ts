@@ -4,6 +4,8 @@ import type { Mutation } from './stage/source.ts';
 export interface Control {
   row: number;
   mutation: Mutation;
+  /** Of the row's load; less where the damage shows sooner. Defaults to 1. */
+  scale?: number;
 }
 
 export const controls: readonly Control[] = [
@@ -59,6 +61,20 @@ export const controls: readonly Control[] = [
         {
           from: "where job.id = given.id and job.state = 'running' and job.fence = given.fence",
           to: 'where job.id = given.id',
+        },
+      ],
+    },
+  },
+  {
+    row: 34,
+    scale: 0.1,
+    mutation: {
+      name: 'sweeper-by-age',
+      file: 'worker/maintenance/chores.ts',
+      changes: [
+        {
+          from: 'return queueNames.filter((queue) => depths.get(queue)?.ready === 0);',
+          to: 'return [...queueNames];',
         },
       ],
     },

@@ -1,13 +1,19 @@
 // The rows of the fault matrix that can be played, in the order in which they are.
 import { backlogRows } from './rows/backlog.ts';
 import { brokerRows } from './rows/broker.ts';
+import { clockRows } from './rows/clocks.ts';
+import { clusterRows } from './rows/cluster.ts';
 import { databaseRows } from './rows/database.ts';
 import { messageRows } from './rows/duplicates.ts';
 import { gracefulRows } from './rows/graceful.ts';
 import { handlerRows } from './rows/handlers.ts';
 import { killRows } from './rows/kills.ts';
+import { leaderRows } from './rows/leaders.ts';
+import { limitRows } from './rows/limits.ts';
 import { networkRows } from './rows/network.ts';
+import { outageRows } from './rows/outages.ts';
 import { outboxRows } from './rows/outbox.ts';
+import { partitionRows } from './rows/partition.ts';
 import { pauseRows } from './rows/pauses.ts';
 import { queueRows } from './rows/queues.ts';
 import { topologyRows } from './rows/topology.ts';
@@ -28,4 +34,10 @@ export const rows: readonly Row[] = [
   ...transactionRows,
   ...topologyRows,
   ...backlogRows,
+  ...limitRows,
+  ...leaderRows,
+  ...clockRows,
+  ...outageRows,
+  ...clusterRows,
+  ...partitionRows,
 ].toSorted((a, b) => a.number - b.number);

@@ -10,7 +10,7 @@ import type { Row } from './stage/scene.ts';
 import { startFaultServers } from './stage/servers.ts';
 import { copySource } from './stage/source.ts';
 import type { Verdict } from './verdict.ts';
-import { writeVerdict } from './verdict.ts';
+import { CORE_SCALE, writeVerdict } from './verdict.ts';
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -25,8 +25,8 @@ const { values: options } = parseArgs({
 });
 const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const isCommitted = options.committed;
-/** The core fits into eight minutes; `--quick` is for development. */
-const scale = options.quick ? 0.2 : options.core ? 0.4 : 1;
+/** `--quick` is for development. */
+const scale = options.quick ? 0.2 : options.core ? CORE_SCALE : 1;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 log(`FAULT_SEED=${seed}`);
@@ -70,7 +70,14 @@ async function playControls(): Promise<boolean> {
     if (row === undefined) throw new Error(`row ${control.row} is not implemented`);
     log(`control ${control.mutation.name}, row ${row.number}: must fail …`);
     const source = copySource({ mutation: control.mutation, isCommitted });
-    const verdict = await playRow({ row, servers, seed, scale, source, control: control.mutation.name });
+    const verdict = await playRow({
+      row,
+      servers,
+      seed,
+      scale: Math.min(scale, control.scale ?? 1),
+      source,
+      control: control.mutation.name,
+    });
     tell(verdict);
     if (verdict.verdict === 'fail' && verdict.error === undefined) failed += 1;
   }
@@ -79,8 +86,9 @@ async function playControls(): Promise<boolean> {
 }
 
 function tell(verdict: Verdict): void {
-  const file = writeVerdict(verdict);
-  if (scale === 1) writeReport();
+  const isKept = scale === 1;
+  const file = writeVerdict(verdict, { isKept });
+  if (isKept) writeReport();
   log(`  ${verdict.verdict.toUpperCase()} in ${verdict.seconds} s  ${JSON.stringify(verdict.figures)}`);
   for (const { name, seen, ok } of verdict.proofs) log(`  ${ok ? 'proof' : 'NO EFFECT'}: ${name}: ${seen}`);
   for (const { name, bar, seen, ok } of verdict.checks)

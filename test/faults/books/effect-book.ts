@@ -1,5 +1,5 @@
 // The effect book, as the checker reads it: which run of which job began and ended where and when.
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EffectLine } from './effect-writer.ts';
 
@@ -15,8 +15,17 @@ export interface Run {
 }
 
 export function readEffectBook(folder: string): Run[] {
-  const files = globSync('effects-*.jsonl', { cwd: folder });
-  return files.flatMap((file) => toRuns(parseLines(readFileSync(join(folder, file), 'utf8'))));
+  return globSync('effects-*.jsonl', { cwd: folder }).flatMap((file) => readRuns(join(folder, file)));
+}
+
+/** What ran in one process; nothing where it has not begun a handler yet. */
+export function readEffectsOf(folder: string, pid: number): Run[] {
+  const file = join(folder, `effects-${pid}.jsonl`);
+  return existsSync(file) ? readRuns(file) : [];
+}
+
+function readRuns(file: string): Run[] {
+  return toRuns(parseLines(readFileSync(file, 'utf8')));
 }
 
 /** The lines of one process, in their order. */

@@ -1,4 +1,6 @@
 // The job types of the fault runs. Each run of a handler is written into the effect book before its first wait and after its work.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { defineJob as DefineJob } from '../../../src/jobs/define.ts';
@@ -37,6 +39,7 @@ export function faultJobs(defineJob: typeof DefineJob): JobDefinition[] {
     }),
     define('fault-spin', async ({ ms }) => spin(ms)),
     define('fault-poison', async ({ how }) => takeProcessDown(how), { maxAttempts: 10 }),
+    define('fault-curable', async () => exitUnlessCured(book), { maxAttempts: 10 }),
     define('fault-misbehave', async ({ how }) => await misbehave(how), { timeoutMs: 1_000, maxAttempts: 2 }),
   ];
 }
@@ -52,6 +55,13 @@ function takeProcessDown(how: string | undefined): never {
   if (how === 'abort') process.abort();
   const hoard: unknown[] = [];
   for (;;) hoard.push(new Array(100_000).fill(hoard.length));
+}
+
+/** The cure is a file beside the books. */
+export const CURE = 'cure';
+
+function exitUnlessCured(book: string): void {
+  if (!existsSync(join(book, CURE))) process.exit(1);
 }
 
 async function misbehave(how: string | undefined): Promise<unknown> {

@@ -7,7 +7,7 @@ import type { Row, Scene } from '../stage/scene.ts';
 const JOBS = 50_000;
 const BATCH = 5_000;
 const WATCH_MS = 300_000;
-const ALL_QUEUES = 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1';
+export const ALL_QUEUES = 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1';
 
 const backlog: Row = {
   number: 34,
@@ -37,7 +37,8 @@ const backlog: Row = {
   },
 };
 
-async function submitBatch({ stage }: Scene, first: number, count: number): Promise<void> {
+/** In one request, into `default`: jobs that do nothing. Their keys go on from `first`. */
+export async function submitBatch({ stage }: Scene, first: number, count: number): Promise<void> {
   const keys = Array.from({ length: count }, (_, n) => `b${first + n}`);
   stage.submits.write(...keys.map((key) => ({ key, phase: 'invoke' as const })));
   const response = await fetch(`${stage.apis[0]?.url}/v1/jobs/batch`, {

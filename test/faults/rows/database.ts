@@ -5,6 +5,8 @@ import { monotonicMs } from '../books/monotonic.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 import { checkAnswersInTime } from './broker.ts';
 
+const ROUNDS = 15;
+const ROUND_MS = 2_000;
 const OUTAGE_MS = 60_000;
 const MAX_ANSWER_MS = 2_000;
 /** Kernel clock ticks per second, the same on every Linux that Node runs on. */
@@ -19,10 +21,12 @@ const crashed: Row = {
   play: async (scene) => {
     const { load, servers } = scene;
     const from = monotonicMs();
-    const submitting = load.steady({ perSecond: scene.size(200), seconds: 45, ms: 20 });
+    const rounds = scene.size(ROUNDS);
+    const seconds = (rounds * ROUND_MS) / 1_000 + 15;
+    const submitting = load.steady({ perSecond: scene.size(200), seconds, ms: 20 });
     let terminated = 0;
-    for (let round = 0; round < 15; round += 1) {
-      await delay(2_000);
+    for (let round = 0; round < rounds; round += 1) {
+      await delay(ROUND_MS);
       terminated += await terminateSessions(scene);
     }
     scene.prove('sessions terminated', terminated, terminated > 15);
@@ -80,7 +84,16 @@ const away: Row = {
     await servers.postgresReady();
     scene.healed();
     await submitting;
-    checkAnswersInTime(scene, { from, to, maxMs: MAX_ANSWER_MS });
+    const answers = checkAnswersInTime(scene, { from, to, maxMs: MAX_ANSWER_MS });
+    // Those that began in the outage and were answered in it.
+    const during = answers.filter(({ at, ms = 0 }) => at - ms >= from && at <= to);
+    const refused = during.filter(({ status, hasRetryAfter }) => status === 503 && hasRetryAfter);
+    scene.check(
+      'answers in the outage with 503 and Retry-After',
+      'all, and some',
+      `${refused.length} of ${during.length}`,
+      refused.length > 0 && refused.length === during.length,
+    );
   },
   judge: (scene, { figures, runs }) => {
     scene.figure('extra runs', figures.extraRuns);

@@ -6,12 +6,15 @@ import type { Row, Scene } from '../stage/scene.ts';
 
 const POISONS = ['exit', 'abort', 'heap'];
 const MAX_CRASHES = 3;
+/** The default of a job type. */
+const MAX_ATTEMPTS = 10;
 
 interface Ending {
   key: string;
   how: string;
   state: string;
   attempt: number;
+  maxAttempts: number;
   errors: { message: string }[];
   errorBytes: number;
 }
@@ -20,14 +23,14 @@ async function endings(scene: Scene, type: string): Promise<Ending[]> {
   return await scene.stage.sql(
     async (sql) =>
       await sql<Ending[]>`
-      select args->>'key' as key, args->>'how' as how, state, attempt, errors,
+      select args->>'key' as key, args->>'how' as how, state, attempt, max_attempts as "maxAttempts", errors,
         (select coalesce(max(octet_length(error->>'message')), 0) from jsonb_array_elements(errors) as error)::int as "errorBytes"
       from warren.jobs where type = ${type} order by id`,
   );
 }
 
 /** Starts a worker again whenever it goes down, as Kubernetes does. Returns how often it had to, when told to stop. */
-function supervise(member: Member, signal: AbortSignal): Promise<number> {
+export function supervise(member: Member, signal: AbortSignal): Promise<number> {
   const watch = async () => {
     let restarts = 0;
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -100,8 +103,8 @@ const poison: Row = {
     const harmed = innocents.find(({ state }) => state !== 'completed');
     if (harmed !== undefined)
       scene.figure('an innocent that was not completed', JSON.stringify(harmed).slice(0, 600));
-    const charged = innocents.filter(({ attempt }) => attempt > 1).length;
-    scene.exactly('innocents charged with an attempt', 0, charged);
+    const fewest = Math.min(...innocents.map(({ attempt, maxAttempts }) => maxAttempts - attempt));
+    scene.exactly('attempts that the unluckiest innocent has left', MAX_ATTEMPTS - 1, fewest);
   },
 };
 

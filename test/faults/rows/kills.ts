@@ -1,13 +1,16 @@
-// Rows 1 and 2: workers are killed in the middle of their jobs, one by one and all at once.
+// Rows 1, 2 and 41: workers are killed in the middle of their jobs, one by one, all at once, and with a hundred jobs each.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../support/eventually.ts';
+import type { Figures } from '../books/checker.ts';
 import { percentile } from '../books/checker.ts';
-import { readEffectBook } from '../books/effect-book.ts';
+import { readEffectsOf } from '../books/effect-book.ts';
 import { monotonicMs } from '../books/monotonic.ts';
 import type { Member } from '../stage/member.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 
+/** Enough of them at every scale for a percentile of takeovers. */
+const MIN_KILLS = 3;
 const KILLS = 5;
 const KILL_EVERY_MS = 8_000;
 const MAX_TAKEOVER_MS = 250;
@@ -16,8 +19,8 @@ const JOB_MS = 500;
 
 /** Handlers of this process that have begun and not ended, by the effect book. */
 export function runningIn(scene: Scene, pid: number): number {
-  return readEffectBook(scene.stage.bookFolder).filter((run) => run.pid === pid && run.endedAt === undefined)
-    .length;
+  const runs = readEffectsOf(scene.stage.bookFolder, pid);
+  return runs.filter(({ endedAt }) => endedAt === undefined).length;
 }
 
 /** Resolves when so many handlers run there; gives up quietly where they never do. */
@@ -43,7 +46,8 @@ const workerKilled: Row = {
   maxAmplification: 1.5,
   play: async (scene) => {
     const { stage, load, random } = scene;
-    for (let kill = 0; kill < KILLS; kill += 1) {
+    const kills = Math.max(MIN_KILLS, scene.size(KILLS));
+    for (let kill = 0; kill < kills; kill += 1) {
       const startedAt = monotonicMs();
       const victim = pick(stage.workers, random);
       const wave = load.burst(scene.size(WAVE), { ms: JOB_MS });
@@ -55,20 +59,54 @@ const workerKilled: Row = {
       await victim.start();
       await wave;
       await stage.ready([victim]);
-      await delay(Math.max(0, KILL_EVERY_MS - (monotonicMs() - startedAt)));
+      await delay(Math.max(0, scene.size(KILL_EVERY_MS) - (monotonicMs() - startedAt)));
     }
     scene.healed();
   },
-  judge: (scene, { figures }) => judgeTakeovers(scene, figures.takeoverMs, figures.extraRuns),
+  judge: async (scene, { figures }) => await judgeTakeovers(scene, figures),
 };
 
-function judgeTakeovers(scene: Scene, takeoverMs: readonly number[], extraRuns: number): void {
+/** Exactly the orphans ran again, at once, and each was charged once more. */
+async function judgeTakeovers(scene: Scene, { takeoverMs, extraRuns }: Figures): Promise<void> {
   const orphans = scene.proofs.reduce((sum, { seen }) => sum + Number(seen), 0);
   scene.figure('orphans', orphans);
   scene.check('extra_runs', `= ${orphans} orphans`, extraRuns, extraRuns === orphans);
   scene.exactly('orphans started again', orphans, takeoverMs.length);
   scene.atMost('takeover, 99th percentile, ms', MAX_TAKEOVER_MS, percentile(takeoverMs, 0.99));
+  scene.figure('takeoverMostMs', Math.max(0, ...takeoverMs));
+  const [charged] = await scene.stage.sql(
+    async (sql) => await sql`select sum(attempt - 1)::int as again from warren.jobs`,
+  );
+  scene.exactly('attempts charged beyond the first', orphans, Number(charged?.['again']));
 }
+
+const HUNDRED = 100;
+const HUNDRED_KILLS = 20;
+
+const hundredRunning: Row = {
+  number: 41,
+  title: 'A worker with a hundred running jobs is killed, twenty times',
+  allowsExtraRuns: true,
+  maxAmplification: 1.5,
+  // Two workers have free slots for what the third leaves behind: this is about how soon it is found.
+  stage: { workerQueues: 'critical:4:20,default:10:20,webhooks:5:20,reports:1:1' },
+  play: async (scene) => {
+    const { stage, load, random } = scene;
+    for (let kill = 0; kill < scene.size(HUNDRED_KILLS); kill += 1) {
+      const victim = pick(stage.workers, random);
+      await load.burst(3 * HUNDRED + 30, { ms: 3_000, queue: 'default' }, 110);
+      await untilBusy(scene, victim, HUNDRED);
+      await victim.end('SIGKILL');
+      const orphans = runningIn(scene, victim.pid);
+      scene.prove(`kill ${kill + 1}: running jobs in the process that is gone`, orphans, orphans >= HUNDRED);
+      await stage.drain();
+      await victim.start();
+      await stage.ready([victim]);
+    }
+    scene.healed();
+  },
+  judge: async (scene, { figures }) => await judgeTakeovers(scene, figures),
+};
 
 const allWorkersKilled: Row = {
   number: 2,
@@ -96,4 +134,4 @@ const allWorkersKilled: Row = {
   },
 };
 
-export const killRows: readonly Row[] = [workerKilled, allWorkersKilled];
+export const killRows: readonly Row[] = [workerKilled, allWorkersKilled, hundredRunning];

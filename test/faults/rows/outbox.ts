@@ -1,11 +1,16 @@
 // Rows 3 and 4: a program dies at the two places where a job's row and its message can disagree.
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../support/eventually.ts';
+import { monotonicMs } from '../books/monotonic.ts';
 import { readyMessages } from '../stage/broker-queue.ts';
 import type { Member } from '../stage/member.ts';
 import type { Row, Scene } from '../stage/scene.ts';
+import { feed } from './leaders.ts';
 
 const CRASHES = 50;
+const RELAY_CRASHES = 15;
+/** Until another worker leads, has something to relay and dies of it. */
+const RELAY_CRASH_TIMEOUT_MS = 10_000;
 const MAX_PUBLISH_MS = 5_000;
 /** What an API may take to come up, in milliseconds. */
 const START_TIMEOUT_MS = 20_000;
@@ -78,7 +83,10 @@ const dieBeforePublish: Row = {
 
 /** Whoever repeats a submit with its key gets 202, never a conflict or a second job. */
 function checkAnswers(scene: Scene): void {
-  const wrong = scene.stage.submits.lines.filter(({ phase, status }) => phase === 'ok' && status !== 202);
+  // Without a status: committed past the APIs.
+  const wrong = scene.stage.submits.lines.filter(
+    ({ phase, status }) => phase === 'ok' && status !== undefined && status !== 202,
+  );
   scene.exactly('answers other than 202', 0, wrong.length);
   const refused = scene.stage.submits.lines.filter(
     ({ phase, status }) => phase === 'refused' && status !== 503,
@@ -90,9 +98,45 @@ function checkAnswers(scene: Scene): void {
   scene.figure('keys submitted again after no answer', unknown.size);
 }
 
+/** Whichever worker leads dies as soon as it relays; the next one publishes again what it left unmarked. */
+async function crashRelays(scene: Scene): Promise<void> {
+  const { workers } = scene.stage;
+  const times = scene.size(RELAY_CRASHES);
+  const until = monotonicMs() + times * RELAY_CRASH_TIMEOUT_MS;
+  const arm = async (worker: Member) => {
+    const count = 1 + Math.floor(scene.random() * 15);
+    await worker.start({ FAILPOINT: 'after-confirm', FAILPOINT_COUNT: String(count) });
+    worker.expectEnd();
+  };
+  for (const worker of workers) {
+    await worker.end('SIGKILL');
+    await arm(worker);
+  }
+  const feeding = new AbortController();
+  const fed = feed(scene, feeding.signal);
+  let deaths = 0;
+  const watch = async (worker: Member) => {
+    while (deaths < times && monotonicMs() < until) {
+      const exit = await Promise.race([worker.life.program.exited, delay(500)]);
+      if (exit?.signal !== 'SIGKILL') continue;
+      deaths += 1;
+      await arm(worker);
+    }
+  };
+  await Promise.all(workers.map(watch));
+  feeding.abort();
+  await fed;
+  scene.prove('deaths of the leader at the failpoint', deaths, deaths >= times);
+  for (const worker of workers) {
+    await worker.end('SIGKILL');
+    await worker.start();
+  }
+  await scene.stage.ready(workers);
+}
+
 const dieBeforeMark: Row = {
   number: 4,
-  title: 'The API dies between the confirm and the mark',
+  title: 'The API, then the relay, dies between the confirm and the mark',
   isCore: true,
   maxAmplification: 2,
   // Nobody takes from `default` at first: a claim would make the mark that the API has not made.
@@ -100,6 +144,7 @@ const dieBeforeMark: Row = {
   play: async (scene) => {
     const { stage } = scene;
     await crashApis(scene, 'after-confirm', 'default');
+    await crashRelays(scene);
     await eventually(
       () => unpublished(scene),
       (count) => count === 0,

@@ -113,6 +113,11 @@ async function takeRightsAway(scene: Scene): Promise<void> {
   await delay(WITHOUT_RIGHTS_MS);
   const ready = await Promise.all(stage.workers.map((worker) => worker.isReady()));
   scene.exactly('workers that call themselves ready without rights', 0, ready.filter(Boolean).length);
+  // An API goes on taking jobs without a broker: it answers 200, and says that it is degraded.
+  const unaware = (await Promise.all(stage.apis.map((api) => api.readiness()))).filter(
+    (answer) => answer !== '200 degraded',
+  );
+  scene.exactly('APIs that do not call themselves degraded without rights', 0, unaware.length);
   await servers.rabbitmqctl('set_permissions', '--vhost', vhost, username, '.*', '.*', '.*');
   const grantedAt = monotonicMs();
   await stage.ready();

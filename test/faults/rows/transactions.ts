@@ -13,7 +13,8 @@ import { publishAll } from './duplicates.ts';
 process.env['FAULT_BOOK'] ??= '/nowhere'; // no handler runs in this process
 const work = faultJobs(defineJob).find(({ type }) => type === 'fault-work');
 
-async function insertJob(sql: postgres.ISql, key: string): Promise<string> {
+/** In the caller's transaction, for the relay to publish. */
+export async function insertJob(sql: postgres.ISql, key: string): Promise<string> {
   if (work === undefined) throw new Error('there is no fault-work');
   const [id] = await enqueue(sql, [{ definition: work, args: { key, ms: 5 } }]);
   return id ?? '';

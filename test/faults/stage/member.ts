@@ -6,7 +6,7 @@ import { startFile } from '../../support/program.ts';
 import { monotonicMs } from '../books/monotonic.ts';
 import { root } from './servers.ts';
 
-const PRELOADS = ['fault-jobs.ts', 'failpoint.ts'].map(
+const PRELOADS = ['clock-skew.ts', 'fault-jobs.ts', 'failpoint.ts'].map(
   (file) => `--import=${pathToFileURL(join(root, 'test/faults/preload', file)).href}`,
 );
 const BAD_LINES = /nobody cared|unhandledRejection|UnhandledPromiseRejection|MaxListenersExceeded|Uncaught/;
@@ -93,10 +93,26 @@ export class Member {
   }
 
   async isReady(): Promise<boolean> {
+    return (await this.readiness()) === '200 ok';
+  }
+
+  /** The code and the status that /readyz answers; `no answer` where there is none within three seconds. */
+  async readiness(): Promise<string> {
     try {
       const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(3_000) });
       const { status } = (await response.json()) as { status: string };
-      return response.status === 200 && status === 'ok';
+      return `${response.status} ${status}`;
+    } catch {
+      return 'no answer';
+    }
+  }
+
+  /** One probe as the kubelet makes it: it fails without a 200 in time. */
+  async isAlive(timeoutMs: number): Promise<boolean> {
+    try {
+      const response = await fetch(`${this.url}/livez`, { signal: AbortSignal.timeout(timeoutMs) });
+      await response.body?.cancel();
+      return response.status === 200;
     } catch {
       return false;
     }

@@ -90,7 +90,7 @@ export interface Row {
   title: string;
   isCore?: boolean;
   stage?: Partial<
-    Pick<StageOptions, 'workerQueues' | 'env' | 'apiEnv' | 'workerEnv' | 'workers' | 'proxied'>
+    Pick<StageOptions, 'workerQueues' | 'env' | 'apiEnv' | 'workerEnv' | 'workers' | 'proxied' | 'openBroker'>
   >;
   /** Starts more runs than jobs by its nature; the bound is the row's own check. Defaults to 0 extra runs. */
   allowsExtraRuns?: boolean;

@@ -2,8 +2,11 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import postgres from 'postgres';
+import type { RunCommand } from '../../../dev/command.ts';
 import { runCommand } from '../../../dev/command.ts';
+import { readEnvironment } from '../../../dev/environment.ts';
 import { killRecorded } from '../../../dev/process-record.ts';
+import { inspectDistribution } from '../../../dev/services/machine.ts';
 import type { Services } from '../../../dev/services.ts';
 import { startServices } from '../../../dev/services.ts';
 import { waitUntil } from '../../../dev/wait-until.ts';
@@ -12,7 +15,8 @@ import { ManagementClient } from '../../support/management-client.ts';
 import { ServerProcess } from './server-process.ts';
 
 export const root = resolve(import.meta.dirname, '../../..');
-export const folder = join(root, '.services/faults');
+/** Data, books and logs of a run. Two runs at once need two of them. */
+export const folder = resolve(root, process.env['FAULT_FOLDER'] ?? '.services/faults');
 
 const RABBITMQCTL = '/usr/lib/rabbitmq/bin/rabbitmqctl';
 const READY_TIMEOUT_MS = 60_000;
@@ -109,7 +113,23 @@ export class FaultServers {
   }
 }
 
+/** Private instances always: neither servers that somebody has configured nor containers are for us to kill. */
 export async function startFaultServers(log: (line: string) => void): Promise<FaultServers> {
   mkdirSync(folder, { recursive: true });
-  return new FaultServers(await startServices({ folder, keepData: false, log }));
+  const environment = readEnvironment({ ...process.env, AMQP_URL: '', DATABASE_URL: '' });
+  const services = await startServices({ folder, keepData: false, log, environment, run: runNoContainers });
+  return new FaultServers(services);
+}
+
+const runNoContainers: RunCommand = async (command, ...rest) =>
+  command === 'docker' ? { status: 1, stdout: '', stderr: 'not asked' } : await runCommand(command, ...rest);
+
+/** Why these servers cannot be had on this machine as it is; undefined where they can. */
+export async function findServerObstacle(): Promise<string | undefined> {
+  const { debian, missing } = await inspectDistribution(runCommand);
+  if (!debian)
+    return 'fault rows kill servers: private instances of the Debian packages, which this machine has not';
+  if (missing.length > 0)
+    return `fault rows kill private servers, and no package is installed for ${missing.join(' and ')}`;
+  return undefined;
 }

@@ -35,12 +35,24 @@ export function copySource({ mutation, isCommitted }: { mutation?: Mutation; isC
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   if (mutation !== undefined) mutate(join(copy, 'src', mutation.file), mutation);
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
   return {
     folder: join(copy, 'src'),
-    commit: git('rev-parse', '--short=12', 'HEAD'),
-    isSourceChanged: !isCommitted && git('status', '--porcelain', '--', 'src') !== '',
+    commit: askGit('rev-parse', '--short=12', 'HEAD') ?? 'no commit',
+    isSourceChanged: !isCommitted && askGit('status', '--porcelain', '--', 'src') !== '',
   };
+}
+
+/** Undefined where this is no clone, or there is no git. */
+function askGit(...args: string[]): string | undefined {
+  try {
+    return execFileSync('git', args, {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return undefined; // an exported tree can be played as well
+  }
 }
 
 function mutate(path: string, { name, changes }: Mutation): void {

@@ -27,6 +27,18 @@ export interface StageOptions {
   workers?: number;
   /** What goes through a proxy that can stall: both APIs, or the first worker, to RabbitMQ or to Postgres. */
   proxied?: readonly Proxied[];
+  /** Opens the broker to play on. Defaults to the run's own single node. */
+  openBroker?: (() => Promise<StageBroker>) | undefined;
+}
+
+/** What a stage needs of a broker. */
+export interface StageBroker {
+  /** `apiUrl`: where the APIs go, if not to `url`. */
+  createVhost(name: string): Promise<{ url: string; apiUrl?: string; management: ManagementClient }>;
+  /** Deliveries since some moment in the past. */
+  deliveredTotal(): Promise<number>;
+  /** Where it was opened for this stage alone. */
+  close?(): Promise<void>;
 }
 
 export type Proxied = 'apiBroker' | 'apiDatabase' | 'workerBroker' | 'workerDatabase';
@@ -38,6 +50,7 @@ export class Stage {
   readonly options: StageOptions;
   readonly databaseUrl: string;
   readonly amqpUrl: string;
+  readonly broker: StageBroker;
   readonly management: ManagementClient;
   readonly apis: Member[];
   readonly workers: Member[];
@@ -51,6 +64,7 @@ export class Stage {
     this.options = options;
     this.databaseUrl = parts.databaseUrl;
     this.amqpUrl = parts.amqpUrl;
+    this.broker = parts.broker;
     this.management = parts.management;
     this.bookFolder = parts.bookFolder;
     this.submits = new SubmitBook(join(parts.bookFolder, 'submits.jsonl'));
@@ -70,7 +84,9 @@ export class Stage {
     ) => new Member({ kind, source, port: port ?? 0, env: { ...env, ...more } });
     this.#proxies = parts.proxies;
     const through = (...names: Proxied[]) => proxyEnv(parts.proxies, names);
-    const apiEnv = { ...options.apiEnv, ...through('apiBroker', 'apiDatabase') };
+    const apiBroker: Record<string, string> =
+      parts.apiAmqpUrl === parts.amqpUrl ? {} : { AMQP_URL: parts.apiAmqpUrl };
+    const apiEnv = { ...apiBroker, ...options.apiEnv, ...through('apiBroker', 'apiDatabase') };
     this.apis = [0, 1].map((n) => member('api', ports[n], apiEnv));
     this.workers = Array.from({ length: workers }, (_, n) =>
       member('worker', ports[2 + n], {
@@ -88,10 +104,11 @@ export class Stage {
     mkdirSync(bookFolder, { recursive: true });
     const databaseUrl = await servers.createDatabase(name, options.source);
     await watchCompletions(databaseUrl);
-    const { url: amqpUrl, management } = await servers.createVhost(name);
+    const broker: StageBroker = (await options.openBroker?.()) ?? servers;
+    const { url: amqpUrl, apiUrl: apiAmqpUrl = amqpUrl, management } = await broker.createVhost(name);
     const proxies = await startProxies(options.proxied ?? [], { databaseUrl, amqpUrl });
-    const parts = { databaseUrl, amqpUrl, management, bookFolder, proxies };
-    return new Stage(options, parts, await freePorts(2 + workers), await servers.deliveredTotal());
+    const parts = { databaseUrl, amqpUrl, apiAmqpUrl, broker, management, bookFolder, proxies };
+    return new Stage(options, parts, await freePorts(2 + workers), await broker.deliveredTotal());
   }
 
   proxy(name: Proxied): StallingProxy {
@@ -159,12 +176,12 @@ export class Stage {
 
   /** To be called before the broker's counters begin anew. */
   async keepDeliveries(): Promise<void> {
-    this.#deliveredInEarlierLives += (await this.options.servers.deliveredTotal()) - this.#base();
+    this.#deliveredInEarlierLives += (await this.broker.deliveredTotal()) - this.#base();
     this.#counterLives += 1;
   }
 
   async deliveries(): Promise<number> {
-    return this.#deliveredInEarlierLives + (await this.options.servers.deliveredTotal()) - this.#base();
+    return this.#deliveredInEarlierLives + (await this.broker.deliveredTotal()) - this.#base();
   }
 
   #counterLives = 0;
@@ -180,12 +197,15 @@ export class Stage {
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()));
     this.submits[Symbol.dispose]();
     await this.management.deleteVhost().catch(() => {}); // a row that broke the broker has its verdict already
+    await this.broker.close?.();
   }
 }
 
 interface Parts {
   databaseUrl: string;
   amqpUrl: string;
+  apiAmqpUrl: string;
+  broker: StageBroker;
   management: ManagementClient;
   bookFolder: string;
   proxies: ReadonlyMap<Proxied, StallingProxy>;
