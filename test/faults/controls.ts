@@ -8,6 +8,17 @@ export interface Control {
   scale?: number;
 }
 
+const markedBeforeConfirm: Mutation = {
+  name: 'marked-before-confirm',
+  file: 'shared/postgres/jobs.ts',
+  changes: [
+    {
+      from: 'insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select id,',
+      to: 'insert into warren.jobs (published_at, id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select now(), id,',
+    },
+  ],
+};
+
 export const controls: readonly Control[] = [
   {
     row: 1,
@@ -16,12 +27,12 @@ export const controls: readonly Control[] = [
       file: 'worker/consumer.ts',
       changes: [
         {
-          from: '    const id = decodeJobId(message);\n',
-          to: '    channel.ack(message);\n    const id = decodeJobId(message);\n',
+          from: '    acknowledgements.delivered(message);\n',
+          to: '    acknowledgements.delivered(message);\n    acknowledgements.ack(message);\n',
         },
         {
-          from: "    if (this.#channel !== channel || disposition === 'unacked') return;\n",
-          to: "    if (this.#channel !== undefined || disposition === 'unacked') return;\n",
+          from: 'if (this.#channel === channel) await this.#settle(',
+          to: 'if (this.#channel === undefined) await this.#settle(',
         },
       ],
     },
@@ -33,25 +44,14 @@ export const controls: readonly Control[] = [
       file: 'shared/postgres/jobs.ts',
       changes: [
         {
-          from: "::text::bigint[]) and state = 'available'\n      and queue <> all",
+          from: "::text::bigint[]) and ${stateById(sql)} = 'available'\n      and queue <> all",
           to: '::text::bigint[])\n      and queue <> all',
         },
       ],
     },
   },
-  {
-    row: 3,
-    mutation: {
-      name: 'marked-before-confirm',
-      file: 'shared/postgres/jobs.ts',
-      changes: [
-        {
-          from: 'insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select id,',
-          to: 'insert into warren.jobs (published_at, id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select now(), id,',
-        },
-      ],
-    },
-  },
+  { row: 3, mutation: markedBeforeConfirm },
+  { row: 22, scale: 0.2, mutation: { ...markedBeforeConfirm, name: 'marked-before-confirm-cluster' } },
   {
     row: 7,
     mutation: {
@@ -59,7 +59,7 @@ export const controls: readonly Control[] = [
       file: 'shared/postgres/jobs.ts',
       changes: [
         {
-          from: "where job.id = given.id and job.state = 'running' and job.fence = given.fence",
+          from: "where job.id = given.id and ${stateById(sql)} = 'running' and job.fence = given.fence",
           to: 'where job.id = given.id',
         },
       ],

@@ -39,6 +39,7 @@ const partitioned: Row = {
     const { obstacle } = cluster.network;
     if (obstacle !== undefined)
       return scene.prove('network namespaces, whose cables can be cut', obstacle, false);
+    scene.figure('cut by', 'taking down the cables between network namespaces');
     await checkMembers(scene, cluster);
     await holdBack(scene);
     const { from, to } = await loadDuring(scene, { perSecond: scene.size(100), ms: 20 }, async () => {
