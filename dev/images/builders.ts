@@ -60,7 +60,10 @@ function createBuilder({ run, name, builds }: BuilderOptions): Builder {
   return {
     name,
     build: async ({ image, file, folder, log, arguments: given }) => {
-      const pairs = Object.entries(given).map(([argument, value]) => `${argument}=${value}`);
+      const pairs = Object.entries(given)
+        // minikube hands build-opt to docker or to buildctl, which want different words: only what was asked for. The labels have defaults.
+        .filter(([argument]) => name !== 'minikube' || argument === 'BASE_IMAGE')
+        .map(([argument, value]) => `${argument}=${value}`);
       const args = pairs.flatMap((pair) =>
         name === 'minikube' ? [`--build-opt=build-arg=${pair}`] : ['--build-arg', pair],
       );

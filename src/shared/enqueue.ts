@@ -13,6 +13,7 @@ import { publishEvent } from './events.ts';
 import { toInputIssues } from './input-issues.ts';
 import type { Job, JobDefinition } from './job.ts';
 import type { Database, Sql } from './postgres/database.ts';
+import { inCallersTransaction } from './postgres/database.ts';
 import { isRowError } from './postgres/failures.ts';
 import {
   findIdempotencyKey,
@@ -64,13 +65,17 @@ const BATCH_DEADLINE_MS = 10_000;
 
 /**
  * Inserts jobs through the caller's own postgres.js client or transaction: they exist if and only if it commits. The relay publishes them then.
- * Returns the ids in order; for a job whose unique key a live job holds, null. Throws `InvalidInput` where arguments do not fit.
+ * Returns the ids in order; for a job whose unique key a live job holds, null. Throws `InvalidInput` where arguments do not fit, and the server's error
+ * where the transaction has ended.
  */
 export async function enqueue<Inputs extends readonly unknown[]>(
   sql: Sql,
   requests: EnqueueRequests<Inputs>,
 ): Promise<(string | null)[]> {
-  const rows = await insertJobs(sql, requests.map(toNewJob), { byRelay: true, announced: false });
+  const jobs = requests.map(toNewJob);
+  const rows = await inCallersTransaction(sql, (client) =>
+    insertJobs(client, jobs, { byRelay: true, announced: false }),
+  );
   return rows.map(({ id, outcome }) => (outcome === 'inserted' ? id : null));
 }
 

@@ -135,21 +135,24 @@ export class Claimer {
     for (const id of deliveries) if (this.holds(id)) results.set(id, { reason: 'runs-here' });
     const wanted = [...new Set(deliveries)].filter((id) => !results.has(id));
     if (wanted.length > 0) {
-      for (const claim of await this.#database.query((sql) => claimJobs(sql, wanted, claimant)))
+      for (const claim of await this.#database.query((sql) => claimJobs(sql, wanted, claimant))) {
         results.set(claim.id, claim);
+        this.#noteDelivery(claim);
+      }
     }
     const left = wanted.filter((id) => !results.has(id));
     if (left.length > 0)
       for (const [id, result] of await this.#explain(left, claimant)) results.set(id, result);
-    const claims = this.#hold([...results.values()].filter((result) => 'fence' in result));
-    for (const { queue, dueAt } of claims) {
-      if (dueAt > (this.#delivered[queue] ?? 0)) this.#delivered[queue] = dueAt;
-    }
+    this.#hold([...results.values()].filter((result) => 'fence' in result));
     return deliveries.map((id) => {
       const result = results.get(id) ?? { reason: 'twice' };
       if ('fence' in result) results.delete(id); // one delivery of several gets the claim
       return result;
     });
+  }
+
+  #noteDelivery({ queue, dueAt }: Claim): void {
+    if (dueAt > (this.#delivered[queue] ?? 0)) this.#delivered[queue] = dueAt;
   }
 
   /** The rare cases: redelivered, duplicated, cancelled, paused or foreign; and a claim of ours whose answer was lost. */

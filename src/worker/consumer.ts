@@ -15,7 +15,6 @@ import { Acknowledgements } from '#shared/rabbitmq/acknowledgements.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import { decodeJobId } from '#shared/rabbitmq/message.ts';
 import { brokerQueue, declareTopology } from '#shared/rabbitmq/topology.ts';
-
 import type { Disposition } from './attempt.ts';
 
 const OPEN_DEADLINE_MS = 10_000;
@@ -142,6 +141,7 @@ export class Consumer {
         await this.#changed.promise;
       }
     } finally {
+      acknowledgements.flush();
       await inTime(channel.close(), CLOSE_DEADLINE_MS).catch(() => {}); // it may be closed already
     }
     return performance.now() - openedAt;

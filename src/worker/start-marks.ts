@@ -13,6 +13,9 @@ import { markStarted } from '#shared/postgres/workers.ts';
 
 /** Between two marks, so that a worker with short jobs does not mark each of its batches, in milliseconds. */
 const BETWEEN_MARKS_MS = 2;
+const RETRY_MS = 500;
+/** By then a claim whose answer was lost has been claimed again, with a number of its own, in milliseconds. */
+const UNHEARD_MS = 25_000;
 
 export interface StartMarksOptions {
   database: Database;
@@ -24,7 +27,8 @@ export interface StartMarksOptions {
 
 export class StartMarks {
   readonly #options: StartMarksOptions;
-  readonly #underWay = new Set<number>();
+  /** By number, until when a batch holds the mark back (`performance.now()`): one whose answer was lost may have been made, and is not started. */
+  readonly #underWay = new Map<number, number>();
   #last = 0;
   #marked = 0;
   #marking = false;
@@ -38,11 +42,15 @@ export class StartMarks {
     const owner = this.#options.owner();
     this.#last += 1;
     const batch = this.#last;
-    this.#underWay.add(batch);
+    this.#underWay.set(batch, Number.POSITIVE_INFINITY);
     try {
-      return await claim({ owner, batch });
-    } finally {
+      const claims = await claim({ owner, batch });
       this.#underWay.delete(batch);
+      return claims;
+    } catch (error) {
+      this.#underWay.set(batch, performance.now() + UNHEARD_MS);
+      throw error;
+    } finally {
       setImmediate(() => void this.#mark()); // after the handlers, which start before the turn ends
     }
   }
@@ -50,25 +58,23 @@ export class StartMarks {
   async #mark(): Promise<void> {
     if (this.#marking) return;
     this.#marking = true;
-    for (
-      let batch = this.#started();
-      batch > this.#marked && this.#options.isRunning();
-      batch = this.#started()
-    ) {
+    while (this.#started() > this.#marked && this.#options.isRunning()) {
+      const batch = this.#started();
       try {
         const owner = this.#options.owner();
         await this.#options.database.query((sql) => markStarted(sql, { owner, batch }));
         this.#marked = batch;
+        await pause(BETWEEN_MARKS_MS);
       } catch {
-        break; // Postgres is away; the next batch marks this one too
+        await pause(RETRY_MS); // Postgres is away
       }
-      await pause(BETWEEN_MARKS_MS);
     }
     this.#marking = false;
   }
 
   /** The last batch that is started, with all before it. */
   #started(): number {
-    return Math.min(this.#last, ...[...this.#underWay].map((batch) => batch - 1));
+    for (const [batch, until] of this.#underWay) if (until < performance.now()) this.#underWay.delete(batch);
+    return Math.min(this.#last, ...[...this.#underWay.keys()].map((batch) => batch - 1));
   }
 }

@@ -53,10 +53,7 @@ describe('the builder', () => {
       'buildah',
       'buildah build --format docker --tag localhost/warren-api:dev --file Dockerfile.api --build-arg VERSION=1.2.3 .',
     ],
-    [
-      'minikube',
-      'minikube image build --tag localhost/warren-api:dev --file Dockerfile.api --build-opt=build-arg=VERSION=1.2.3 .',
-    ],
+    ['minikube', 'minikube image build --tag localhost/warren-api:dev --file Dockerfile.api .'],
   ])('%s is asked in its own words', async (name, expected) => {
     const { run, ran } = machine([name]);
     await (await findBuilder({ run, wanted: name })).build(build);

@@ -44,6 +44,7 @@ export const controls: readonly Control[] = [
       file: 'shared/postgres/jobs.ts',
       changes: [
         {
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
           from: "::text::bigint[]) and ${stateById(sql)} = 'available'\n      and queue <> all",
           to: '::text::bigint[])\n      and queue <> all',
         },
@@ -59,6 +60,7 @@ export const controls: readonly Control[] = [
       file: 'shared/postgres/jobs.ts',
       changes: [
         {
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
           from: "where job.id = given.id and ${stateById(sql)} = 'running' and job.fence = given.fence",
           to: 'where job.id = given.id',
         },

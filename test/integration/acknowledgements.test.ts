@@ -1,9 +1,10 @@
-import type { ConsumeMessage } from 'amqplib';
+import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/shared/queues.ts';
 import { Acknowledgements } from '../../src/shared/rabbitmq/acknowledgements.ts';
 import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
+import { Consumer } from '../../src/worker/consumer.ts';
 import { onChannel, readyCount } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { createVhost } from '../support/servers.ts';
@@ -35,12 +36,18 @@ async function open(url: string) {
   return { connection, model, calls };
 }
 
+/** Waits until the broker has them: a queue that was declared just now may lose what nobody waits for. */
+async function publish(model: ChannelModel, bodies: readonly number[]): Promise<void> {
+  const channel = await model.createConfirmChannel();
+  for (const body of bodies) channel.sendToQueue(QUEUE, Buffer.from(String(body)));
+  await channel.waitForConfirms();
+  await channel.close();
+}
+
 test('acknowledgements of one turn never cover a delivery that is not settled', async () => {
   await using vhost = await createVhost();
   const { connection, model } = await open(vhost.url);
-  await onChannel(vhost, async (channel) => {
-    for (let n = 0; n < 10; n += 1) channel.sendToQueue(QUEUE, Buffer.from(String(n)));
-  });
+  await publish(model, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   const channel = await model.createChannel();
   await channel.prefetch(10);
   const acknowledgements = new Acknowledgements(channel);
@@ -82,4 +89,40 @@ test('what is written to the broker in one turn goes to the kernel at once', asy
   expect(calls).toEqual([50]);
   await channel.close();
   await connection.stop();
+});
+
+test('what was acknowledged in the turn before a consumer closes is not redelivered', async () => {
+  await using vhost = await createVhost();
+  const { connection, model } = await open(vhost.url);
+  await publish(
+    model,
+    Array.from({ length: 20 }, (_, n) => n + 1),
+  );
+  const all = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  let running = 0;
+  const consumer = new Consumer({
+    connection,
+    queue: 'default',
+    prefetch: 20,
+    tag: 'test',
+    run: async () => {
+      running += 1;
+      if (running === 20) all.resolve();
+      await gate.promise;
+      return 'ack';
+    },
+    deadLetter: async () => {},
+  });
+  consumer.start();
+  await all.promise;
+  gate.resolve();
+  await consumer.idle();
+  await consumer.close();
+  await connection.stop(); // whatever was unacknowledged is back in the queue when the broker has seen it
+  await eventually(
+    async () => (await vhost.management.queues()).find(({ name }) => name === QUEUE)?.consumers,
+    (consumers) => consumers === 0,
+  );
+  expect(await readyCount(vhost, QUEUE)).toBe(0);
 });

@@ -44,3 +44,15 @@ test('in a transaction too, a held unique key gives no second job and arguments 
   );
   expect(ids).toEqual([expect.any(String), null, expect.any(String)]);
 });
+
+test('a job is not enqueued where the transaction has ended, as it does when its connection is lost', async () => {
+  await using fleet = await startFleet(job);
+  const enqueued = fleet.sql(async (sql) =>
+    sql.begin(async (transaction) => {
+      await transaction`rollback`;
+      return await enqueue(transaction, [{ definition: job, args: {} }]);
+    }),
+  );
+  await expect(enqueued).rejects.toMatchObject({ code: '25P01' });
+  expect(await fleet.sql((sql) => sql`select id from warren.jobs`)).toEqual([]);
+});

@@ -1,5 +1,5 @@
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Unavailable } from '../../src/shared/errors.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -91,4 +91,14 @@ test('a stopped pool refuses statements and leaves no connection open', async ()
     async () => admin`select pid from pg_stat_activity where application_name = 'stopped'`,
     (rows) => rows.length === 0,
   );
+});
+
+test('an answer that is read long after its deadline is refused: the process stood still, and others may have acted', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] }); // as in a process that was stopped: the answer is read before the timer fires
+  try {
+    const late = database.query(async (sql) => await sql`select pg_sleep(2.3)`, 100);
+    await expect(late).rejects.toThrow('stood still');
+  } finally {
+    vi.useRealTimers();
+  }
 });

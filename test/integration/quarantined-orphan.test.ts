@@ -67,6 +67,22 @@ test('a job that was claimed and not started when its worker died keeps its atte
   });
 });
 
+test('a job that was to be cancelled and had not started is cancelled uncharged, whoever finds it', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const found = [await orphan(fleet, 0, 2), await orphan(fleet, 0, 2)];
+  await fleet.sql((sql) => sql`update warren.jobs set cancel_requested_at = now()`);
+  const [first = '', second = ''] = found;
+  await fleet.database.query((sql) => takeOverJobs(sql, [first], { owner: '1', batch: 1 }));
+  await fleet.database.query((sql) => rescueJobs(sql, ['4711'], 10));
+  for (const id of [first, second])
+    expect(await crashesOf(fleet, id)).toEqual({
+      crashes: 1,
+      attempt: 0,
+      maxAttempts: 3,
+      state: 'cancelled',
+    });
+});
+
 test('the rescuer does not charge a job in quarantine either', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const ran = await orphan(fleet, 0);

@@ -60,7 +60,7 @@ test('the jobs of a worker that is killed are taken over by another, and only th
     const job = await fleet.until(id);
     expect(job).toMatchObject({ state: 'completed', attempt: 2 });
     expect(job.errors).toMatchObject([
-      { attempt: 1, message: 'worker_crashed: the worker died during this attempt' },
+      { attempt: 1, message: 'worker_crashed: the worker died while it held this job' },
     ]);
   }
   expect(await fleet.until(prefetched)).toMatchObject({ state: 'completed', attempt: 1, errors: [] });

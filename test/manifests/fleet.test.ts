@@ -198,6 +198,18 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
     }
   });
 
+  test('minikube tells RabbitMQ how much memory it has: RabbitMQ would take that of the node', () => {
+    const manifests = manifestsOf(overlay('minikube'));
+    const { containers } = pick(manifests, 'StatefulSet', 'rabbitmq')['spec'].template.spec;
+    const [, mebibytes] = /^(\d+)Mi$/.exec(containers[0].resources.limits.memory) ?? [];
+    const settings = manifests.find(
+      ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.startsWith('rabbitmq-conf-'),
+    );
+    const [, told] =
+      /^total_memory_available_override_value = (\d+)$/m.exec(settings?.['data']['warren.conf']) ?? [];
+    expect(Number(told)).toBe(Number(mebibytes) * 1_024 ** 2);
+  });
+
   test('minikube runs the images that `npm run images` builds, and the servers of compose.yaml', () => {
     const images = new Set(
       podTemplates(manifestsOf(overlay('minikube'))).flatMap((template) =>

@@ -54,7 +54,9 @@ export const jobSchema = z
     state: z.enum(jobStates),
     args: z.unknown(),
     attempt: z.int().openapi({ description: 'attempts charged so far' }),
-    maxAttempts: z.int().openapi({ description: 'grows by one where the worker died during an attempt' }),
+    maxAttempts: z
+      .int()
+      .openapi({ description: 'grows by one where the worker died during an attempt that had started' }),
     runAt: time,
     createdAt: time,
     startedAt: time.nullable(),

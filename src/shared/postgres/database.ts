@@ -28,6 +28,9 @@ export interface DatabaseOptions {
 /** The server ends a statement by itself after this, should the client be gone without the server's notice. */
 const STATEMENT_TIMEOUT_MS = 15_000;
 const MIN_DEADLINE_MS = 100;
+/** What a timer may be late, in milliseconds. */
+const LATE_MS = 2_000;
+const STALE = 'the answer was read too late: this process has stood still';
 const IDLE_SECONDS = 5;
 const MAX_WAITING = 10_000;
 
@@ -56,7 +59,8 @@ export class Database {
   }
 
   /**
-   * Runs one statement on a connection that nobody else uses meanwhile.
+   * Runs one statement on a connection that nobody else uses meanwhile. An answer that is read long after its deadline is none: the process stood
+   * still, and what it says (a claim, say) may have been taken back.
    * Throws `Unavailable` where a later try may succeed, else the server's own error (`PostgresError`).
    */
   async query<T>(statement: (sql: Sql) => Promise<T>, deadlineMs = this.#options.deadlineMs): Promise<T> {
@@ -69,6 +73,8 @@ export class Database {
         return new Unavailable('postgres_timeout', `Postgres did not answer within ${deadlineMs} ms`);
       });
       connection.open = true;
+      if (performance.now() - startedAt > deadlineMs + LATE_MS)
+        throw new Unavailable('postgres_timeout', STALE);
       return answer;
     } catch (error) {
       if (error instanceof Unavailable || !isUnavailable(error)) throw error;
@@ -160,6 +166,15 @@ export class Database {
     void connection.sql.end({ timeout: 0 });
     connection.sql = this.#client(connection);
   }
+}
+
+/**
+ * Runs `work` on the caller's client; in a transaction under a savepoint, which fails where the transaction has ended. Without it postgres.js, which
+ * opens a lost connection again, would commit alone what comes next.
+ */
+export async function inCallersTransaction<T>(sql: Sql, work: (sql: Sql) => Promise<T>): Promise<T> {
+  if (!('savepoint' in sql)) return await work(sql);
+  return (await (sql as postgres.TransactionSql).savepoint(work)) as T;
 }
 
 /** What every client of ours has in common, the presence connection included. Units: seconds for postgres.js, milliseconds for the server. */

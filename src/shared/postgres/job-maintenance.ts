@@ -111,14 +111,15 @@ export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<n
   const { count } = await sql`
     with watermarks as (
       select queue, to_timestamp(max(due_at::float8)) as passed
-      from warren.workers, jsonb_each_text(delivered) as given(queue, due_at) group by queue
+      from warren.workers, jsonb_each_text(delivered) as given(queue, due_at)
+      where due_at::float8 <= extract(epoch from now()) -- the clock may have been set back
+      group by queue
     ),
     overtaken as (
       select job.id
       from watermarks, lateral (
         select id from warren.jobs
         where state = 'available' and queue = watermarks.queue and run_at < passed
-          and passed <= now() -- the clock may have been set back
           and published_at < passed - ${OVERTAKEN_BY_MS} * interval '1 ms'
         order by run_at limit ${limit} for update skip locked
       ) as job

@@ -36,7 +36,7 @@ export async function takeOverJobs(
   const claims = await sql<(Claim & { state: string })[]>`
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
-      attempt = attempt + case when cancel_requested_at is null then ${attemptCharge(sql)} else 0 end,
+      attempt = attempt - case when cancel_requested_at is null then 0 else 1 end + ${attemptCharge(sql)},
       max_attempts = max_attempts + ${attemptCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)},
       fence = fence + 1, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint

@@ -10,6 +10,7 @@ import {
   bigints,
   claimColumns,
   FAST_PATH_MS,
+  FAST_PATH_PER_JOB_MS,
   NOTICE_CHANNEL,
   stateById,
   withError,
@@ -86,7 +87,7 @@ export async function insertJobs(
       insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)
       select id, type, queue, args, max_attempts, due_at, unique_key,
         case when due_at > now() then 'scheduled' else 'available' end,
-        case when ${byRelay} then now() else now() + ${FAST_PATH_MS} * interval '1 ms' end
+        case when ${byRelay} then now() else now() + ${FAST_PATH_MS + jobs.length * FAST_PATH_PER_JOB_MS} * interval '1 ms' end
       from input
       where key is null or id in (select unnest(job_ids) from keyed)
       order by type, unique_key, n -- one order for all: two batches with the same keys must not wait for each other
@@ -238,7 +239,7 @@ export interface Outcome {
   state: 'completed' | 'retryable' | 'scheduled' | 'available' | 'cancelled' | 'discarded';
   delayMs?: number;
   uncharged?: boolean;
-  /** It took a process of its own down: it is to blame for the crashes before, which are charged as attempts now. */
+  /** It took a process of its own down, so it is to blame for the crashes before: its attempts are at least its crashes. */
   crashed?: boolean;
   output?: unknown;
   /** Goes into the job's history. */
@@ -264,9 +265,14 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
           or given.state in ('completed', 'cancelled', 'discarded') then now() end,
         run_at = case when given."delayMs" is null then run_at else now() + given."delayMs" * interval '1 ms' end,
         published_at = case when given.state in ('retryable', 'scheduled') then null else published_at end,
-        attempt = case when given.uncharged then attempt - 1 when given.crashed then greatest(attempt, crashes + 1)
+        attempt = case
+          when given.uncharged then attempt - 1
+          when given.crashed then greatest(attempt, crashes + 1)
           else attempt end,
-        crashes = case when given.state in ('retryable', 'scheduled') then 0 when given.crashed then crashes + 1
+        max_attempts = case when given.crashed then greatest(max_attempts, crashes + 1) else max_attempts end,
+        crashes = case
+          when given.state in ('retryable', 'scheduled') then 0
+          when given.crashed then crashes + 1
           else crashes end,
         output = coalesce(given.output, job.output),
         errors = case when given.error is null then errors else ${withError(sql, sql`given.error`)} end

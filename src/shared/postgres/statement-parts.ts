@@ -13,7 +13,9 @@ export const NOTICE_CHANNEL = 'warren';
 
 /** How long the relay leaves a row to the process that made it available, in milliseconds. */
 export const FAST_PATH_MS = 2_000;
-/** A job whose worker has died that often while it ran is run in quarantine. If it crashes there, it is discarded: nobody else can have done it. */
+/** And how much longer for each job that is inserted together with it: a large batch takes its time to publish, more so where the broker is busy. */
+export const FAST_PATH_PER_JOB_MS = 0.5;
+/** A job whose worker has died that often while it held it is run in quarantine. If it crashes there, it is discarded: nobody else can have done it. */
 export const QUARANTINED_FROM = 2;
 /** A worker without a beat for that long has lost its jobs. Longer than any event loop should be blocked, in milliseconds. */
 const LEASE_MS = 60_000;
@@ -67,7 +69,7 @@ export function attemptCharge(sql: Sql): Fragment {
 
 export function withCrash(sql: Sql): Fragment {
   return sql`case when crashes < ${QUARANTINED_FROM}
-    then ${withError(sql, sql`'worker_crashed: the worker died during this attempt'`)} else errors end`;
+    then ${withError(sql, sql`'worker_crashed: the worker died while it held this job'`)} else errors end`;
 }
 
 /**

@@ -33,6 +33,11 @@ export class Acknowledgements {
     this.#channel.nack(message, false, requeue);
   }
 
+  /** Sends now what waits for the end of the turn: before its channel is closed. */
+  flush(): void {
+    this.#send();
+  }
+
   #send(): void {
     const acknowledged = this.#acknowledged;
     this.#acknowledged = new Set();

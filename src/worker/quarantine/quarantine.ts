@@ -1,5 +1,5 @@
 /**
- * Runs a handler in a process of its own: a job whose worker has died twice while it ran. If it takes its process down, it is the one, and
+ * Runs a handler in a process of its own: a job whose worker has died twice while it held it. If it takes its process down, it is the one, and
  * nobody else is hurt.
  *
  * Guarantees: four such processes at a time; one that does not stop at its signal, or is over its time, is killed; a job that waits for its
