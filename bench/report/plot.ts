@@ -12,7 +12,7 @@ export function drawPlot(plot: Plot): string {
   return plot.kind === 'bars' ? drawBars(plot) : drawLines(plot);
 }
 
-function drawBars({ title, unit, bars, digits = 0 }: BarPlot): string {
+function drawBars({ title, unit, bars, digits = 0, emphasis = bars[0]?.label }: BarPlot): string {
   const [left, right, top, step] = [210, 90, 52, 30];
   const steps = roundSteps(Math.max(...bars.map(({ value }) => value)));
   const scale = (WIDTH - left - right) / (steps.at(-1) ?? 1);
@@ -21,7 +21,7 @@ function drawBars({ title, unit, bars, digits = 0 }: BarPlot): string {
     const width = Math.max(1, value * scale);
     return [
       text({ x: left - 8, y: y + 15, anchor: 'end' }, label),
-      `<rect x="${left}" y="${y}" width="${round(width)}" height="20" fill="${COLOURS[row === 0 ? 0 : 5]}"/>`,
+      `<rect x="${left}" y="${y}" width="${round(width)}" height="20" fill="${COLOURS[label === emphasis ? 0 : 5]}"/>`,
       text({ x: left + width + 6, y: y + 15 }, formatFigure(value, digits)),
     ].join('\n');
   });

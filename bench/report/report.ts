@@ -63,6 +63,8 @@ export interface BarPlot {
   title: string;
   unit: string;
   bars: readonly { label: string; value: number }[];
+  /** The label of the bar that stands out. Defaults to the first one's. */
+  emphasis?: string;
   /** Digits after the point. Defaults to 0. */
   digits?: number;
 }

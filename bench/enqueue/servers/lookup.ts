@@ -1,0 +1,14 @@
+// The lookup alone: Warren's own lookup of the order, by group commit, without a job.
+import { Database } from '../../../src/shared/postgres/database.ts';
+import { createLookup } from '../../../src/shared/postgres/lookup.ts';
+import { findOrders } from '../../../src/shared/postgres/orders.ts';
+import { presentOrder, requireSetting, serveOrders } from './serve.ts';
+
+const database = new Database({ url: requireSetting('DATABASE_URL'), name: 'bench-lookup', min: 2, max: 10 });
+database.start();
+const findOrder = createLookup(database, findOrders);
+
+await serveOrders(async (orderId) => {
+  const order = await findOrder(orderId);
+  return order === undefined ? undefined : presentOrder(order, '1');
+});

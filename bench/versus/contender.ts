@@ -1,0 +1,94 @@
+// What every system under comparison can do, so that one scenario plays on all of them: the only thing that scenarios know of a contender.
+// An adapter is thin: the calls that its documentation shows, with the settings that it recommends, and nothing that helps or hinders.
+
+/** The job of every scenario. `key` names it in the books. */
+export interface Work {
+  key: string;
+  /** What the handler takes, in milliseconds: 0 returns at once. */
+  ms: number;
+  /** Blocks the event loop for that time instead of waiting. Defaults to false. */
+  spin?: boolean;
+}
+
+/** Where a contender finds its servers. Its database holds the orders too, whatever it keeps its jobs in. */
+export interface Places {
+  databaseUrl: string;
+  amqpUrl: string;
+  redisUrl: string;
+}
+
+export type Server = 'postgres' | 'rabbitmq' | 'redis';
+
+export interface WorkerOptions {
+  /** So many handlers at once. */
+  concurrency: number;
+  perform: (work: Work) => Promise<void>;
+}
+
+/** What an API process holds. */
+export interface Producer {
+  /** Resolves when the system says that the job is accepted. */
+  enqueue(work: Work | { orderId: string }): Promise<string>;
+}
+
+/** The contender's own book, asked from outside. */
+export interface Store {
+  enqueueMany(works: readonly Work[]): Promise<void>;
+  /** Keys of the jobs that wait or run, as the system has it. */
+  held(): Promise<string[]>;
+  /** How many wait or run. */
+  count(): Promise<number>;
+  /** Forgets all jobs. */
+  empty(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A program and the environment it is started with. */
+export interface ProgramPlan {
+  file: string;
+  env: Readonly<Record<string, string>>;
+  nodeOptions?: string;
+  /** Defaults to `/readyz`. */
+  readyPath?: string;
+}
+
+/** A connection to the broker that is there before it is needed. */
+export interface BrokerWatch {
+  /** Resolves when the broker holds so many messages. */
+  until(messages: number): Promise<void>;
+  /** Resolves when what the system does behind that is done too, so that its cost is counted. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Contender {
+  name: string;
+  title: string;
+  /** What has happened when it says "accepted". */
+  durability: string;
+  /** How and when its documentation has a dead worker's job run again, with the default settings. */
+  recovery: string;
+  /** Redis's `appendfsync`; undefined where there is no Redis. */
+  appendfsync?: 'everysec' | 'always';
+  /** What it keeps its jobs in or sends them through. */
+  servers: readonly Server[];
+  /** How its API looks an order up: a statement each, or in groups as Warren does. Defaults to `each`. */
+  lookup?: 'each' | 'grouped';
+  /** Makes its schema in an empty database. */
+  prepare(places: Places): Promise<void>;
+  open(places: Places): Promise<Store>;
+  /** In the API's process. */
+  connect(places: Places): Promise<Producer>;
+  /** In the worker's process; runs until that ends. */
+  work(places: Places, options: WorkerOptions): Promise<void>;
+  /** Where the broker gets its messages behind the answer; no worker may run. */
+  watchBroker?(places: Places): Promise<BrokerWatch>;
+  /** Where its programs are its own instead of ours. */
+  programs?: {
+    api(places: Places, port: number): ProgramPlan;
+    worker(places: Places, concurrency: number): ProgramPlan;
+  };
+}
+
+/** The name of the one queue or job type. */
+export const QUEUE = 'versus-work';

@@ -1,0 +1,178 @@
+// The speed comparison as a report: bars, a table for taking jobs in, a table for getting them done, a plot each. Pure.
+import type { Facts } from '../../report/facts.ts';
+import type { Bar, Report, Section } from '../../report/report.ts';
+import { median, medianRatio } from '../../report/statistics.ts';
+import type { Contender } from '../contender.ts';
+import type { EnqueueRun } from './enqueue.ts';
+import type { WorkRun } from './work.ts';
+
+export interface Speed {
+  contenders: readonly Contender[];
+  enqueue: ReadonlyMap<string, readonly EnqueueRun[]>;
+  trivial: ReadonlyMap<string, readonly WorkRun[]>;
+  io: ReadonlyMap<string, readonly WorkRun[]>;
+  facts: Facts;
+}
+
+type Runs<Run> = ReadonlyMap<string, readonly Run[]>;
+
+export function describeSpeed(speed: Speed): Report {
+  const { facts, enqueue, trivial, io } = speed;
+  return {
+    name: 'versus',
+    title: 'Speed, side by side',
+    command: 'npm run bench:versus',
+    facts,
+    notes: [
+      'The systems take turns within one run, in another order each round; figures are medians over the rounds, ratios are medians of the rounds’ own ratios. Everything runs on the same machine at once: the load generator, the API or worker, and the servers.',
+      'Ratios are Warren’s rate divided by the other one’s; for processor time Warren’s cost divided by the other one’s.',
+    ],
+    bars: bars(speed),
+    sections: [
+      enqueueSection(speed),
+      workSection(speed, trivial, {
+        name: 'trivial',
+        title: 'Trivial jobs, one worker of 100 slots',
+        note: 'The handler returns at once. Jobs wait already when the worker starts; from the moment when a fifth is done until the system itself holds no job any more. pg-boss with its defaults is left out: a slot takes one job every two seconds. graphile-worker batched and pg-boss’ fastest mode fetch 500 jobs at a time; “Warren, prefetch 100” has as many on their way, and is what the bars compare.',
+      }),
+      workSection(speed, io, {
+        name: 'io',
+        title: 'Jobs of 10 ms I/O, one worker of 100 slots',
+        note: 'The handler waits for 10 ms: 100 slots cannot do more than 10 000 a second. What Warren has prefetched are slots: with prefetch 100 it has 500, which is not comparable and stands there for itself.',
+      }),
+    ],
+    data: {
+      enqueue: Object.fromEntries(enqueue),
+      trivial: Object.fromEntries(trivial),
+      io: Object.fromEntries(io),
+    },
+  };
+}
+
+function enqueueSection({ contenders, enqueue }: Speed): Section {
+  const taking = contenders.filter(({ name }) => (enqueue.get(name)?.length ?? 0) > 0);
+  const rate = (name: string) => median(pick(enqueue, name, 'perSecond'));
+  return {
+    title: '`/api/test/:id`, 100 connections, keep-alive',
+    note: 'The same HTTP server, route and answer for all: look the order up, enqueue with the system’s own call, answer when that has resolved. The lookup is one statement per request from a pool of ten connections, as one writes it; Warren groups the lookups of one turn of the event loop, and so does the line “grouped lookup”, which has BullMQ profit from that too. For Warren the clock stops when the broker has confirmed all messages.',
+    table: {
+      columns: [
+        { title: 'system' },
+        { title: 'requests/s' },
+        { title: 'ratio', digits: 2 },
+        { title: 'failed' },
+        { title: 'p50 ms', digits: 1 },
+        { title: 'p99 ms', digits: 1 },
+        { title: 'API CPU, µs/request', digits: 1 },
+        { title: 'CPU ratio', digits: 2 },
+        { title: 'durability' },
+      ],
+      rows: taking.map(({ name, title, durability }) => [
+        title,
+        rate(name),
+        ratio(enqueue, name, 'perSecond'),
+        pick(enqueue, name, 'failed').reduce((sum, failed) => sum + failed, 0),
+        median(pick(enqueue, name, 'p50Ms')),
+        median(pick(enqueue, name, 'p99Ms')),
+        median(pick(enqueue, name, 'cpuUs')),
+        ratio(enqueue, name, 'cpuUs'),
+        durability,
+      ]),
+    },
+    ...(taking.length === 0
+      ? {}
+      : {
+          plot: {
+            kind: 'bars',
+            name: 'enqueue',
+            title: '/api/test/:id',
+            unit: 'requests per second',
+            bars: taking.map(({ name, title }) => ({ label: title, value: rate(name) })),
+          },
+        }),
+  };
+}
+
+function workSection(
+  { contenders }: Speed,
+  runs: Runs<WorkRun>,
+  { name: plot, title, note }: { name: string; title: string; note: string },
+): Section {
+  const taking = contenders.filter(({ name }) => (runs.get(name)?.length ?? 0) > 0);
+  const rate = (name: string) => median(pick(runs, name, 'perSecond'));
+  return {
+    title,
+    note,
+    table: {
+      columns: [
+        { title: 'system' },
+        { title: 'jobs/s' },
+        { title: 'ratio', digits: 2 },
+        { title: 'worker CPU, µs/job', digits: 1 },
+        { title: 'jobs per run' },
+      ],
+      rows: taking.map(({ name, title: system }) => [
+        system,
+        rate(name),
+        ratio(runs, name, 'perSecond'),
+        median(pick(runs, name, 'cpuUs')),
+        median(pick(runs, name, 'jobs')),
+      ]),
+    },
+    ...(taking.length === 0
+      ? {}
+      : {
+          plot: {
+            kind: 'bars',
+            name: plot,
+            title,
+            unit: 'jobs per second',
+            bars: taking.map(({ name, title: label }) => ({ label, value: rate(name) })),
+          },
+        }),
+  };
+}
+
+function bars({ contenders, enqueue, trivial }: Speed): Bar[] {
+  const titleOf = (name: string) => contenders.find((each) => each.name === name)?.title ?? name;
+  const bar = <Run>(
+    runs: Runs<Run>,
+    field: keyof Run,
+    {
+      what,
+      against,
+      own = 'warren',
+      ...demand
+    }: { what: string; against: string; own?: string } & Pick<Bar, 'demand' | 'limit'>,
+  ): Bar[] => {
+    const measured = ratio(runs, against, field, own);
+    return measured === null ? [] : [{ ...demand, what: `${what}, against ${titleOf(against)}`, measured }];
+  };
+  const requests = { what: '`/api/test/:id`, requests per second', demand: 'at least' } as const;
+  const jobs = { what: 'trivial jobs per second', demand: 'at least', own: 'warren-ahead' } as const;
+  const cpu = { what: 'API processor time per request', demand: 'at most' } as const;
+  return [
+    ...bar(enqueue, 'perSecond', { ...requests, against: 'bullmq-redis-always', limit: 1.8 }),
+    ...bar(enqueue, 'cpuUs', { ...cpu, against: 'bullmq-redis-always', limit: 0.45 }),
+    ...bar(enqueue, 'perSecond', { ...requests, against: 'bullmq-redis-always-grouped', limit: 1.8 }),
+    ...bar(enqueue, 'cpuUs', { ...cpu, against: 'bullmq-redis-always-grouped', limit: 0.45 }),
+    ...bar(enqueue, 'perSecond', { ...requests, against: 'pg-boss', limit: 7 }),
+    ...bar(enqueue, 'perSecond', { ...requests, against: 'graphile-worker', limit: 15 }),
+    ...bar(enqueue, 'perSecond', { ...requests, against: 'naive', limit: 4 }),
+    ...bar(trivial, 'perSecond', { ...jobs, against: 'bullmq-redis-always', limit: 2.5 }),
+    ...bar(trivial, 'perSecond', { ...jobs, against: 'bullmq-redis-everysec', limit: 2.5 }),
+    ...bar(trivial, 'perSecond', { ...jobs, against: 'graphile-worker-batched', limit: 1.2 }),
+    ...bar(trivial, 'perSecond', { ...jobs, against: 'pg-boss-fastest', limit: 1.2 }),
+  ];
+}
+
+/** Warren's against this one's, round by round; null where one of them did not take part. */
+function ratio<Run>(runs: Runs<Run>, against: string, field: keyof Run, warren = 'warren'): number | null {
+  const own = pick(runs, warren, field);
+  const other = pick(runs, against, field);
+  return own.length === 0 || own.length !== other.length ? null : medianRatio(own, other);
+}
+
+function pick<Run>(runs: Runs<Run>, name: string, field: keyof Run): number[] {
+  return (runs.get(name) ?? []).map((run) => Number(run[field]));
+}

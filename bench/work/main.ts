@@ -1,0 +1,48 @@
+// `npm run bench:work`: what a worker does with jobs, part by part. `--part a,b` plays some of them, `--scale 0.1` a tenth of everything.
+// Each part writes a report of its own, where it was played at full scale.
+import { collectFacts } from '../report/facts.ts';
+import { renderReport } from '../report/markdown.ts';
+import { writeReport } from '../report/results.ts';
+import { readOptions, runOnStage } from '../stage/command-line.ts';
+import { othersShare, readMachineTime } from '../stage/processor-time.ts';
+import type { Part } from './part.ts';
+import { measureBurnDown } from './parts/burn-down.ts';
+import { measureIdle } from './parts/idle.ts';
+import { measureLatency } from './parts/latency.ts';
+import { measureLifeCycle } from './parts/life-cycle.ts';
+import { measureMemory } from './parts/memory.ts';
+import { measureScaling } from './parts/scaling.ts';
+import { measureTableSize } from './parts/table-size.ts';
+
+const parts: ReadonlyMap<string, Part> = new Map([
+  ['burn-down', measureBurnDown],
+  ['life-cycle', measureLifeCycle],
+  ['latency', measureLatency],
+  ['scaling', measureScaling],
+  ['idle', measureIdle],
+  ['memory', measureMemory],
+  ['table-size', measureTableSize],
+]);
+
+const options = readOptions({ part: [...parts.keys()].join(','), scale: '1' });
+const scale = Number(options.scale);
+
+await runOnStage(async (stage, log) => {
+  const facts = await collectFacts({
+    servers: stage.services,
+    durability: {
+      Warren:
+        'rows committed with fsync, messages in quorum queues, acknowledged after the record is committed',
+    },
+  });
+  for (const name of options.part.split(',')) {
+    const part = parts.get(name);
+    if (part === undefined)
+      throw new Error(`there is no part "${name}"; there are ${[...parts.keys()].join(', ')}`);
+    const before = readMachineTime();
+    const report = await part({ stage, facts, log, scale });
+    const others = `Processes of others took ${Math.round(othersShare(before, readMachineTime()) * 100)} % of the processors meanwhile.`;
+    const complete = { ...report, notes: [...report.notes, others] };
+    process.stdout.write(scale === 1 ? writeReport(complete) : renderReport(complete));
+  }
+});
