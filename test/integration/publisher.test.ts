@@ -5,6 +5,7 @@ import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { closeConnections, connectionsOf, readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
+import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import type { TestVhost } from '../support/servers.ts';
 import { createVhost } from '../support/servers.ts';
 
@@ -120,4 +121,28 @@ test('stopping right after five hundred publishes loses none', async () => {
     () => connectionsOf(vhost, 'stopping'),
     (connections) => connections.length === 0,
   );
+});
+
+test('while the broker is behind with its confirms later publishes are left to the relay', async () => {
+  await using vhost = await createVhost();
+  await using proxy = await startFaultyProxy(vhost.url);
+  const behind = new Publisher({ url: proxy.url, name: 'behind', channels: 1, queues: queueNames });
+  behind.start();
+  await eventually(
+    () => behind.ready,
+    (ready) => ready,
+  );
+  proxy.silence();
+  const refused = behind
+    .publish({ id: '1', type: 'test-job', queue: 'default' })
+    .catch((error: unknown) => error);
+  expect(behind.ready).toBe(true);
+  await eventually(
+    () => behind.ready,
+    (ready) => !ready,
+  );
+  expect(behind.unconfirmed).toBe(1); // not given up: only nothing is added
+  proxy.cut();
+  expect(await refused).toBeInstanceOf(Unavailable);
+  await behind.stop();
 });

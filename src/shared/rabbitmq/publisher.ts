@@ -22,6 +22,11 @@ const LEASE_DEADLINE_MS = 1_000;
 const CLOSE_DEADLINE_MS = 2_000;
 const CREATE_PAUSE_MS = 200;
 const MAX_UNCONFIRMED = 20_000;
+/**
+ * Where a confirm takes longer the broker is behind, in milliseconds. Well below the time after which the relay publishes a row that is not marked: a
+ * publisher that went on would have everything published twice, by an overloaded broker.
+ */
+const BEHIND_MS = 500;
 
 export interface PublisherOptions {
   url: string;
@@ -43,7 +48,8 @@ export class Publisher {
   readonly connection: BrokerConnection;
   readonly #options: PublisherOptions;
   #pool: Pool<PooledChannel> | undefined;
-  #unconfirmed = 0;
+  /** When each publish began that is not confirmed yet; the oldest first. */
+  readonly #unconfirmed = new Set<{ since: number }>();
   #idle = Promise.withResolvers<void>();
 
   constructor(options: PublisherOptions) {
@@ -61,13 +67,14 @@ export class Publisher {
 
   /** Whether a publish is worth trying now. */
   get ready(): boolean {
-    return (
-      this.connection.model !== undefined && !this.connection.blocked && this.#unconfirmed < MAX_UNCONFIRMED
-    );
+    if (this.connection.model === undefined || this.connection.blocked) return false;
+    if (this.#unconfirmed.size >= MAX_UNCONFIRMED) return false;
+    const [oldest] = this.#unconfirmed;
+    return oldest === undefined || performance.now() - oldest.since < BEHIND_MS;
   }
 
   get unconfirmed(): number {
-    return this.#unconfirmed;
+    return this.#unconfirmed.size;
   }
 
   /** Resolves when the broker has the message in the queue; rejects with `Unavailable` otherwise. Safe to repeat. */
@@ -94,7 +101,7 @@ export class Publisher {
   /** Waits for the confirms that are due (at most their deadline), then closes the channels, then the connection. */
   async stop(): Promise<void> {
     this.#idle = Promise.withResolvers();
-    if (this.#unconfirmed > 0) await Promise.race([this.#idle.promise, pause(CONFIRM_DEADLINE_MS)]);
+    if (this.#unconfirmed.size > 0) await Promise.race([this.#idle.promise, pause(CONFIRM_DEADLINE_MS)]);
     await retire(this.#pool);
     await this.connection.stop();
   }
@@ -104,7 +111,8 @@ export class Publisher {
     if (!this.ready || pool === undefined) {
       throw new Unavailable('broker_unavailable', 'RabbitMQ is away, blocked or behind with its confirms');
     }
-    this.#unconfirmed += 1;
+    const publish = { since: performance.now() };
+    this.#unconfirmed.add(publish);
     try {
       const leased = await lease(pool);
       let confirmed: Promise<void>;
@@ -120,8 +128,8 @@ export class Publisher {
         );
       });
     } finally {
-      this.#unconfirmed -= 1;
-      if (this.#unconfirmed === 0) this.#idle.resolve();
+      this.#unconfirmed.delete(publish);
+      if (this.#unconfirmed.size === 0) this.#idle.resolve();
     }
   }
 
