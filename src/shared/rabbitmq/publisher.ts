@@ -26,7 +26,7 @@ const MAX_UNCONFIRMED = 20_000;
  * Where a confirm takes longer the broker is behind, in milliseconds. Well below the time after which the relay publishes a row that is not marked: a
  * publisher that went on would have everything published twice, by an overloaded broker.
  */
-const BEHIND_MS = 500;
+const BEHIND_MS = 1_000;
 
 export interface PublisherOptions {
   url: string;
