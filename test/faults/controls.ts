@@ -61,8 +61,8 @@ export const controls: readonly Control[] = [
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
-          from: "where job.id = given.id and ${stateById(sql)} = 'running' and job.fence = given.fence",
-          to: 'where job.id = given.id',
+          from: "        and ${stateById(sql)} = 'running' and job.fence = given.fence\n",
+          to: '',
         },
       ],
     },

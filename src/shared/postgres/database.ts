@@ -187,6 +187,9 @@ export function clientOptions(name: string): postgres.Options<Record<string, nev
     onnotice: () => {}, // postgres.js prints notices otherwise
     connection: {
       application_name: name,
+      // Every statement has its index. A plan that was made while the table was small is kept by the session when it no longer is.
+      enable_seqscan: 'off',
+      jit: 'off', // compiling costs more than any of them; what the planner is not to choose looks dear to it
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
       client_connection_check_interval: 1_000, // a statement whose client has gone ends

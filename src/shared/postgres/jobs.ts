@@ -130,9 +130,14 @@ export async function markPublished(
   jobs: readonly Pick<Publishable, 'id' | 'fence'>[],
 ): Promise<void> {
   await sql`
-    update warren.jobs job set published_at = now()
-    from jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, fence int)
-    where job.id = given.id and job.fence = given.fence and ${stateById(sql)} = 'available' and published_at is null`;
+    with unmarked as (
+      select job.id
+      from warren.jobs job join jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, fence int) using (id)
+      where job.id = any(${bigints(jobs.map(({ id }) => id))}::text::bigint[]) and job.fence = given.fence
+        and ${stateById(sql)} = 'available' and published_at is null
+      for no key update of job skip locked -- what is locked is being claimed, and a claim that waited for us could be waited for
+    )
+    update warren.jobs set published_at = now() where id = any(array(select id from unmarked))`;
 }
 
 /** A job that this worker holds now. */
@@ -216,7 +221,8 @@ export async function reclaimJobs(
   return await sql<Claim[]>`
     update warren.jobs job set fence = fence + 1, claim_batch = ${batch}, started_at = now()
     from jsonb_to_recordset(${rows}::text::jsonb) as given(id bigint, seen int)
-    where job.id = given.id and job.fence = given.seen and ${stateById(sql)} = 'running' and owner = ${owner}::text::bigint
+    where job.id = any(${bigints(unheard.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
+      and job.fence = given.seen and ${stateById(sql)} = 'running' and owner = ${owner}::text::bigint
     returning ${claimColumns(sql)}`;
 }
 
@@ -277,7 +283,8 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
         output = coalesce(given.output, job.output),
         errors = case when given.error is null then errors else ${withError(sql, sql`given.error`)} end
       from given
-      where job.id = given.id and ${stateById(sql)} = 'running' and job.fence = given.fence
+      where job.id = any(${bigints(outcomes.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
+        and ${stateById(sql)} = 'running' and job.fence = given.fence
       returning job.id
     )
     select id ${announce ? sql`, (select pg_notify(${NOTICE_CHANNEL}, 'due')) as announced` : sql``} from recorded`;
