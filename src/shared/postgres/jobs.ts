@@ -132,10 +132,11 @@ export async function markPublished(
   await sql`
     with unmarked as (
       select job.id
-      from warren.jobs job join jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, fence int) using (id)
-      where job.id = any(${bigints(jobs.map(({ id }) => id))}::text::bigint[]) and job.fence = given.fence
-        and ${stateById(sql)} = 'available' and published_at is null
-      for no key update of job skip locked -- what is locked is being claimed, and a claim that waited for us could be waited for
+      from jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, fence int), lateral (
+        select job.id from warren.jobs job -- one look-up each: a join of thousands may be planned for a few
+        where job.id = given.id and job.fence = given.fence and ${stateById(sql)} = 'available' and published_at is null
+        for no key update skip locked -- what is locked is being claimed, and a claim that waited for us could be waited for
+      ) as job
     )
     update warren.jobs set published_at = now() where id = any(array(select id from unmarked))`;
 }
