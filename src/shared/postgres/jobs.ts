@@ -246,7 +246,7 @@ export interface Outcome {
   state: 'completed' | 'retryable' | 'scheduled' | 'available' | 'cancelled' | 'discarded';
   delayMs?: number;
   uncharged?: boolean;
-  /** It took a process of its own down, so it is to blame for the crashes before: its attempts are at least its crashes. */
+  /** It took a process of its own down: one crash more. */
   crashed?: boolean;
   output?: unknown;
   /** Goes into the job's history. */
@@ -272,11 +272,7 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
           or given.state in ('completed', 'cancelled', 'discarded') then now() end,
         run_at = case when given."delayMs" is null then run_at else now() + given."delayMs" * interval '1 ms' end,
         published_at = case when given.state in ('retryable', 'scheduled') then null else published_at end,
-        attempt = case
-          when given.uncharged then attempt - 1
-          when given.crashed then greatest(attempt, crashes + 1)
-          else attempt end,
-        max_attempts = case when given.crashed then greatest(max_attempts, crashes + 1) else max_attempts end,
+        attempt = attempt - case when given.uncharged then 1 else 0 end,
         crashes = case
           when given.state in ('retryable', 'scheduled') then 0
           when given.crashed then crashes + 1
