@@ -45,7 +45,7 @@ function chooseRows(): Row[] {
   const wanted = options.row.split(',').map(Number);
   return wanted.map((number) => {
     const row = rows.find((candidate) => candidate.number === number);
-    if (row === undefined) throw new Error(`row ${number} is not implemented`);
+    if (row === undefined) throw new Error(`there is no row ${number}`);
     return row;
   });
 }
@@ -67,7 +67,7 @@ async function playControls(): Promise<boolean> {
   let failed = 0;
   for (const control of controls) {
     const row = rows.find(({ number }) => number === control.row);
-    if (row === undefined) throw new Error(`row ${control.row} is not implemented`);
+    if (row === undefined) throw new Error(`there is no row ${control.row}`);
     log(`control ${control.mutation.name}, row ${row.number}: must fail …`);
     const source = copySource({ mutation: control.mutation, isCommitted });
     const verdict = await playRow({

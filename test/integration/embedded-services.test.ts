@@ -1,6 +1,6 @@
 // The fourth way of dev/services.ts on this machine: embedded Postgres without a broker, in reach of its user wherever the checkout is.
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 import postgres from 'postgres';
 import { describe, expect, test } from 'vitest';
@@ -10,9 +10,9 @@ import { runCommand } from '../../dev/command.ts';
 import { readEnvironment } from '../../dev/environment.ts';
 import { isPortFree } from '../../dev/free-port.ts';
 import { readRunningProcess } from '../../dev/running-process.ts';
-import { discardFolder } from '../../dev/services/data-folder.ts';
 import { findEmbeddedObstacle } from '../../dev/services/embedded-postgres.ts';
 import { startServices } from '../../dev/services.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const obstacle = await findEmbeddedObstacle(runCommand);
 const isRoot = process.getuid?.() === 0;
@@ -74,18 +74,6 @@ async function withSql<T>(databaseUrl: string, work: (sql: postgres.Sql) => Prom
   } finally {
     await sql.end({ timeout: 1 });
   }
-}
-
-/** Below the folder of the test servers, where the next run and Ctrl-C find what a killed test left behind. */
-function testFolder(name: string): Disposable & { path: string } {
-  const path = resolve(import.meta.dirname, '../../.services/test', name);
-  return {
-    path,
-    [Symbol.dispose]: () => {
-      discardFolder(join(path, 'postgres'));
-      rmSync(path, { recursive: true, force: true });
-    },
-  };
 }
 
 function recordedPids(folder: string): number[] {

@@ -41,6 +41,22 @@ test('a job is published again where later messages have been delivered, and lef
   expect(waiting).not.toBe(lost);
 });
 
+test('a watermark from the future, of before the clock was set back, counts for nothing and hides no other', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const lost = await fleet.enqueue();
+  await allPublished(fleet);
+  await fleet.sql(
+    (sql) =>
+      sql`update warren.jobs set run_at = run_at - interval '1 minute', published_at = published_at - interval '1 minute'`,
+  );
+  const reconcile = () => fleet.database.query((sql) => unpublishOvertakenJobs(sql, 100));
+  await delivered(fleet, { owner: 1, queue: 'default', inSeconds: 3_600 });
+  expect(await reconcile()).toBe(0);
+  await delivered(fleet, { owner: 2, queue: 'default' });
+  expect(await reconcile()).toBe(1);
+  expect(await unpublished(fleet)).toEqual([lost]);
+});
+
 test('a job of an empty queue is given five seconds to be claimed', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const [old = '', fresh = ''] = [await fleet.enqueue(), await fleet.enqueue()];
@@ -53,11 +69,14 @@ test('a job of an empty queue is given five seconds to be claimed', async () => 
   expect(fresh).not.toBe(old);
 });
 
-/** A worker has been delivered a message that was published just now. */
-async function delivered(fleet: Fleet, { owner, queue }: { owner: number; queue: string }): Promise<void> {
+/** A worker has been delivered a message that was published just now, or so long after. */
+async function delivered(
+  fleet: Fleet,
+  { owner, queue, inSeconds = 0 }: { owner: number; queue: string; inSeconds?: number },
+): Promise<void> {
   await fleet.sql(
     (sql) => sql`insert into warren.workers (owner, name, delivered)
-      values (${owner}, 'worker', jsonb_build_object(${queue}::text, extract(epoch from now())))`,
+      values (${owner}, 'worker', jsonb_build_object(${queue}::text, extract(epoch from now()) + ${inSeconds}::int))`,
   );
 }
 

@@ -1,7 +1,7 @@
 // The private servers of dev/services.ts on this machine: they work, they end without a trace, and a killed owner is cleaned up after.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,11 +13,11 @@ import { describe, expect, test } from 'vitest';
 import { runCommand } from '../../dev/command.ts';
 import { readEnvironment } from '../../dev/environment.ts';
 import { readRunningProcess } from '../../dev/running-process.ts';
-import { discardFolder } from '../../dev/services/data-folder.ts';
 import { inspectMachine } from '../../dev/services/machine.ts';
 import type { Services } from '../../dev/services.ts';
 import { startServices } from '../../dev/services.ts';
 import { waitUntil } from '../../dev/wait-until.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const machine = await inspectMachine(runCommand);
 const canRun = machine.debian && machine.missing.length === 0;
@@ -152,18 +152,6 @@ async function withChannel<T>(amqpUrl: string, work: (channel: amqplib.Channel) 
   } finally {
     await connection.close();
   }
-}
-
-/** Below the folder of the test servers, where the next run and Ctrl-C find what a killed test left behind. */
-function testFolder(name: string): Disposable & { path: string } {
-  const path = resolve(import.meta.dirname, '../../.services/test', name);
-  return {
-    path,
-    [Symbol.dispose]: () => {
-      discardFolder(join(path, 'postgres'));
-      rmSync(path, { recursive: true, force: true });
-    },
-  };
 }
 
 function recordedPids(folder: string): number[] {

@@ -4,14 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-
-import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { killRecorded } from '../../dev/process-record.ts';
 import { noWayMessage } from '../../dev/services/choice.ts';
 import type { Services } from '../../dev/services.ts';
 import { startServices } from '../../dev/services.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
+import { asAdministrator } from './administrator.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -93,16 +92,4 @@ async function startServers(): Promise<Servers> {
     throw error;
   }
   return { services, templateDatabase };
-}
-
-async function asAdministrator(
-  databaseUrl: string,
-  work: (sql: postgres.Sql) => Promise<void>,
-): Promise<void> {
-  const sql = postgres(databaseUrl, { max: 1, connect_timeout: 10, onnotice: () => undefined });
-  try {
-    await work(sql);
-  } finally {
-    await sql.end({ timeout: 2 });
-  }
 }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { inject } from 'vitest';
 
+import { asAdministrator } from './administrator.ts';
 import { ManagementClient } from './management-client.ts';
 
 export type TestDatabase = AsyncDisposable & { readonly name: string; readonly url: string };
@@ -62,18 +63,6 @@ async function copyDatabase({
       if (!inUse || performance.now() > deadline) throw error;
       await delay(25);
     }
-  }
-}
-
-async function asAdministrator(
-  databaseUrl: string,
-  work: (sql: postgres.Sql) => Promise<void>,
-): Promise<void> {
-  const sql = postgres(databaseUrl, { max: 1, connect_timeout: 10, onnotice: () => undefined });
-  try {
-    await work(sql);
-  } finally {
-    await sql.end({ timeout: 2 });
   }
 }
 
