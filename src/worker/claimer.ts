@@ -50,7 +50,7 @@ export class Claimer {
     this.#database = database;
     this.#presence = presence;
     this.#startMarks = new StartMarks({
-      database,
+      tell: (batch) => presence.tellStarted(batch),
       owner: () => this.#owner(),
       isRunning: () => this.#held.size > 0,
     });

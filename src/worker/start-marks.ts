@@ -2,14 +2,13 @@
  * Tells Postgres which of this worker's claims have had their handlers started: those are charged an attempt should the worker die, the others are not.
  *
  * A claim comes in a numbered batch, and its handlers start in the very turn in which the batch came back. A worker that outlives that turn marks the
- * number in its own row: one small statement for many jobs, which nothing waits for. Guarantees: never marks a batch that is not started, nor one
- * beyond it; at most one mark at a time. A mark that is missing leaves an attempt uncharged, no more.
+ * number in its own row: one small statement for many jobs, which nothing waits for, on the connection that holds the lock: whoever finds the lock
+ * free finds the mark. Guarantees: never marks a batch that is not started, nor one beyond it; at most one mark at a time. A mark that is missing
+ * leaves an attempt uncharged, no more.
  */
 import { setImmediate } from 'node:timers';
 import { pause } from '#shared/backoff.ts';
-import type { Database } from '#shared/postgres/database.ts';
 import type { Claimant } from '#shared/postgres/jobs.ts';
-import { markStarted } from '#shared/postgres/workers.ts';
 
 /** Between two marks, so that a worker with short jobs does not mark each of its batches, in milliseconds. */
 const BETWEEN_MARKS_MS = 2;
@@ -18,7 +17,8 @@ const RETRY_MS = 500;
 const UNHEARD_MS = 25_000;
 
 export interface StartMarksOptions {
-  database: Database;
+  /** Writes the mark. */
+  tell: (batch: number) => Promise<void>;
   /** Throws `Unavailable` where the presence is not held. */
   owner: () => string;
   /** Whether a claimed job has not ended yet: otherwise there is nothing to tell. */
@@ -61,8 +61,7 @@ export class StartMarks {
     while (this.#started() > this.#marked && this.#options.isRunning()) {
       const batch = this.#started();
       try {
-        const owner = this.#options.owner();
-        await this.#options.database.query((sql) => markStarted(sql, { owner, batch }));
+        await this.#options.tell(batch);
         this.#marked = batch;
         await pause(BETWEEN_MARKS_MS);
       } catch {

@@ -2,8 +2,8 @@
  * Takes over a running job whose message has come back, if its owner is dead.
  *
  * Two witnesses: the broker has lost the consumer, and Postgres the owner's session (its lock is free; a beat that is late says nothing here). The
- * broker may see the dead socket first, and a living owner may be reconnecting: hence several looks within a quarter of a second, and only two in a
- * row that find the lock free will do.
+ * broker may see the dead socket first, and a living owner may be reconnecting: hence several looks within a second, and only two in a row that find
+ * the lock free will do.
  */
 import { pause } from '#shared/backoff.ts';
 import { Batcher } from '#shared/batcher.ts';
@@ -12,7 +12,7 @@ import { findOrphans, takeOverJobs } from '#shared/postgres/job-takeover.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
 import type { StartMarks } from './start-marks.ts';
 
-const LOOKS = 5;
+const LOOKS = 25;
 const BETWEEN_LOOKS_MS = 40;
 
 export interface TakeoverOptions {

@@ -33,6 +33,7 @@ test('books that agree show no damage', () => {
     extraRuns: 0,
     overlaps: [],
     burned: [],
+    uncharged: [],
     unfinished: [],
     takeoverMs: [],
   });
@@ -81,6 +82,16 @@ test('a run of a killed process ends with it, and the takeover is counted from t
   const next = { ...run, fence: 2, attempt: 2, pid: 8, startedAt: 130, endedAt: 140 };
   const figures = checkBooks({ ...good, runs: [orphan, next], ends: new Map([[7, 100]]) });
   expect(figures).toMatchObject({ overlaps: [], takeoverMs: [30], extraRuns: 1 });
+});
+
+test.each([
+  ['long after its start', 130, ['1']],
+  ['too soon for anybody to be told of it', 90, []],
+])('a start counts in the attempts, unless its process is killed %s', (_, killedAt, uncharged) => {
+  const orphan = { key: 'a', jobId: '1', attempt: 1, fence: 1, pid: 7, startedAt: 10 };
+  const next = { ...run, fence: 2, pid: 8, startedAt: 150, endedAt: 160 };
+  const figures = checkBooks({ ...good, runs: [orphan, next], ends: new Map([[7, killedAt]]) });
+  expect(figures.uncharged).toEqual(uncharged);
 });
 
 test('the lines of a process become runs, also where the end is missing', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Database } from '../../src/shared/postgres/database.ts';
 import { claimJobs } from '../../src/shared/postgres/jobs.ts';
+import { markStarted } from '../../src/shared/postgres/workers.ts';
 import { StartMarks } from '../../src/worker/start-marks.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -35,14 +35,16 @@ async function startedBatch(fleet: Fleet): Promise<number> {
   return row?.batch ?? -1;
 }
 
-/** The marks of a worker that runs something all the time. `query` stands before its database. */
-async function startMarks(
-  fleet: Fleet,
-  query: Database['query'] = (statement) => fleet.database.query(statement),
-) {
+/** The marks of a worker that runs something all the time. The first `failures` of them fail. */
+async function startMarks(fleet: Fleet, failures = 0) {
   await fleet.sql((sql) => sql`insert into warren.workers (owner, name) values (${OWNER}, 'test')`);
-  const database = { query } as Database;
-  const marks = new StartMarks({ database, owner: () => OWNER, isRunning: () => true });
+  let tries = 0;
+  const tell = async (batch: number) => {
+    tries += 1;
+    if (tries <= failures) throw new Error('Postgres is away');
+    await fleet.database.query((sql) => markStarted(sql, { owner: OWNER, batch }));
+  };
+  const marks = new StartMarks({ tell, owner: () => OWNER, isRunning: () => true });
   return async (id: string, isHeard = true) =>
     await marks.claimed(async (claimant) => {
       await fleet.database.query((sql) => claimJobs(sql, [id], claimant));
@@ -68,12 +70,7 @@ test('a claim whose answer was lost holds the mark back: it may have been made, 
 
 test('a mark that failed is made again, though nothing more is claimed', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
-  let failures = 1;
-  const claim = await startMarks(fleet, async (statement) => {
-    failures -= 1;
-    if (failures >= 0) throw new Error('Postgres is away');
-    return await fleet.database.query(statement);
-  });
+  const claim = await startMarks(fleet, 1);
   await claim(await fleet.enqueue());
   await eventually(
     () => startedBatch(fleet),

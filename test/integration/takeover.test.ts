@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { findOrphans, takeOverJobs } from '../../src/shared/postgres/job-takeover.ts';
 import { readyCount } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -67,6 +68,37 @@ test('the jobs of a worker that is killed are taken over by another, and only th
   // A crash is no failure of the job: it leaves as many attempts as there were.
   expect(await fleet.until(last)).toMatchObject({ state: 'completed', attempt: 2, maxAttempts: 2 });
   expect(runs.toSorted()).toEqual([...running, prefetched, last].toSorted());
+});
+
+test('a worker that dies before Postgres has read what it told holds its lock until then', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  await using killed = await startEndlessWorker(fleet);
+  const id = await fleet.sql((sql) =>
+    sql.begin(async (transaction) => {
+      await transaction`select 1 from warren.workers for update`; // the mark of the start waits for this
+      const job = await fleet.enqueue();
+      await killed.waitForLog(started(job));
+      await eventually(
+        () => sessionsOfKilled(fleet),
+        (sessions) => sessions.includes('Lock'),
+      );
+      killed.signal('SIGKILL');
+      await killed.exited;
+      await eventually(
+        () => sessionsOfKilled(fleet),
+        (sessions) => sessions.length === 1,
+      );
+      expect(await fleet.database.query((sql) => findOrphans(sql, [job]))).toEqual(new Set());
+      return job;
+    }),
+  );
+  await eventually(
+    () => fleet.database.query((sql) => findOrphans(sql, [id])),
+    (orphans) => orphans.has(id),
+    { timeoutMs: 10_000, everyMs: 1 },
+  );
+  const [claim] = await fleet.database.query((sql) => takeOverJobs(sql, [id], { owner: '900001', batch: 1 }));
+  expect(claim).toMatchObject({ id, attempt: 2, crashes: 1 });
 });
 
 test('the rescuer gives back a job of a killed worker whose message is gone', async () => {

@@ -1,17 +1,19 @@
 /**
  * The life sign of a worker: a session advisory lock, keyed by the worker's owner number, on a connection of its own. It vanishes when
  * the process is killed (the socket closes), but survives a blocked event loop and a closed AMQP channel. The same connection writes a beat, whose
- * age tells of a frozen worker, hears notices (cancel, pause, resume, a job that is due soon) and runs for the leadership of the maintenance.
+ * age tells of a frozen worker, tells which claims have started, hears notices (cancel, pause, resume, a job that is due soon) and runs for the
+ * leadership of the maintenance.
  *
- * Guarantees: the owner number never changes and is never used again; `held` is true only while the lock is; the connection is
- * opened again, with jitter, until `stop`. Must not know what the notices mean.
+ * Guarantees: the owner number never changes and is never used again; `held` is true only while the lock is; what was told before the process died
+ * is committed when the lock is free, because Postgres reads it first; the connection is opened again, with jitter, until `stop`. Must not know what
+ * the notices mean.
  */
 import postgres from 'postgres';
 import { backoffMs, pause, withDeadline } from '../backoff.ts';
 import { Unavailable } from '../errors.ts';
 import { clientOptions } from './database.ts';
 import { ADVISORY_CLASS, NOTICE_CHANNEL } from './statement-parts.ts';
-import { beat, leave } from './workers.ts';
+import { beat, leave, markStarted } from './workers.ts';
 
 /** Eight idle workers beat three times a second together. */
 const BEAT_MS = 2_500;
@@ -36,6 +38,7 @@ export interface PresenceOptions {
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #stopping = new AbortController();
+  #sql: postgres.Sql | undefined;
   #owner: string | undefined;
   #held = false;
   #leadsUntil = 0;
@@ -59,6 +62,12 @@ export class Presence {
   /** Whether this process leads the maintenance. It must not act after its term, however long it was frozen in between. */
   get leader(): boolean {
     return performance.now() < this.#leadsUntil;
+  }
+
+  /** Tells that the handlers of this worker's claims up to this batch have been started. Throws where Postgres cannot be told now. */
+  async tellStarted(batch: number): Promise<void> {
+    if (this.#sql === undefined) throw new Unavailable('no_presence', 'the presence is not held');
+    await this.#withDeadline(markStarted(this.#sql, { owner: this.#owner ?? '0', batch }));
   }
 
   start(): void {
@@ -90,8 +99,10 @@ export class Presence {
   /** One connection, from its opening to its end. Returns whether the lock was held at all. */
   async #session(): Promise<boolean> {
     const closed = new AbortController();
+    const { connection, ...options } = clientOptions(`${this.#options.name} presence`);
     const sql = postgres(this.#options.url, {
-      ...clientOptions(`${this.#options.name} presence`),
+      ...options,
+      connection: { ...connection, synchronous_commit: 'off' }, // who waits for the lock must not wait for the disk
       max: 1,
       idle_timeout: 0,
       onclose: () => closed.abort(),
@@ -104,6 +115,7 @@ export class Presence {
     try {
       await this.#withDeadline(this.#acquire(sql));
       wasHeld = true;
+      this.#sql = sql;
       this.#held = true;
       this.#heldOnce.resolve();
       this.#options.onHeld();
@@ -114,6 +126,7 @@ export class Presence {
       this.#options.onLost(error);
     } finally {
       this.#held = false;
+      this.#sql = undefined;
       this.#leadsUntil = 0;
       await sql.end({ timeout: this.#stopping.signal.aborted ? 1 : 0 });
     }
@@ -122,7 +135,9 @@ export class Presence {
 
   async #acquire(sql: postgres.Sql): Promise<void> {
     if (this.#owner === undefined) {
-      const [row] = await sql<{ owner: string }[]>`select nextval('warren.owners') as owner`;
+      const [row] = await sql<{ owner: string }[]>`
+        select nextval('warren.owners') as owner
+        from (select set_config('synchronous_commit', 'on', true)) as durably -- never given twice, whatever crashes`;
       this.#owner = row?.owner;
     }
     await sql`select pg_advisory_lock(${ADVISORY_CLASS}::int, ${this.#owner ?? null}::int)`;

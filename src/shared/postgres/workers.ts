@@ -35,14 +35,12 @@ export async function beat(sql: Sql, { owner, name, termMs, delivered }: Beat): 
 }
 
 /**
- * Notes that the handlers of the worker's claims up to this batch have been started: only those are charged an attempt should the worker die. Its
- * commit does not wait for the disk: lost in a crash of Postgres, it leaves an attempt uncharged. One simple query, so that nothing is left to say
- * once it is sent: the worker may die the next moment.
+ * Notes that the handlers of the worker's claims up to this batch have been started: only those are charged an attempt should the worker die. One
+ * simple query, so that nothing is left to say once it is sent: the worker may die the next moment.
  */
 export async function markStarted(sql: Sql, { owner, batch }: Claimant): Promise<void> {
   await sql.unsafe(`
     update warren.workers set started_batch = ${batch}
-    from (select set_config('synchronous_commit', 'off', true)) as unhurried
     where owner = ${owner} and started_batch < ${batch}`);
 }
 

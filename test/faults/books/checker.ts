@@ -48,11 +48,15 @@ export interface Figures {
   overlaps: string[];
   /** Attempts charged beyond the starts of the job. */
   burned: string[];
+  /** Jobs charged fewer attempts than starts, those left out that were killed too soon after their start for anybody to be told. */
+  uncharged: string[];
   unfinished: string[];
   /** By job that was running in a killed process: from the end of the process to the next start. */
   takeoverMs: number[];
 }
 
+/** What a start may take to be told, in milliseconds: a process that is killed sooner may take it to the grave. */
+const TOLD_MS = 100;
 const ENDED = new Set(['completed', 'cancelled', 'discarded']);
 
 export function checkBooks(books: Books, expectations: Expectations = {}): Figures {
@@ -88,6 +92,7 @@ export function checkBooks(books: Books, expectations: Expectations = {}): Figur
     extraRuns: runs.length - runsByJob.size,
     overlaps: findOverlaps(runsByJob, books.ends),
     burned: jobs.filter(({ id, attempt }) => attempt > (runsByJob.get(id)?.length ?? 0)).map(({ id }) => id),
+    uncharged: findUncharged(jobs, runsByJob, books.ends),
     unfinished: jobs.filter(({ state }) => !ENDED.has(state)).map(({ id }) => id),
     takeoverMs: findTakeovers(runsByJob, books.ends),
   };
@@ -98,6 +103,18 @@ function findRunsAfterSuccess(runs: readonly Run[], acceptances: Map<string, Acc
   return runs
     .filter(({ jobId, fence }) => acceptances.get(jobId)?.some((accepted) => fence > accepted.fence))
     .map(({ jobId, fence }) => `${jobId}/${fence}`);
+}
+
+function findUncharged(
+  jobs: readonly FinalJob[],
+  runsByJob: Map<string, Run[]>,
+  ends: ReadonlyMap<number, number>,
+): string[] {
+  const isTold = ({ endedAt, startedAt, pid }: Run) =>
+    endedAt !== undefined || (ends.get(pid) ?? Infinity) - startedAt > TOLD_MS;
+  return jobs
+    .filter(({ id, attempt }) => attempt < (runsByJob.get(id) ?? []).filter(isTold).length)
+    .map(({ id }) => id);
 }
 
 function endOf({ endedAt, pid }: Run, ends: ReadonlyMap<number, number>): number | undefined {
