@@ -91,10 +91,13 @@ export class Enqueuer {
     this.#database = database;
     this.#publisher = publisher;
     this.#inserts = new Batcher({
-      run: (jobs, waitedMs) => {
-        const rows = jobs.map((job, request) => ({ ...job, request }));
+      run: async (jobs, waitedMs) => {
+        const requests = jobs.map((job, request) => ({ ...job, request }));
         const byRelay = !publisher.ready;
-        return database.query((sql) => insertJobs(sql, rows, { byRelay }), database.deadlineAfter(waitedMs));
+        const deadlineMs = database.deadlineAfter(waitedMs);
+        const rows = await database.query((sql) => insertJobs(sql, requests, { byRelay }), deadlineMs);
+        this.#announce(jobs, rows);
+        return rows;
       },
       isItemError: isRowError,
       concurrency: 2,
@@ -117,12 +120,11 @@ export class Enqueuer {
       .query((sql) => insertJobs(sql, jobs, { byRelay: !this.#publisher.ready }), BATCH_DEADLINE_MS)
       .catch(refuseUnstorable);
     if (rows[0]?.outcome === 'known') return await this.#replayIds(jobs[0] as NewJob);
+    this.#announce(jobs, rows);
     const ids = await Promise.all(
       rows.map(async (row, index) => {
-        const job = jobs[index] as NewJob;
-        if (row.outcome === 'inserted') this.#announce(job, row);
         if (row.outcome !== 'duplicate') return row.id;
-        return (await this.#insertOrFind({ ...job, idempotencyKey: undefined })).job.id;
+        return (await this.#insertOrFind({ ...(jobs[index] as NewJob), idempotencyKey: undefined })).job.id;
       }),
     );
     if (idempotencyKey !== undefined && rows.some(({ outcome }) => outcome === 'duplicate')) {
@@ -131,18 +133,20 @@ export class Enqueuer {
     return ids;
   }
 
-  /** Publishes a job that was made available by other means than enqueueing. Never throws: the relay repeats what fails. */
-  async publish(job: Publishable): Promise<void> {
-    if (!this.#publisher.ready) return;
-    try {
-      await this.#publisher.publish(job);
-      if (this.#confirmed.push(job) > 1) return;
-      const mark = this.#markSoon();
-      this.#marks.add(mark);
-      void mark.then(() => this.#marks.delete(mark));
-    } catch (error) {
-      publishEvent('publish.failed', { jobId: job.id, error });
-    }
+  /** Publishes jobs that are available and committed. Never throws: the relay repeats what fails. */
+  async publish(jobs: readonly Publishable[]): Promise<void> {
+    if (jobs.length === 0 || !this.#publisher.ready) return;
+    const failures = await this.#publisher.publishAll(jobs);
+    const confirmed = jobs.filter(({ id: jobId }, index) => {
+      const error = failures[index];
+      if (error !== undefined) publishEvent('publish.failed', { jobId, error });
+      return error === undefined;
+    });
+    if (confirmed.length === 0) return;
+    if (this.#confirmed.push(...confirmed) > confirmed.length) return;
+    const mark = this.#markSoon();
+    this.#marks.add(mark);
+    void mark.then(() => this.#marks.delete(mark));
   }
 
   /** Waits until what was confirmed is marked. Stop the publisher first: it waits for the confirms. */
@@ -153,10 +157,7 @@ export class Enqueuer {
   async #insertOrFind(job: NewJob): Promise<Enqueued> {
     for (let tries = 0; tries < MAX_UNIQUE_TRIES; tries += 1) {
       const row = await this.#inserts.add(job).catch(refuseUnstorable);
-      if (row.outcome === 'inserted') {
-        this.#announce(job, row);
-        return { job: toJob(job, row), created: true };
-      }
+      if (row.outcome === 'inserted') return { job: toJob(job, row), created: true };
       const found = row.outcome === 'known' ? await this.#replay(job) : await this.#findHolder(job);
       if (found !== undefined) return found;
     }
@@ -166,9 +167,15 @@ export class Enqueuer {
     );
   }
 
-  #announce({ type, queue }: NewJob, { id, state }: InsertedJob): void {
-    publishEvent('job.enqueued', { type, queue, count: 1 });
-    if (state === 'available') void this.publish({ id, type, queue, fence: 0 });
+  /** Tells of the jobs that were inserted, and publishes what can run now. */
+  #announce(jobs: readonly NewJob[], rows: readonly InsertedJob[]): void {
+    const available: Publishable[] = [];
+    for (const [index, { id, outcome, state }] of rows.entries()) {
+      const { type, queue } = jobs[index] as NewJob;
+      if (outcome === 'inserted') publishEvent('job.enqueued', { type, queue, count: 1 });
+      if (state === 'available') available.push({ id, type, queue, fence: 0 });
+    }
+    void this.publish(available);
   }
 
   async #markSoon(): Promise<void> {

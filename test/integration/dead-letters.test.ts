@@ -81,7 +81,7 @@ test('a job of an unknown type is discarded with the reason, uncharged, and can 
 
   const retried = await fleet.database.query((sql) => retryJob(sql, id));
   expect(retried).toMatchObject({ id, type: 'no-such-type', queue: 'default' });
-  if (retried !== null) await fleet.enqueuer.publish(retried);
+  if (retried !== null) await fleet.enqueuer.publish([retried]);
   expect(await lettersOf(1)).toEqual([{ body: id, reason, queue: 'default' }]);
 });
 

@@ -42,7 +42,7 @@ export function registerJobControl(app: OpenAPIHono, { database, enqueuer }: Job
     const id = existingId(c.req.valid('param').id);
     const publishable = await retry(database, id);
     if (publishable === null) throw endedJob(await findJob(database, id), 'retried');
-    void enqueuer.publish(publishable); // never throws; the relay repeats what fails
+    void enqueuer.publish([publishable]); // never throws; the relay repeats what fails
     return c.json({ job: presentJob(await findJob(database, id)) }, 200);
   });
 }

@@ -1,7 +1,7 @@
 /**
  * Publishes job ids on a pool of confirm channels, kept on one persistent connection.
  *
- * A publish leases a channel, writes, gives the lease back and then awaits the confirm: a lease held until the confirm would cap the
+ * A publish leases a channel, writes, gives the lease back and then awaits the confirms: a lease held until the confirm would cap the
  * process at one publish per channel and round trip. A message counts as published when the broker has confirmed it and had a queue for it.
  * Unconfirmed publishes are bounded, and each has a deadline; whatever fails here, the row stays unpublished and the relay sends it.
  * Must not know Postgres.
@@ -44,12 +44,26 @@ export interface Publishing {
   queue: string;
 }
 
+interface OutgoingMessage {
+  exchange: string;
+  key: string;
+  body: Buffer;
+  options: Options.Publish;
+}
+
+/** What each message has come to until its confirm says otherwise. */
+const UNCONFIRMED = new Unavailable(
+  'confirm_timeout',
+  `RabbitMQ did not confirm within ${CONFIRM_DEADLINE_MS} ms`,
+);
+
 export class Publisher {
   readonly connection: BrokerConnection;
   readonly #options: PublisherOptions;
   #pool: Pool<PooledChannel> | undefined;
-  /** When each publish began that is not confirmed yet; the oldest first. */
-  readonly #unconfirmed = new Set<{ since: number }>();
+  /** What was published together and is not confirmed yet, with the time when that began; the oldest first. */
+  readonly #windows = new Set<{ since: number }>();
+  #unconfirmed = 0;
   #idle = Promise.withResolvers<void>();
 
   constructor(options: PublisherOptions) {
@@ -68,19 +82,37 @@ export class Publisher {
   /** Whether a publish is worth trying now. */
   get ready(): boolean {
     if (this.connection.model === undefined || this.connection.blocked) return false;
-    if (this.#unconfirmed.size >= MAX_UNCONFIRMED) return false;
-    const [oldest] = this.#unconfirmed;
+    if (this.#unconfirmed >= MAX_UNCONFIRMED) return false;
+    const [oldest] = this.#windows;
     return oldest === undefined || performance.now() - oldest.since < BEHIND_MS;
   }
 
   get unconfirmed(): number {
-    return this.#unconfirmed.size;
+    return this.#unconfirmed;
   }
 
   /** Resolves when the broker has the message in the queue; rejects with `Unavailable` otherwise. Safe to repeat. */
-  async publish({ id, type, queue }: Publishing): Promise<void> {
-    await this.#confirmed(EXCHANGE, queue, Buffer.from(id, 'latin1'), messageOptions({ id, type }));
-    publishEvent('publish.confirmed', { count: 1 });
+  async publish(job: Publishing): Promise<void> {
+    const [failure] = await this.publishAll([job]);
+    if (failure !== undefined) throw failure;
+  }
+
+  /**
+   * Publishes together what is ready together: one lease and one deadline for all. Resolves when each is confirmed or has failed, with the failures
+   * in the order of the jobs: undefined where the broker has the message in the queue.
+   */
+  async publishAll(jobs: readonly Publishing[]): Promise<(Unavailable | undefined)[]> {
+    const failures = await this.#send(
+      jobs.map(({ id, type, queue }) => ({
+        exchange: EXCHANGE,
+        key: queue,
+        body: Buffer.from(id, 'latin1'),
+        options: messageOptions({ id, type }),
+      })),
+    );
+    const count = failures.filter((failure) => failure === undefined).length;
+    if (count > 0) publishEvent('publish.confirmed', { count });
+    return failures;
   }
 
   /** Puts a delivery that no worker can use where people look, with the reason. */
@@ -95,41 +127,42 @@ export class Publisher {
   }): Promise<void> {
     const headers = { 'x-warren-reason': reason, 'x-warren-queue': queue };
     const options = { persistent: true, mandatory: true, messageId: randomUUID(), headers };
-    await this.#confirmed(DEAD_EXCHANGE, queue, content, options);
+    const [failure] = await this.#send([{ exchange: DEAD_EXCHANGE, key: queue, body: content, options }]);
+    if (failure !== undefined) throw failure;
   }
 
   /** Waits for the confirms that are due (at most their deadline), then closes the channels, then the connection. */
   async stop(): Promise<void> {
     this.#idle = Promise.withResolvers();
-    if (this.#unconfirmed.size > 0) await Promise.race([this.#idle.promise, pause(CONFIRM_DEADLINE_MS)]);
+    if (this.#unconfirmed > 0) await Promise.race([this.#idle.promise, pause(CONFIRM_DEADLINE_MS)]);
     await retire(this.#pool);
     await this.connection.stop();
   }
 
-  async #confirmed(exchange: string, key: string, body: Buffer, options: Options.Publish): Promise<void> {
+  async #send(messages: readonly OutgoingMessage[]): Promise<(Unavailable | undefined)[]> {
     const pool = this.#pool;
     if (!this.ready || pool === undefined) {
-      throw new Unavailable('broker_unavailable', 'RabbitMQ is away, blocked or behind with its confirms');
+      const away = new Unavailable(
+        'broker_unavailable',
+        'RabbitMQ is away, blocked or behind with its confirms',
+      );
+      return messages.map(() => away);
     }
-    const publish = { since: performance.now() };
-    this.#unconfirmed.add(publish);
+    const window = { since: performance.now(), messages: messages.length };
+    this.#windows.add(window);
+    this.#unconfirmed += window.messages;
     try {
-      const leased = await lease(pool);
-      let confirmed: Promise<void>;
-      try {
-        confirmed = leased.publish(exchange, key, body, options);
-      } finally {
-        await pool.release(leased);
-      }
-      await withDeadline(confirmed, CONFIRM_DEADLINE_MS, () => {
-        return new Unavailable(
-          'confirm_timeout',
-          `RabbitMQ did not confirm within ${CONFIRM_DEADLINE_MS} ms`,
-        );
-      });
+      const leased = await pool.acquire();
+      const confirms = leased.publish(messages);
+      await pool.release(leased);
+      return await confirms;
+    } catch (error) {
+      const busy = new Unavailable('no_channel', 'no publisher channel was free', error);
+      return messages.map(() => busy);
     } finally {
-      this.#unconfirmed.delete(publish);
-      if (this.#unconfirmed.size === 0) this.#idle.resolve();
+      this.#windows.delete(window);
+      this.#unconfirmed -= window.messages;
+      if (this.#unconfirmed === 0) this.#idle.resolve();
     }
   }
 
@@ -167,24 +200,43 @@ class PooledChannel {
     channel.on('return', ({ properties }: Message) => this.#returned.add(properties.messageId));
   }
 
-  /** Writes at once; the promise settles with the confirm. */
-  publish(exchange: string, key: string, body: Buffer, options: Options.Publish): Promise<void> {
-    const { messageId } = options;
-    return new Promise((resolve, reject) => {
-      this.channel.publish(exchange, key, body, options, (error: unknown) => {
-        if (error != null) {
-          reject(new Unavailable('publish_refused', `RabbitMQ did not take message ${messageId}`, error));
-        } else if (messageId !== undefined && this.#returned.delete(messageId)) {
-          publishEvent('publish.returned', { jobId: messageId, queue: key });
-          reject(
-            new Unavailable('publish_returned', `RabbitMQ has no queue "${key}" for message ${messageId}`),
+  /** Writes at once. Resolves when every message is confirmed or has failed, or the deadline is over. */
+  publish(messages: readonly OutgoingMessage[]): Promise<(Unavailable | undefined)[]> {
+    const failures: (Unavailable | undefined)[] = new Array(messages.length).fill(UNCONFIRMED);
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(deadline);
+        resolve(failures);
+      };
+      const deadline = setTimeout(finish, CONFIRM_DEADLINE_MS);
+      let missing = messages.length;
+      const settle = (index: number, failure: Unavailable | undefined) => {
+        failures[index] = failure;
+        missing -= 1;
+        if (missing === 0) finish();
+      };
+      for (const [index, { exchange, key, body, options }] of messages.entries()) {
+        try {
+          this.channel.publish(exchange, key, body, options, (error: unknown) =>
+            settle(index, this.#failureOf(key, options.messageId, error)),
           );
-        } else {
-          resolve();
+        } catch (error) {
+          settle(index, refused(options.messageId, error)); // the channel has closed meanwhile
         }
-      });
+      }
     });
   }
+
+  #failureOf(key: string, messageId: string | undefined, error: unknown): Unavailable | undefined {
+    if (error != null) return refused(messageId, error);
+    if (messageId === undefined || !this.#returned.delete(messageId)) return undefined;
+    publishEvent('publish.returned', { jobId: messageId, queue: key });
+    return new Unavailable('publish_returned', `RabbitMQ has no queue "${key}" for message ${messageId}`);
+  }
+}
+
+function refused(messageId: string | undefined, error: unknown): Unavailable {
+  return new Unavailable('publish_refused', `RabbitMQ did not take message ${messageId}`, error);
 }
 
 /** A create that fails waits first: generic-pool tries again at once, for ever. */
@@ -205,14 +257,6 @@ function channelFactory(model: ChannelModel, queues: readonly string[]): Factory
       if (open) await withDeadline(channel.close(), CLOSE_DEADLINE_MS, late).catch(() => {}); // it is gone in any case
     },
   };
-}
-
-async function lease(pool: Pool<PooledChannel>): Promise<PooledChannel> {
-  try {
-    return await pool.acquire();
-  } catch (error) {
-    throw new Unavailable('no_channel', 'no publisher channel was free', error);
-  }
 }
 
 async function retire(pool: Pool<PooledChannel> | undefined): Promise<void> {

@@ -50,17 +50,12 @@ export async function publishJobs(options: {
 }): Promise<void> {
   const { database, publisher, jobs, task } = options;
   if (jobs.length === 0 || !publisher.ready) return;
-  const confirmed: Publishable[] = [];
-  await Promise.all(
-    jobs.map(async (job) => {
-      try {
-        await publisher.publish(job);
-        confirmed.push(job);
-      } catch (error) {
-        publishEvent('publish.failed', { jobId: job.id, error });
-      }
-    }),
-  );
+  const failures = await publisher.publishAll(jobs);
+  const confirmed = jobs.filter(({ id: jobId }, index) => {
+    const error = failures[index];
+    if (error !== undefined) publishEvent('publish.failed', { jobId, error });
+    return error === undefined;
+  });
   if (confirmed.length > 0) await database.query((sql) => markPublished(sql, confirmed));
   publishEvent('maintenance.done', { task, count: confirmed.length });
 }
