@@ -146,9 +146,7 @@ function serverEnvironment({ name, folder, logFolder, ports }: Node): Record<str
     ERL_CRASH_DUMP_SECONDS: '0',
     RABBITMQ_NODENAME: name,
     RABBITMQ_DIST_PORT: String(ports.distribution),
-    // Idle schedulers sleep instead of spinning: they share the processors with everything else here.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-      '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
     RABBITMQ_CONF_ENV_FILE: join(folder, 'rabbitmq-env.conf'),
     RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
     RABBITMQ_CONFIG_FILES: join(folder, 'conf.d'),

@@ -2,6 +2,7 @@
  * What happens in a process, as `node:diagnostics_channel` events: the one seam of observability. The code that works publishes and knows
  * nobody; log, metrics, dashboard and tests subscribe. Costs nothing where nobody listens.
  */
+import type { Channel } from 'node:diagnostics_channel';
 import { channel } from 'node:diagnostics_channel';
 
 export interface EventMessages {
@@ -63,8 +64,19 @@ export interface EventMessages {
 
 export type EventName = keyof EventMessages;
 
+const channels = new Map<EventName, Channel>();
+
+function channelOf(name: EventName): Channel {
+  let found = channels.get(name);
+  if (found === undefined) {
+    found = channel(`warren:${name}`);
+    channels.set(name, found);
+  }
+  return found;
+}
+
 export function publishEvent<Name extends EventName>(name: Name, message: EventMessages[Name]): void {
-  channel(`warren:${name}`).publish(message);
+  channelOf(name).publish(message);
 }
 
 /** Returns a function that ends the subscription. */
@@ -72,7 +84,7 @@ export function subscribe<Name extends EventName>(
   name: Name,
   listener: (message: EventMessages[Name]) => void,
 ): () => void {
-  const target = channel(`warren:${name}`);
+  const target = channelOf(name);
   const onMessage = (message: unknown) => listener(message as EventMessages[Name]);
   target.subscribe(onMessage);
   return () => target.unsubscribe(onMessage);

@@ -47,9 +47,9 @@ function logConnections(log: Logger): (() => void)[] {
 
 function logJobs(log: Logger): (() => void)[] {
   return [
-    subscribe('attempt.finished', ({ error, ...message }) => {
-      if (error === undefined) log.debug(message, 'attempt finished');
-      else log.warn({ ...message, error }, 'attempt failed');
+    subscribe('attempt.finished', (message) => {
+      if (message.error === undefined) log.debug(message, 'attempt finished');
+      else log.warn(message, 'attempt failed');
     }),
     subscribe('attempt.fenced', (message) =>
       log.warn(message, 'an outcome was refused: the attempt had lost its claim'),

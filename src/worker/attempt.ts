@@ -11,9 +11,10 @@ import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
 import type { Claim, FreeSlots, Outcome } from '#shared/postgres/jobs.ts';
 import { QUARANTINED_FROM } from '#shared/postgres/statement-parts.ts';
+import { Abort } from './abort.ts';
 import type { Claimer, Delivered, Refusal } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
-import type { AbortReason, Ending, Perform } from './perform.ts';
+import type { Ending, Perform } from './perform.ts';
 import { perform, toOutcome } from './perform.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
@@ -40,7 +41,7 @@ export class Attempts {
   readonly #completer: Completer;
   readonly #definitions: ReadonlyMap<string, JobDefinition>;
   readonly #context: Pick<JobContext, 'database' | 'settings'>;
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, Abort>();
   readonly #quarantine: Perform;
   readonly #unheard = new Set<Promise<void>>();
   readonly #underWay = new Map<string, number>();
@@ -82,15 +83,15 @@ export class Attempts {
     const definition = this.#definitions.get(claim.type);
     if (definition === undefined) return await this.#refuseUnknownType(claim);
 
-    const controller = new AbortController();
-    this.#running.set(claim.id, controller);
-    const { ending, outcome } = await this.#perform(definition, claim, controller);
+    const abort = new Abort();
+    this.#running.set(claim.id, abort);
+    const { ending, outcome } = await this.#perform(definition, claim, abort);
     if (ending.kind === 'drained' && !ending.handlerEnded) {
       this.#unfinished.push(outcome); // its handler goes on: nobody else may start it before this process ends
       return 'unacked';
     }
     const recorded = await this.#record(outcome, claim, definition);
-    if (this.#running.get(claim.id) === controller) this.#running.delete(claim.id);
+    if (this.#running.get(claim.id) === abort) this.#running.delete(claim.id);
     return dispose(recorded, ending);
   }
 
@@ -117,7 +118,7 @@ export class Attempts {
 
   /** Aborts the job's attempt, if it runs here. Its handler decides how fast it lets go. */
   cancel(jobId: string): void {
-    this.#running.get(jobId)?.abort('cancel' satisfies AbortReason);
+    this.#running.get(jobId)?.abort('cancel');
   }
 
   /** Starts nothing from now on: what is claimed still is handed back. What runs goes on. */
@@ -127,7 +128,7 @@ export class Attempts {
 
   /** Aborts what runs still; it is handed back. */
   abort(): void {
-    for (const controller of this.#running.values()) controller.abort('drain' satisfies AbortReason);
+    for (const abort of this.#running.values()) abort.abort('drain');
   }
 
   /** Hands back the jobs whose handlers have ignored their signal. The last thing before the process ends, which ends them. */
@@ -191,13 +192,13 @@ export class Attempts {
   async #perform(
     definition: JobDefinition,
     claim: Claim,
-    controller: AbortController,
+    abort: Abort,
   ): Promise<{ ending: Ending; outcome: Outcome }> {
     const { id: jobId, type, queue, attempt, waitMs } = claim;
     publishEvent('attempt.started', { jobId, type, queue, attempt, waitMs });
     const startedAt = performance.now();
     const run = claim.crashes >= QUARANTINED_FROM ? this.#quarantine : perform;
-    const ending = await run(definition, claim, controller, this.#context);
+    const ending = await run(definition, claim, abort, this.#context);
     const outcome = toOutcome(ending, claim, definition);
     publishEvent('attempt.finished', {
       jobId,

@@ -6,8 +6,6 @@
  * Knows nothing of Postgres, and never publishes.
  */
 import type { Channel, ConsumeMessage } from 'amqplib';
-import type { LimitFunction } from 'p-limit';
-import pLimit from 'p-limit';
 import { backoffMs, pause, withDeadline } from '#shared/backoff.ts';
 import { Unavailable } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
@@ -40,9 +38,12 @@ export interface ConsumerOptions {
 
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #limit: LimitFunction;
   readonly #closing = new AbortController();
-  readonly #active = new Set<Promise<void>>();
+  #freeSlots: number;
+  /** Deliveries of a new channel, while jobs of the one before it hold the slots. */
+  readonly #waiting: (() => void)[] = [];
+  #underWay = 0;
+  #idle = Promise.withResolvers<void>();
   #wanted = true;
   #changed = Promise.withResolvers<void>();
   #registered = false;
@@ -53,7 +54,7 @@ export class Consumer {
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
-    this.#limit = pLimit(options.prefetch);
+    this.#freeSlots = options.prefetch;
   }
 
   get queue(): string {
@@ -86,7 +87,7 @@ export class Consumer {
 
   /** Resolves when no delivery is under way. */
   async idle(): Promise<void> {
-    while (this.#active.size > 0) await Promise.allSettled(this.#active);
+    while (this.#underWay > 0) await this.#idle.promise;
   }
 
   /** Closes the channel: what is unacknowledged goes back to the queue. `pause` and `idle` first, for an orderly end. */
@@ -180,15 +181,32 @@ export class Consumer {
   #take(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): void {
     acknowledgements.delivered(message);
     publishEvent('delivery.received', { queue: this.queue, redelivered: message.fields.redelivered });
-    const handled = this.#limit(async () => {
+    void this.#handle(channel, acknowledgements, message);
+  }
+
+  /** Never rejects. */
+  async #handle(
+    channel: Channel,
+    acknowledgements: Acknowledgements,
+    message: ConsumeMessage,
+  ): Promise<void> {
+    this.#underWay += 1;
+    if (this.#freeSlots > 0) this.#freeSlots -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
       const disposition = await this.#dispositionOf(message);
       if (this.#channel === channel) await this.#settle(acknowledgements, message, disposition);
-    }).catch((error: unknown) => {
+    } catch (error) {
       // Settling failed: the channel has gone, and the broker redelivers.
       publishEvent('consumer.lost', { tag: this.#options.tag, queue: this.queue, reason: String(error) });
-    });
-    this.#active.add(handled);
-    void handled.then(() => this.#active.delete(handled));
+    }
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#freeSlots += 1;
+    else next(); // the slot is handed on
+    this.#underWay -= 1;
+    if (this.#underWay > 0) return;
+    this.#idle.resolve();
+    this.#idle = Promise.withResolvers();
   }
 
   async #dispositionOf(message: ConsumeMessage): Promise<Disposition> {

@@ -8,9 +8,7 @@ import { errorMessage, Unavailable } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
 import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
-
-/** Why the signal of an attempt aborts. */
-export type AbortReason = 'cancel' | 'timeout' | 'drain';
+import type { Abort, AbortReason } from './abort.ts';
 
 /** How an attempt ended. `drained`: the process stops; `handlerEnded` false: the handler goes on until the process exits. */
 export type Ending =
@@ -40,18 +38,16 @@ export type Perform = typeof perform;
 export async function perform(
   definition: JobDefinition,
   claim: Claim,
-  controller: AbortController,
+  abort: Abort,
   context: Pick<JobContext, 'database' | 'settings'>,
 ): Promise<Ending> {
   const timeoutMs = Math.min(definition.timeoutMs, MAX_TIMER_MS);
-  const timeout = setTimeout(() => controller.abort('timeout' satisfies AbortReason), timeoutMs);
-  const handler = settle(definition, claim, { ...context, ...jobContext(claim), signal: controller.signal });
-  const givenUp = giveUp(controller.signal);
-  const settled = await Promise.race([handler, givenUp.promise]);
+  const timeout = setTimeout(() => abort.abort('timeout'), timeoutMs);
+  const handler = settle(definition, claim, toContext(claim, abort, context));
+  const settled = await orGivenUp(handler, abort);
   clearTimeout(timeout);
-  givenUp.dispose();
   if (settled === 'given-up') reportAbandoned(claim, handler);
-  return toEnding(settled, controller.signal, definition.timeoutMs);
+  return toEnding(settled, abort.reason, definition.timeoutMs);
 }
 
 /** The outcome to record for an ending. Pure, save for the backoff's jitter. */
@@ -93,8 +89,22 @@ function retryMs(definition: JobDefinition, attempt: number): number {
   return backoffMs(attempt, DEFAULT_RETRY);
 }
 
-function jobContext({ id, attempt, maxAttempts, fence }: Claim) {
-  return { jobId: id, attempt, maxAttempts, fence };
+function toContext(
+  { id, attempt, maxAttempts, fence }: Claim,
+  abort: Abort,
+  { database, settings }: Pick<JobContext, 'database' | 'settings'>,
+): JobContext {
+  return {
+    jobId: id,
+    attempt,
+    maxAttempts,
+    fence,
+    database,
+    settings,
+    get signal() {
+      return abort.signal;
+    },
+  };
 }
 
 /** Never rejects. Arguments are checked again: the schema may have changed since they were enqueued. */
@@ -106,21 +116,20 @@ async function settle(definition: JobDefinition, claim: Claim, context: JobConte
   }
 }
 
-/** Settles when the signal has aborted and the grace is over. */
-function giveUp(signal: AbortSignal): { promise: Promise<'given-up'>; dispose: () => void } {
-  const { promise, resolve } = Promise.withResolvers<'given-up'>();
-  let grace: NodeJS.Timeout | undefined;
-  const onAbort = () => {
-    grace = setTimeout(resolve, ABORT_GRACE_MS, 'given-up');
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  return {
-    promise,
-    dispose: () => {
-      signal.removeEventListener('abort', onAbort);
+/** As the handler settles, or when the attempt was aborted and the grace is over. */
+function orGivenUp(handler: Promise<Settled>, abort: Abort): Promise<Settled> {
+  return new Promise((resolve) => {
+    let grace: NodeJS.Timeout | undefined;
+    abort.onAbort = () => {
+      grace = setTimeout(resolve, ABORT_GRACE_MS, 'given-up');
+    };
+    if (abort.reason !== undefined) abort.onAbort();
+    void handler.then((settled) => {
       clearTimeout(grace);
-    },
-  };
+      abort.onAbort = undefined;
+      resolve(settled);
+    });
+  });
 }
 
 function reportAbandoned({ id: jobId, type }: Claim, handler: Promise<Settled>): void {
@@ -128,10 +137,9 @@ function reportAbandoned({ id: jobId, type }: Claim, handler: Promise<Settled>):
   void handler.then(() => publishEvent('attempt.abandoned', { jobId, type, running: false }));
 }
 
-function toEnding(settled: Settled, signal: AbortSignal, timeoutMs: number): Ending {
+function toEnding(settled: Settled, reason: AbortReason | undefined, timeoutMs: number): Ending {
   if (settled !== 'given-up' && 'returned' in settled) return toSuccess(settled.returned);
-  if (signal.aborted) {
-    const reason = signal.reason as AbortReason;
+  if (reason !== undefined) {
     if (reason === 'cancel') return { kind: 'cancelled', message: undefined };
     if (reason === 'drain') return { kind: 'drained', handlerEnded: settled !== 'given-up' };
     return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };

@@ -80,3 +80,29 @@ test('a queue that is deleted is declared anew and consumed again; the other con
   expect(new Set(lost.all.map(({ queue }) => queue))).toEqual(new Set(['default']));
   expect(lost.all).toHaveLength(5);
 });
+
+test('a new channel starts nothing beyond the prefetch while the jobs of the one before it run on', async () => {
+  const gate = Promise.withResolvers<void>();
+  let running = 0;
+  let most = 0;
+  await using other = await startFleet(
+    testJob(async ({ waits }) => {
+      running += 1;
+      most = Math.max(most, running);
+      if (waits === true) await gate.promise;
+      running -= 1;
+    }),
+  );
+  await other.startWorker({ WORKER_QUEUES: 'default:1:2,critical:1:1' });
+  using started = listen('attempt.started');
+  using ready = listen('consumer.ready');
+  const ids = await Promise.all([1, 2, 3, 4].map(() => other.enqueue({ waits: true })));
+  await started.count(2);
+  await closeConnections(other.vhost, name);
+  await ready.count(2);
+  const later = await other.enqueue({}, { queue: 'critical', delayMs: 500 }); // time for starts that must not come
+  await other.until(later);
+  expect(most).toBe(3); // two of the one queue, and the one of the other
+  gate.resolve();
+  for (const id of ids) expect(await other.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+});

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Claim } from '../../src/shared/postgres/jobs.ts';
+import { Abort } from '../../src/worker/abort.ts';
 import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { poisonJobs } from '../support/poison-jobs.ts';
@@ -25,10 +26,10 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
   const { database } = fleet;
   const runIn = (program: URL) => {
     const run = createQuarantine({ program, databaseUrl: fleet.testDatabase.url, name: 'quarantine-test' });
-    return async (type: string, controller = new AbortController()) => {
+    return async (type: string, abort = new Abort()) => {
       const definition = poisonJobs.get(type);
       if (definition === undefined) throw new Error(`no job type ${type}`);
-      return await run(definition, claim(type), controller, { database, settings });
+      return await run(definition, claim(type), abort, { database, settings });
     };
   };
   const run = runIn(PROGRAM);
@@ -46,7 +47,7 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     });
   }
 
-  const stopped = new AbortController();
+  const stopped = new Abort();
   const waiting = Promise.all(Array.from({ length: 9 }, () => run('neighbour', stopped)));
   stopped.abort('drain');
   expect(await waiting).toEqual(Array(9).fill({ kind: 'drained', handlerEnded: true }));

@@ -12,7 +12,8 @@ import { aborted, MAX_TIMER_MS } from '#shared/backoff.ts';
 import { errorMessage } from '#shared/errors.ts';
 import type { JobSettings } from '#shared/job.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
-import type { AbortReason, Ending, Perform } from '../perform.ts';
+import type { AbortReason } from '../abort.ts';
+import type { Ending, Perform } from '../perform.ts';
 
 const MAIN = new URL('./main.ts', import.meta.url);
 const PROCESSES = 4;

@@ -3,6 +3,7 @@
  */
 import type { JobDefinition } from '#shared/job.ts';
 import { Database } from '#shared/postgres/database.ts';
+import { Abort } from '../abort.ts';
 import type { Ending } from '../perform.ts';
 import { perform } from '../perform.ts';
 import type { Instruction, Report } from './quarantine.ts';
@@ -18,11 +19,11 @@ export async function serveQuarantine(
   definitions: ReadonlyMap<string, JobDefinition>,
   { onInstruction, report }: QuarantineChannel,
 ): Promise<void> {
-  const controller = new AbortController();
+  const abort = new Abort();
   const told = Promise.withResolvers<Extract<Instruction, { kind: 'perform' }>>();
   onInstruction((instruction) => {
     if (instruction.kind === 'perform') told.resolve(instruction);
-    else controller.abort(instruction.reason);
+    else abort.abort(instruction.reason);
   });
   const { claim, settings, databaseUrl, name } = await told.promise;
   const database = new Database({ url: databaseUrl, name, min: 0, max: 2 });
@@ -31,7 +32,7 @@ export async function serveQuarantine(
   const ending: Ending =
     definition === undefined
       ? { kind: 'failed', message: `the quarantine has no job type "${claim.type}"` }
-      : await perform(definition, claim, controller, { database, settings });
+      : await perform(definition, claim, abort, { database, settings });
   await report(ending);
   await database.stop();
 }
