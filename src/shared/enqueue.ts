@@ -92,10 +92,9 @@ export class Enqueuer {
     this.#publisher = publisher;
     this.#inserts = new Batcher({
       run: async (jobs, waitedMs) => {
-        const requests = jobs.map((job, request) => ({ ...job, request }));
         const byRelay = !publisher.ready;
         const deadlineMs = database.deadlineAfter(waitedMs);
-        const rows = await database.query((sql) => insertJobs(sql, requests, { byRelay }), deadlineMs);
+        const rows = await database.query((sql) => insertJobs(sql, jobs, { byRelay }), deadlineMs);
         this.#announce(jobs, rows);
         return rows;
       },
@@ -117,7 +116,10 @@ export class Enqueuer {
   ): Promise<string[]> {
     const jobs = withIdempotency(requests.map(toNewJob), idempotencyKey);
     const rows = await this.#database
-      .query((sql) => insertJobs(sql, jobs, { byRelay: !this.#publisher.ready }), BATCH_DEADLINE_MS)
+      .query(
+        (sql) => insertJobs(sql, jobs, { byRelay: !this.#publisher.ready, isOneRequest: true }),
+        BATCH_DEADLINE_MS,
+      )
       .catch(refuseUnstorable);
     if (rows[0]?.outcome === 'known') return await this.#replayIds(jobs[0] as NewJob);
     this.#announce(jobs, rows);
@@ -265,7 +267,7 @@ function refuseUnstorable(error: unknown): never {
 function withIdempotency(jobs: readonly NewJob[], idempotencyKey: string | undefined): NewJob[] {
   if (idempotencyKey === undefined) return [...jobs];
   const fingerprint = createHash('sha256').update(JSON.stringify(jobs)).digest('base64');
-  return jobs.map((job) => ({ ...job, idempotencyKey, fingerprint, request: 0 }));
+  return jobs.map((job) => ({ ...job, idempotencyKey, fingerprint }));
 }
 
 function toJob(job: NewJob, { id, state, runAt, createdAt }: InsertedJob): Job {

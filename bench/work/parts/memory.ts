@@ -27,6 +27,7 @@ export async function measureMemory(options: PartOptions): Promise<Report> {
   const place = await options.stage.createPlace('memory');
   await using backlog = await Backlog.open(place);
   const queues = `default:${CHANNELS}:${PREFETCH}`;
+  await options.stage.stop(await startWorkers(options.stage, { place, queues })); // compiled now, as in the image
   const workers = await startWorkers(options.stage, { place, queues });
   const pid = workers[0]?.process.pid ?? 0;
   await delay(1_000);

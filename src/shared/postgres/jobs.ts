@@ -21,7 +21,7 @@ const SPENT_MESSAGE_MS = 2_000;
 /** A job due sooner than this is announced to the scheduler, which looks for later ones by itself, in milliseconds. */
 const ANNOUNCE_BELOW_MS = 1_000;
 
-/** A job to insert. `idempotencyKey` belongs to the whole request: jobs of one request share it, and their `request` number. */
+/** A job to insert. */
 export interface NewJob {
   type: string;
   queue: string;
@@ -31,7 +31,6 @@ export interface NewJob {
   runAt?: string | undefined;
   delayMs?: number | undefined;
   uniqueKey?: string | undefined;
-  request?: number | undefined;
   idempotencyKey?: string | undefined;
   fingerprint?: string | undefined;
 }
@@ -47,12 +46,13 @@ export interface InsertedJob {
 
 /**
  * Inserts the jobs, all or none, and returns what became of each, in their order. `byRelay`: the caller will not publish them, so the relay
- * may at once. `announced`: tells the scheduler of jobs that are due soon. Cost when chosen: three index entries per available job.
+ * may at once. `announced`: tells the scheduler of jobs that are due soon. `isOneRequest`: they came together, and share their idempotency key. Cost
+ * when chosen: three index entries per available job.
  */
 export async function insertJobs(
   sql: Sql,
   jobs: readonly NewJob[],
-  { byRelay = false, announced = true } = {},
+  { byRelay = false, announced = true, isOneRequest = false } = {},
 ): Promise<InsertedJob[]> {
   const rows = jobs.map((job, n) => ({
     n,
@@ -63,7 +63,7 @@ export async function insertJobs(
     run_at: job.runAt,
     delay_ms: job.delayMs,
     unique_key: job.uniqueKey,
-    request: job.request,
+    request: isOneRequest ? 0 : n,
     key: job.idempotencyKey,
     fingerprint: job.fingerprint,
   }));
