@@ -279,7 +279,7 @@ describe('the Dockerfiles', () => {
     );
     expect(text).toMatch(/^RUN npm ci --omit=dev /m);
     expect(text.match(/^USER .*/gm)).toEqual(['USER 10001:10001']);
-    expect(text).toContain(`ENTRYPOINT ["node", "src/${program}/main.ts"]`);
+    expect(text).toContain(`ENTRYPOINT ["node", "--max-semi-space-size=16", "src/${program}/main.ts"]`);
     expect(text).toMatch(
       new RegExp(`^HEALTHCHECK .* CMD \\["node", "dev/container/healthcheck.ts", "${program}"\\]$`, 'm'),
     );
