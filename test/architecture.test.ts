@@ -134,7 +134,6 @@ describe('a rule sees what breaks it:', () => {
       'generic-pool',
     ],
     ['postgres in a job', packagesAtHome, one('jobs/a.ts', "import postgres from 'postgres';"), 'postgres'],
-    ['p-limit in the api', packagesAtHome, one('api/a.ts', "import type { L } from 'p-limit';"), 'p-limit'],
     ['process.env', processInFewPlaces, one('jobs/a.ts', 'const { A } = process.env;'), 'reads process.env'],
     [
       'process.env in a template',

@@ -177,7 +177,8 @@ export class Enqueuer {
       if (outcome === 'inserted') publishEvent('job.enqueued', { type, queue, count: 1 });
       if (state === 'available') available.push({ id, type, queue, fence: 0 });
     }
-    void this.publish(available);
+    // One queue's confirms do not wait for another's, which may be choosing a leader.
+    for (const jobs of Map.groupBy(available, ({ queue }) => queue).values()) void this.publish(jobs);
   }
 
   async #markSoon(): Promise<void> {

@@ -74,7 +74,7 @@ export interface JobContext {
   /** Grows with every claim of this job; use it to fence effects outside of Warren's database. */
   fence: number;
   /** Aborts at the timeout, at a cancel and at the end of the drain time. */
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
   database: Database;
   settings: JobSettings;
 }

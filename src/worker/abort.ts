@@ -7,7 +7,7 @@
 export type AbortReason = 'cancel' | 'timeout' | 'drain';
 
 export class Abort {
-  /** Called once, when the attempt is aborted. */
+  /** Who is to know when the attempt is aborted, while it runs. */
   onAbort: (() => void) | undefined;
   #reason: AbortReason | undefined;
   #controller: AbortController | undefined;

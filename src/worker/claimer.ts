@@ -97,6 +97,11 @@ export class Claimer {
     return this.#held.has(id);
   }
 
+  /** Whether rows may say that jobs run here. */
+  get mayHold(): boolean {
+    return this.#held.size > 0 || this.#startMarks.hasUnheard;
+  }
+
   /** The attempt is over and recorded. */
   release({ id, fence }: Claim): void {
     if (this.#held.get(id) === fence) this.#held.delete(id);

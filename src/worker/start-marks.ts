@@ -11,7 +11,7 @@ import { pause } from '#shared/backoff.ts';
 import type { Claimant } from '#shared/postgres/jobs.ts';
 
 /** Between two marks, so that a worker with short jobs does not mark each of its batches, in milliseconds. */
-const BETWEEN_MARKS_MS = 10;
+const BETWEEN_MARKS_MS = 25;
 const RETRY_MS = 500;
 /** By then a claim whose answer was lost has been claimed again, with a number of its own, in milliseconds. */
 const UNHEARD_MS = 25_000;
@@ -53,6 +53,11 @@ export class StartMarks {
     } finally {
       setImmediate(() => void this.#mark()); // after the handlers, which start before the turn ends
     }
+  }
+
+  /** Whether a claim was asked for, not long ago, whose answer was lost. */
+  get hasUnheard(): boolean {
+    return [...this.#underWay.values()].some((until) => until !== Number.POSITIVE_INFINITY);
   }
 
   async #mark(): Promise<void> {

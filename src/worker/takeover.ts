@@ -12,8 +12,11 @@ import { findOrphans, takeOverJobs } from '#shared/postgres/job-takeover.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
 import type { StartMarks } from './start-marks.ts';
 
-const LOOKS = 25;
-const BETWEEN_LOOKS_MS = 40;
+/**
+ * Between the looks, in milliseconds: short at first, for the takeover; longer later, where the servers are slow and so may be the return of a living
+ * owner. The message holds a slot meanwhile.
+ */
+const BETWEEN_LOOKS_MS = [40, 40, 40, 40, 200, 200, 400];
 
 export interface TakeoverOptions {
   database: Database;
@@ -48,12 +51,12 @@ export class Takeover {
 
   /** The claim, or undefined where the owner lives. Throws `Unavailable`. */
   async attempt(id: string): Promise<Claim | undefined> {
-    let wasOrphan = false;
-    for (let look = 1; look <= LOOKS; look += 1) {
+    let wasOrphan = await this.#looks.add(id);
+    for (const waitMs of BETWEEN_LOOKS_MS) {
+      await pause(waitMs);
       const isOrphan = await this.#looks.add(id);
       if (isOrphan && wasOrphan) return await this.#takings.add(id);
       wasOrphan = isOrphan;
-      if (look < LOOKS) await pause(BETWEEN_LOOKS_MS);
     }
     return undefined;
   }

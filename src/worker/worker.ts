@@ -38,8 +38,10 @@ const FALLBACK_AFTER_MS = 2_000;
 const DEAD_LETTER_DEADLINE_MS = 5_000;
 /** How long a consumer that should be registered may be missing, in milliseconds. */
 const CONSUMERS_MISSING_MS = 60_000;
-/** How often the paused queues and cancel requests are looked up, should a notice have been missed. */
-const LOOK_AGAIN_MS = 10_000;
+/** How often a busy worker looks at the rows of its jobs, should an answer or a notice have been missed, in milliseconds. */
+const LOOK_BUSY_MS = 10_000;
+/** How often every worker does, and at the paused queues. */
+const LOOK_MS = 30_000;
 
 export interface WorkerOptions {
   config: Config;
@@ -57,6 +59,7 @@ export class Worker {
   readonly #presence: Presence;
   readonly #connection: BrokerConnection;
   readonly #consumers: Consumer[];
+  readonly #claimer: Claimer;
   readonly #attempts: Attempts;
   readonly #fallbackLane: FallbackLane;
   readonly #maintenance: Maintenance;
@@ -64,7 +67,7 @@ export class Worker {
   /** Aborts when records are no longer tried again. */
   readonly #givingUp = new AbortController();
   #publisher: Publisher | undefined;
-  #lookingAgain: Promise<void> = Promise.resolve();
+  #lookingAgain: Promise<unknown> = Promise.resolve();
   #pausesApplied: Promise<void> = Promise.resolve();
 
   constructor({ config, name, definitions, quarantineProgram }: WorkerOptions) {
@@ -91,6 +94,7 @@ export class Worker {
       prepare: (model) => prepareTopology(model, queueNames),
     });
     const claimer = new Claimer({ database, presence: this.#presence });
+    this.#claimer = claimer;
     this.#attempts = new Attempts({
       claimer,
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
@@ -134,7 +138,14 @@ export class Worker {
     for (const consumer of this.#consumers) consumer.start();
     this.#fallbackLane.start();
     this.#maintenance.start();
-    this.#lookingAgain = this.#lookAgain();
+    this.#lookingAgain = Promise.all([
+      this.#repeat(LOOK_BUSY_MS, async () => {
+        if (this.#claimer.mayHold) await this.#lookAtOwnJobs();
+      }),
+      this.#repeat(LOOK_MS, async () => {
+        await Promise.all([this.#applyPauses(), this.#lookAtOwnJobs()]);
+      }),
+    ]);
   }
 
   async stop(): Promise<void> {
@@ -241,10 +252,10 @@ export class Worker {
     void this.#lookAtOwnJobs();
   }
 
-  async #lookAgain(): Promise<void> {
+  async #repeat(everyMs: number, look: () => Promise<void>): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      await pause(LOOK_AGAIN_MS, this.#stopping.signal);
-      if (!this.#stopping.signal.aborted) await Promise.all([this.#applyPauses(), this.#lookAtOwnJobs()]);
+      await pause(everyMs, this.#stopping.signal);
+      if (!this.#stopping.signal.aborted) await look();
     }
   }
 

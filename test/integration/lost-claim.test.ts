@@ -2,8 +2,13 @@ import { expect, test } from 'vitest';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 test('a job that a worker has claimed without hearing of it runs, though no message tells of it', async () => {
-  await using fleet = await startFleet(testJob(async () => {}));
+  const gate = Promise.withResolvers<void>();
+  await using fleet = await startFleet(
+    testJob(async ({ waits }) => (waits === true ? await gate.promise : 'ran')),
+  );
   await fleet.startWorker();
+  const busy = await fleet.enqueue({ waits: true }); // a worker at rest looks more rarely
+  await fleet.until(busy, 'running');
   const [worker] = await fleet.sql(
     (sql) => sql<{ owner: string }[]>`select last_value as owner from warren.owners`,
   );
@@ -15,4 +20,6 @@ test('a job that a worker has claimed without hearing of it runs, though no mess
       started_at = now() - interval '11 seconds' where id = ${id}`,
   );
   expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
+  gate.resolve();
+  await fleet.until(busy);
 });

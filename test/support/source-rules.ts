@@ -95,7 +95,6 @@ const packageHomes: Record<string, (path: string) => boolean> = {
   amqplib: (path) => path.startsWith('shared/rabbitmq/') || path === 'worker/consumer.ts',
   'generic-pool': (path) => path.startsWith('shared/rabbitmq/'),
   postgres: (path) => path.startsWith('shared/postgres/'),
-  'p-limit': (path) => path === 'worker/consumer.ts',
 };
 
 /** Each of these packages is imported where it is at home, and nowhere else. */

@@ -102,7 +102,11 @@ export class Presence {
     const { connection, ...options } = clientOptions(`${this.#options.name} presence`);
     const sql = postgres(this.#options.url, {
       ...options,
-      connection: { ...connection, synchronous_commit: 'off' }, // who waits for the lock must not wait for the disk
+      connection: {
+        ...connection,
+        synchronous_commit: 'off', // who waits for the lock must not wait for the disk
+        client_connection_check_interval: 0, // what was told is carried out, though its teller has died
+      },
       max: 1,
       idle_timeout: 0,
       onclose: () => closed.abort(),

@@ -21,6 +21,7 @@ const CONFIRM_DEADLINE_MS = 5_000;
 const LEASE_DEADLINE_MS = 1_000;
 const CLOSE_DEADLINE_MS = 2_000;
 const CREATE_PAUSE_MS = 200;
+/** Beyond it nothing is begun; the last batch may go beyond. */
 const MAX_UNCONFIRMED = 20_000;
 /**
  * Where a confirm takes longer the broker is behind, in milliseconds. Well below the time after which the relay publishes a row that is not marked: a
@@ -102,6 +103,7 @@ export class Publisher {
    * in the order of the jobs: undefined where the broker has the message in the queue.
    */
   async publishAll(jobs: readonly Publishing[]): Promise<(Unavailable | undefined)[]> {
+    if (jobs.length === 0) return [];
     const failures = await this.#send(
       jobs.map(({ id, type, queue }) => ({
         exchange: EXCHANGE,

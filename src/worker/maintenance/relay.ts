@@ -13,7 +13,7 @@ import { markPublished } from '#shared/postgres/jobs.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Chore } from './maintenance.ts';
 
-const LOOK_AGAIN_MS = 500;
+const LOOK_AGAIN_MS = 600;
 /** While there is something to relay now and then: programs that enqueue in their own transactions. */
 const LOOK_AGAIN_SOON_MS = 100;
 const SOON_FOR_MS = 10_000;
