@@ -10,18 +10,19 @@ export interface Sent {
   answeredAt: number;
 }
 
-const BODY = JSON.stringify({ type: 'bench-stamp', args: {} });
 const TIMEOUT_MS = 10_000;
 
-/** Resolves when the last answer has come. Throws where one is not 202. */
+/** Resolves when the last answer has come, in the order of the requests. `body`: of the n-th, from 0. Throws where one is not 202. */
 export async function sendSteadily({
   url,
   perSecond,
   seconds,
+  body,
 }: {
   url: string;
   perSecond: number;
   seconds: number;
+  body: (n: number) => object;
 }): Promise<Sent[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: 100 });
   const sending: Promise<Sent>[] = [];
@@ -29,7 +30,7 @@ export async function sendSteadily({
   const total = perSecond * seconds;
   while (sending.length < total) {
     const due = Math.min(total, Math.floor(((monotonicMs() - beganAt) / 1_000) * perSecond) + 1);
-    while (sending.length < due) sending.push(send(url, agent));
+    while (sending.length < due) sending.push(send(url, agent, JSON.stringify(body(sending.length))));
     const nextAt = beganAt + (sending.length / perSecond) * 1_000;
     await delay(Math.max(0, nextAt - monotonicMs()));
   }
@@ -40,9 +41,9 @@ export async function sendSteadily({
   }
 }
 
-function send(url: string, agent: Agent): Promise<Sent> {
+function send(url: string, agent: Agent, body: string): Promise<Sent> {
   const { promise, resolve, reject } = Promise.withResolvers<Sent>();
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(BODY) };
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
   const sentAt = monotonicMs();
   const outgoing = request(
     `${url}/v1/jobs`,
@@ -64,6 +65,6 @@ function send(url: string, agent: Agent): Promise<Sent> {
     outgoing.destroy(new Error(`POST /v1/jobs took longer than ${TIMEOUT_MS} ms`)),
   );
   outgoing.on('error', reject);
-  outgoing.end(BODY);
+  outgoing.end(body);
   return promise;
 }

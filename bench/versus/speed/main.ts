@@ -1,5 +1,5 @@
 // `npm run bench:versus`: how fast jobs are taken in and how fast they get done, Warren beside what a user would pick instead.
-// Writes bench/results/versus.{json,md,svg} and prints the page. `--contender`, `--rounds`, `--seconds` and `--part enqueue|work` make a smaller run
+// Writes bench/results/versus.{json,md,svg} and prints the page. `--contender`, `--rounds`, `--seconds` and `--part enqueue|work|latency` make a smaller run
 // that keeps nothing.
 import { parseArgs } from 'node:util';
 import { collectFacts } from '../../report/facts.ts';
@@ -9,8 +9,10 @@ import type { ContenderName } from '../contenders.ts';
 import { findContender } from '../contenders.ts';
 import { startVersusServers } from '../servers/servers.ts';
 import { readVersions } from '../servers/versions.ts';
+import type { StageOptions } from '../stage.ts';
 import { Stage } from '../stage.ts';
 import { measureEnqueue } from './enqueue.ts';
+import { measureLatency } from './latency.ts';
 import { describeSpeed } from './page.ts';
 import { measureWork } from './work.ts';
 
@@ -39,13 +41,22 @@ const working: readonly ContenderName[] = [
 const CONNECTIONS = 100;
 const CONCURRENCY = 100;
 const IO_MS = 10;
+/** One worker each. Not pg-boss with its defaults: see above. */
+const hurrying: readonly ContenderName[] = working.filter((name) => name !== 'warren-ahead');
+const LATENCY = { rounds: 2, seconds: 5, perSecond: 1_000, concurrency: CONCURRENCY };
 
 const startedAt = performance.now();
 const log = (line: string) =>
   process.stderr.write(
     `${String(Math.round((performance.now() - startedAt) / 1_000)).padStart(4)} s  ${line}\n`,
   );
-const defaults = { rounds: '5', 'work-rounds': '3', seconds: '3.5', contender: '', part: 'enqueue,work' };
+const defaults = {
+  rounds: '5',
+  'work-rounds': '3',
+  seconds: '3.5',
+  contender: '',
+  part: 'enqueue,work,latency',
+};
 const { values } = parseArgs({
   options: Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: 'string' as const }])),
 });
@@ -57,26 +68,31 @@ const servers = await startVersusServers(log);
 try {
   const seconds = Number(options.seconds);
   const enqueue = options.part.includes('enqueue')
-    ? await withStages(enqueueing, { isServing: true }, async (stages) =>
+    ? await withStages(enqueueing, { scenario: 'enqueue', notes: 'tally' }, async (stages) =>
         measureEnqueue(stages, { rounds: Number(options.rounds), seconds, connections: CONNECTIONS }, log),
       )
     : new Map();
   const work = async (ms: number) =>
     options.part.includes('work')
-      ? await withStages(working, { isServing: false }, async (stages) => {
+      ? await withStages(working, { scenario: 'work', notes: 'tally' }, async (stages) => {
           const rounds = Number(options['work-rounds']);
           return await measureWork(stages, { rounds, seconds, concurrency: CONCURRENCY, ms }, log);
         })
       : new Map();
   const trivial = await work(0);
   const io = await work(IO_MS);
+  const latency = options.part.includes('latency')
+    ? await withStages(hurrying, { scenario: 'latency', notes: 'runs' }, async (stages) =>
+        measureLatency(stages, LATENCY, log),
+      )
+    : new Map();
   const contenders = await Promise.all([...new Set([...enqueueing, ...working])].map(findContender));
   const facts = await collectFacts({
     servers: servers.services,
     versions: await readVersions(servers),
     durability: Object.fromEntries(contenders.map(({ title, durability }) => [title, durability])),
   });
-  const report = describeSpeed({ contenders, enqueue, trivial, io, facts });
+  const report = describeSpeed({ contenders, enqueue, trivial, io, latency, facts });
   process.stdout.write(isWhole ? writeReport(report) : renderReport(report));
 } finally {
   await servers.stop();
@@ -85,7 +101,7 @@ process.exit(0);
 
 async function withStages<T>(
   names: readonly ContenderName[],
-  { isServing }: { isServing: boolean },
+  { scenario, notes }: Pick<StageOptions, 'scenario' | 'notes'>,
   measure: (stages: readonly Stage[]) => Promise<T>,
 ): Promise<T> {
   const wanted = options.contender === '' ? undefined : options.contender.split(',');
@@ -94,14 +110,9 @@ async function withStages<T>(
     for (const name of names.filter((each) => wanted === undefined || wanted.includes(each))) {
       const contender = await findContender(name);
       const places = await servers.placesOf(contender);
-      const stage = new Stage({
-        contender,
-        places,
-        scenario: isServing ? 'enqueue' : 'work',
-        notes: 'tally',
-      });
+      const stage = new Stage({ contender, places, scenario, notes });
       stages.push(stage);
-      if (isServing) await stage.startApi();
+      if (scenario !== 'work') await stage.startApi();
     }
     return await measure(stages);
   } finally {

@@ -4,6 +4,7 @@ import type { Bar, Report, Section } from '../../report/report.ts';
 import { median, medianRatio } from '../../report/statistics.ts';
 import type { Contender } from '../contender.ts';
 import type { EnqueueRun } from './enqueue.ts';
+import type { LatencyRun } from './latency.ts';
 import type { WorkRun } from './work.ts';
 
 export interface Speed {
@@ -11,13 +12,14 @@ export interface Speed {
   enqueue: ReadonlyMap<string, readonly EnqueueRun[]>;
   trivial: ReadonlyMap<string, readonly WorkRun[]>;
   io: ReadonlyMap<string, readonly WorkRun[]>;
+  latency: ReadonlyMap<string, readonly LatencyRun[]>;
   facts: Facts;
 }
 
 type Runs<Run> = ReadonlyMap<string, readonly Run[]>;
 
 export function describeSpeed(speed: Speed): Report {
-  const { facts, enqueue, trivial, io } = speed;
+  const { facts, enqueue, trivial, io, latency } = speed;
   return {
     name: 'versus',
     title: 'Speed, side by side',
@@ -27,7 +29,7 @@ export function describeSpeed(speed: Speed): Report {
       'The systems take turns within one run, in another order each round; figures are medians over the rounds, ratios are medians of the rounds’ own ratios. Everything runs on the same machine at once: the load generator, the API or worker, and the servers.',
       'Ratios are Warren’s rate divided by the other one’s; for processor time Warren’s cost divided by the other one’s.',
     ],
-    bars: bars(speed),
+    bars: [...bars(speed), ...latencyBars(speed)],
     sections: [
       enqueueSection(speed),
       workSection(speed, trivial, {
@@ -40,11 +42,13 @@ export function describeSpeed(speed: Speed): Report {
         title: 'Jobs of 10 ms I/O, one worker of 100 slots',
         note: 'The handler waits for 10 ms: 100 slots cannot do more than 10 000 a second. What Warren has prefetched are slots: with prefetch 100 it has 500, which is not comparable and stands there for itself.',
       }),
+      latencySection(speed),
     ],
     data: {
       enqueue: Object.fromEntries(enqueue),
       trivial: Object.fromEntries(trivial),
       io: Object.fromEntries(io),
+      latency: Object.fromEntries(latency),
     },
   };
 }
@@ -131,6 +135,42 @@ function workSection(
           },
         }),
   };
+}
+
+function latencySection({ contenders, latency }: Speed): Section {
+  const taking = contenders.filter(({ name }) => (latency.get(name)?.length ?? 0) > 0);
+  return {
+    title: 'From 202 to the first line of the handler, 1 000 jobs per second',
+    note: 'One API and one worker of 100 slots each; Warren with its default prefetch. Below 0: the handler had started before the client had the answer. Who cannot do so many jobs a second has a queue that grows.',
+    table: {
+      columns: [{ title: 'system' }, { title: 'p50 ms', digits: 1 }, { title: 'p99 ms', digits: 1 }],
+      rows: taking.map(({ name, title }) => [
+        title,
+        median(pick(latency, name, 'p50Ms')),
+        median(pick(latency, name, 'p99Ms')),
+      ]),
+    },
+  };
+}
+
+/** How much later Warren is than the soonest of the others. */
+function latencyBars({ latency }: Speed): Bar[] {
+  return (['p50Ms', 'p99Ms'] as const).flatMap((field) => {
+    const of = (name: string) => median(pick(latency, name, field));
+    const others = [...latency.keys()].filter((name) => name !== 'warren');
+    if (!latency.has('warren') || others.length === 0) return [];
+    const soonest = others.map(of).reduce((least, value) => Math.min(least, value));
+    return [
+      {
+        what: `202 to the handler's start at 1 000 jobs per second, ${field.slice(0, 3)}, minus the soonest other's`,
+        demand: 'at most' as const,
+        limit: 0,
+        measured: of('warren') - soonest,
+        unit: 'ms',
+        digits: 1,
+      },
+    ];
+  });
 }
 
 function bars({ contenders, enqueue, trivial }: Speed): Bar[] {

@@ -13,6 +13,7 @@ const RATES = [10, 100, 1_000];
 const ROUNDS = 3;
 const SECONDS = 8;
 const WARM_UP = { perSecond: 500, seconds: 4 };
+const body = () => ({ type: 'bench-stamp', args: {} });
 
 interface Latencies {
   perSecond: number;
@@ -29,11 +30,11 @@ export async function measureLatency(options: PartOptions): Promise<Report> {
   const api = await startApi(options.stage, place);
   const workers = await startWorkers(options.stage, { place });
   const measured: Latencies[] = [];
-  await sendSteadily({ ...WARM_UP, url: api.url });
+  await sendSteadily({ ...WARM_UP, url: api.url, body });
   for (let round = 1; round <= ROUNDS; round += 1) {
     for (const perSecond of RATES) {
       await backlog.clear();
-      const sent = await sendSteadily({ url: api.url, perSecond, seconds: scaled(SECONDS, options) });
+      const sent = await sendSteadily({ url: api.url, perSecond, seconds: scaled(SECONDS, options), body });
       const latencies = { perSecond, ...(await compare(backlog, sent)) };
       measured.push(latencies);
       const { p50, p99 } = latencies.fromAnswerMs;

@@ -1,0 +1,87 @@
+// How long a job waits between the answer 202 and the first line of its handler, at 1 000 jobs a second, of every contender: one API, one worker of
+// 100 slots, in turn. Both ends are read on the clock that all processes of the machine share.
+import { setTimeout as delay } from 'node:timers/promises';
+import { percentile } from '../../report/statistics.ts';
+import { monotonicMs } from '../../stage/monotonic.ts';
+import type { Sent } from '../../work/steady-load.ts';
+import { sendSteadily } from '../../work/steady-load.ts';
+import { QUEUE } from '../contender.ts';
+import type { Stage } from '../stage.ts';
+
+export interface LatencyRun {
+  jobs: number;
+  /** From the answer to the start; below 0 where the job started before the answer had come. */
+  p50Ms: number;
+  p99Ms: number;
+}
+
+export interface LatencyOptions {
+  rounds: number;
+  seconds: number;
+  perSecond: number;
+  concurrency: number;
+}
+
+const WARM_UP = { perSecond: 500, seconds: 3 };
+const DRAIN_MS = 60_000;
+const LOOK_EVERY_MS = 100;
+
+/** By contender. The APIs must run, and no worker. */
+export async function measureLatency(
+  stages: readonly Stage[],
+  { rounds, seconds, perSecond, concurrency }: LatencyOptions,
+  log: (line: string) => void,
+): Promise<Map<string, LatencyRun[]>> {
+  const results = new Map<string, LatencyRun[]>(stages.map(({ contender }) => [contender.name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const stage of [...stages.slice(round % stages.length), ...stages.slice(0, round % stages.length)]) {
+      stage.clearNotes();
+      const worker = await stage.startWorker(concurrency);
+      try {
+        await follow(stage, await send(stage, `warm-up ${round}`, WARM_UP));
+        const run = await follow(stage, await send(stage, `round ${round}`, { perSecond, seconds }));
+        results.get(stage.contender.name)?.push(run);
+        const { p50Ms, p99Ms } = run;
+        log(
+          `latency, round ${round + 1}: ${stage.contender.title}, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
+        );
+      } finally {
+        await stage.kill(worker);
+        await stage.store((store) => store.empty());
+      }
+    }
+  }
+  return results;
+}
+
+/** By key of the job. */
+async function send(
+  { apiUrl }: Stage,
+  name: string,
+  rate: { perSecond: number; seconds: number },
+): Promise<Map<string, Sent>> {
+  const key = (n: number) => `${name}, ${n}`;
+  const sent = await sendSteadily({
+    ...rate,
+    url: apiUrl,
+    body: (n) => ({ type: QUEUE, args: { key: key(n), ms: 0 } }),
+  });
+  return new Map(sent.map((each, n) => [key(n), each]));
+}
+
+/** Waits until every one of them has started. */
+async function follow(stage: Stage, sent: ReadonlyMap<string, Sent>): Promise<LatencyRun> {
+  const deadline = monotonicMs() + DRAIN_MS;
+  for (;;) {
+    const startedAt = new Map(stage.runs().map((run) => [run.key, run.startedAt]));
+    const waits = [...sent].flatMap(([key, { answeredAt }]) => {
+      const at = startedAt.get(key);
+      return at === undefined ? [] : [at - answeredAt];
+    });
+    if (waits.length === sent.size)
+      return { jobs: waits.length, p50Ms: percentile(waits, 50), p99Ms: percentile(waits, 99) };
+    if (monotonicMs() > deadline)
+      throw new Error(`${stage.contender.title}: only ${waits.length} of ${sent.size} jobs have started`);
+    await delay(LOOK_EVERY_MS);
+  }
+}
