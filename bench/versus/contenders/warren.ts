@@ -113,6 +113,13 @@ async function enqueueAndWait(
     for (let start = 0; start < works.length; start += CHUNK) {
       const requests = works.slice(start, start + CHUNK).map((args) => ({ definition, args }));
       await enqueuer.enqueueBatch(requests);
+      // One that is behind leaves the rest to the relay, and no worker runs one.
+      await waitUntil({
+        what: 'the confirms',
+        check: () => publisher.unconfirmed === 0 || undefined,
+        timeoutMs: FILL_TIMEOUT_MS,
+        intervalMs: 5,
+      });
     }
     await waitUntil({ what: 'the marks', check: () => isPublished(sql), timeoutMs: FILL_TIMEOUT_MS });
   } finally {

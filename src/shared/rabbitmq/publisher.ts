@@ -21,7 +21,8 @@ const CONFIRM_DEADLINE_MS = 5_000;
 const LEASE_DEADLINE_MS = 1_000;
 const CLOSE_DEADLINE_MS = 2_000;
 const CREATE_PAUSE_MS = 200;
-/** Beyond it nothing is begun; the last batch may go beyond. */
+/** Messages that share a lease of a channel and a deadline. More of them are spread over the channels. */
+const WINDOW = 500;
 const MAX_UNCONFIRMED = 20_000;
 /**
  * Where a confirm takes longer the broker is behind, in milliseconds. Well below the time after which the relay publishes a row that is not marked: a
@@ -99,19 +100,20 @@ export class Publisher {
   }
 
   /**
-   * Publishes together what is ready together: one lease and one deadline for all. Resolves when each is confirmed or has failed, with the failures
+   * Publishes together what is ready together: one lease and one deadline for all, where they are not very many. Resolves when each is confirmed or has failed, with the failures
    * in the order of the jobs: undefined where the broker has the message in the queue.
    */
   async publishAll(jobs: readonly Publishing[]): Promise<(Unavailable | undefined)[]> {
-    if (jobs.length === 0) return [];
-    const failures = await this.#send(
-      jobs.map(({ id, type, queue }) => ({
-        exchange: EXCHANGE,
-        key: queue,
-        body: Buffer.from(id, 'latin1'),
-        options: messageOptions({ id, type }),
-      })),
-    );
+    const messages = jobs.map(({ id, type, queue }) => ({
+      exchange: EXCHANGE,
+      key: queue,
+      body: Buffer.from(id, 'latin1'),
+      options: messageOptions({ id, type }),
+    }));
+    const windows: Promise<(Unavailable | undefined)[]>[] = [];
+    for (let start = 0; start < messages.length; start += WINDOW)
+      windows.push(this.#send(messages.slice(start, start + WINDOW)));
+    const failures = (await Promise.all(windows)).flat();
     const count = failures.filter((failure) => failure === undefined).length;
     if (count > 0) publishEvent('publish.confirmed', { count });
     return failures;
