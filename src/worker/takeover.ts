@@ -16,7 +16,7 @@ import type { StartMarks } from './start-marks.ts';
  * Between the looks, in milliseconds: short at first, for the takeover; longer later, where the servers are slow and so may be the return of a living
  * owner. The message holds a slot meanwhile.
  */
-const BETWEEN_LOOKS_MS = [40, 40, 40, 40, 200, 200, 400];
+const BETWEEN_LOOKS_MS = [40, 40, 40, 40, 40, 40, 40, 40, 80, 80, 160, 320];
 
 export interface TakeoverOptions {
   database: Database;
