@@ -1,5 +1,6 @@
 // The rounds of the benchmark: every contender in turn, in another order each time, a short and a long run each.
 import { serverParticipants } from '../stage/processor-time.ts';
+import { rotate } from '../stage/rotate.ts';
 import type { Place, Stage, Started } from '../stage/stage.ts';
 import type { Contender, ContenderName } from './contenders.ts';
 import { contenders, startWorker } from './contenders.ts';
@@ -103,9 +104,4 @@ async function playTurn(options: Round, contender: Contender, counts: readonly n
   }
   if (worker !== undefined) await stage.stop([worker]);
   return runs;
-}
-
-function rotate<T>(items: readonly T[], by: number): T[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
 }

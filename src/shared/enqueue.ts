@@ -138,12 +138,7 @@ export class Enqueuer {
   /** Publishes jobs that are available and committed. Never throws: the relay repeats what fails. */
   async publish(jobs: readonly Publishable[]): Promise<void> {
     if (jobs.length === 0 || !this.#publisher.ready) return;
-    const failures = await this.#publisher.publishAll(jobs);
-    const confirmed = jobs.filter(({ id: jobId }, index) => {
-      const error = failures[index];
-      if (error !== undefined) publishEvent('publish.failed', { jobId, error });
-      return error === undefined;
-    });
+    const confirmed = await this.#publisher.publishAll(jobs);
     if (confirmed.length === 0) return;
     if (this.#confirmed.push(...confirmed) > confirmed.length) return;
     const mark = this.#markSoon();

@@ -83,7 +83,7 @@ export class Worker {
     this.#presence = new Presence({
       url: config.databaseUrl,
       name,
-      delivered: () => claimer.delivered,
+      delivered: () => this.#claimer.delivered,
       onNotice: (payload) => this.#onNotice(payload),
       onHeld: () => this.#onPresenceHeld(),
       onLost: (error) => publishEvent('presence.lost', { error }),
@@ -93,10 +93,9 @@ export class Worker {
       name,
       prepare: (model) => prepareTopology(model, queueNames),
     });
-    const claimer = new Claimer({ database, presence: this.#presence });
-    this.#claimer = claimer;
+    this.#claimer = new Claimer({ database, presence: this.#presence });
     this.#attempts = new Attempts({
-      claimer,
+      claimer: this.#claimer,
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
       definitions,
       context: { database, settings: config },

@@ -43,12 +43,7 @@ test('the jobs of a worker that is killed are taken over by another, and only th
     sql.begin(async (transaction) => {
       await transaction`select 1 from warren.jobs where id = ${prefetched} for update`;
       await fleet.publisher.publish({ id: prefetched, type: 'test-job', queue: 'default' });
-      await eventually(
-        () => sessionsOfKilled(fleet),
-        (sessions) => sessions.includes('Lock'),
-      );
-      killed.signal('SIGKILL');
-      await killed.exited;
+      await killWaiting(fleet, killed);
       await eventually(
         () => sessionsOfKilled(fleet),
         (sessions) => sessions.length === 0,
@@ -78,12 +73,7 @@ test('a worker that dies before Postgres has read what it told holds its lock un
       await transaction`select 1 from warren.workers for update`; // the mark of the start waits for this
       const job = await fleet.enqueue();
       await killed.waitForLog(started(job));
-      await eventually(
-        () => sessionsOfKilled(fleet),
-        (sessions) => sessions.includes('Lock'),
-      );
-      killed.signal('SIGKILL');
-      await killed.exited;
+      await killWaiting(fleet, killed);
       await eventually(
         () => sessionsOfKilled(fleet),
         (sessions) => sessions.length === 1,
@@ -119,6 +109,16 @@ test('the rescuer gives back a job of a killed worker whose message is gone', as
   expect(job).toMatchObject({ state: 'completed', attempt: 2, output: 'rescued' });
   expect(job.errors).toMatchObject([{ attempt: 1, message: expect.stringMatching(/^worker_crashed/) }]);
 });
+
+/** Kills the worker while one of its statements waits for a lock. */
+async function killWaiting(fleet: Fleet, killed: Program): Promise<void> {
+  await eventually(
+    () => sessionsOfKilled(fleet),
+    (sessions) => sessions.includes('Lock'),
+  );
+  killed.signal('SIGKILL');
+  await killed.exited;
+}
 
 /** What each session of the killed worker waits for. */
 async function sessionsOfKilled(fleet: Fleet): Promise<string[]> {

@@ -3,6 +3,7 @@
 import { LoadGenerator } from '../../enqueue/load.ts';
 import { percentile } from '../../report/statistics.ts';
 import { monotonicMs } from '../../stage/monotonic.ts';
+import { rotate } from '../../stage/rotate.ts';
 import type { Store } from '../contender.ts';
 import type { Stage } from '../stage.ts';
 
@@ -40,7 +41,7 @@ export async function measureEnqueue(
     requests.set(stage, Math.ceil(perSecond * seconds));
   }
   for (let round = 0; round < rounds; round += 1) {
-    for (const stage of [...stages.slice(round % stages.length), ...stages.slice(0, round % stages.length)]) {
+    for (const stage of rotate(stages, round)) {
       const run = await fire(stage, { load, requests: requests.get(stage) ?? 0, connections });
       results.get(stage.contender.name)?.push(run);
       log(`enqueue, round ${round + 1}: ${stage.contender.title}, ${Math.round(run.perSecond)} per second`);

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { percentile } from '../../report/statistics.ts';
 import { monotonicMs } from '../../stage/monotonic.ts';
+import { rotate } from '../../stage/rotate.ts';
 import type { Sent } from '../../work/steady-load.ts';
 import { sendSteadily } from '../../work/steady-load.ts';
 import { QUEUE } from '../contender.ts';
@@ -34,7 +35,7 @@ export async function measureLatency(
 ): Promise<Map<string, LatencyRun[]>> {
   const results = new Map<string, LatencyRun[]>(stages.map(({ contender }) => [contender.name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const stage of [...stages.slice(round % stages.length), ...stages.slice(0, round % stages.length)]) {
+    for (const stage of rotate(stages, round)) {
       stage.clearNotes();
       const worker = await stage.startWorker(concurrency);
       try {

@@ -3,6 +3,7 @@
 // not recorded is not done.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../stage/monotonic.ts';
+import { rotate } from '../../stage/rotate.ts';
 import type { Store } from '../contender.ts';
 import type { Tally } from '../programs/tally.ts';
 import { readTally } from '../programs/tally.ts';
@@ -45,7 +46,7 @@ export async function measureWork(
     jobs.set(stage, Math.min(MAX_JOBS, Math.ceil(perSecond * seconds)));
   }
   for (let round = 0; round < rounds; round += 1) {
-    for (const stage of [...stages.slice(round % stages.length), ...stages.slice(0, round % stages.length)]) {
+    for (const stage of rotate(stages, round)) {
       const run = await burnDown(stage, { jobs: jobs.get(stage) ?? 0, concurrency, ms });
       results.get(stage.contender.name)?.push(run);
       log(

@@ -95,15 +95,25 @@ export class Publisher {
 
   /** Resolves when the broker has the message in the queue; rejects with `Unavailable` otherwise. Safe to repeat. */
   async publish(job: Publishing): Promise<void> {
-    const [failure] = await this.publishAll([job]);
+    const [failure] = await this.#publish([job]);
     if (failure !== undefined) throw failure;
   }
 
   /**
-   * Publishes together what is ready together: one lease and one deadline for all, where they are not very many. Resolves when each is confirmed or has failed, with the failures
-   * in the order of the jobs: undefined where the broker has the message in the queue.
+   * Publishes together what is ready together: one lease and one deadline for all, where they are not very many. Never rejects: resolves with the
+   * jobs whose message the broker has in the queue, when each is confirmed or has failed.
    */
-  async publishAll(jobs: readonly Publishing[]): Promise<(Unavailable | undefined)[]> {
+  async publishAll<Job extends Publishing>(jobs: readonly Job[]): Promise<Job[]> {
+    const failures = await this.#publish(jobs);
+    return jobs.filter(({ id: jobId }, index) => {
+      const error = failures[index];
+      if (error !== undefined) publishEvent('publish.failed', { jobId, error });
+      return error === undefined;
+    });
+  }
+
+  /** The failures in the order of the jobs; undefined where there was none. */
+  async #publish(jobs: readonly Publishing[]): Promise<(Unavailable | undefined)[]> {
     const messages = jobs.map(({ id, type, queue }) => ({
       exchange: EXCHANGE,
       key: queue,

@@ -50,12 +50,7 @@ export async function publishJobs(options: {
 }): Promise<void> {
   const { database, publisher, jobs, task } = options;
   if (jobs.length === 0 || !publisher.ready) return;
-  const failures = await publisher.publishAll(jobs);
-  const confirmed = jobs.filter(({ id: jobId }, index) => {
-    const error = failures[index];
-    if (error !== undefined) publishEvent('publish.failed', { jobId, error });
-    return error === undefined;
-  });
+  const confirmed = await publisher.publishAll(jobs);
   if (confirmed.length > 0) await database.query((sql) => markPublished(sql, confirmed));
   publishEvent('maintenance.done', { task, count: confirmed.length });
 }
