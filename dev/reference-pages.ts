@@ -1,6 +1,6 @@
 // The pages of docs/ that are derived from the code: settings, events, errors. `npm run docs` writes them; a test compares them.
 import { globSync, readFileSync } from 'node:fs';
-import { settings } from '../src/shared/config.ts';
+import { settings } from '../src/shared/settings.ts';
 
 export type Page = { readonly path: string; readonly text: string };
 
@@ -21,7 +21,7 @@ function settingsPage(): string {
   });
   return `# Settings
 
-${derived('src/shared/config.ts')}
+${derived('src/shared/settings.ts')}
 
 Environment variables only. An empty one counts as not set. All errors in them are reported together, in one line, and the program exits with 1.
 

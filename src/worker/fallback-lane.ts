@@ -7,9 +7,9 @@
  * is there. Messages that come back later find nothing to claim.
  */
 import { backoffMs, pause } from '#shared/backoff.ts';
-import type { QueueChannels } from '#shared/config.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { Claim, FreeSlots } from '#shared/postgres/jobs.ts';
+import type { QueueChannels } from '#shared/settings.ts';
 
 const LOOK_AGAIN_MS = 250;
 /** The wait after rounds that found nothing: short at first, a few statements per second at rest. */

@@ -3,9 +3,10 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig, settings } from '../../src/shared/config.ts';
+import { readConfig } from '../../src/shared/config.ts';
 import { queueNames } from '../../src/shared/queues.ts';
 import { brokerQueue, DEAD_QUEUE } from '../../src/shared/rabbitmq/topology.ts';
+import { settings } from '../../src/shared/settings.ts';
 import type { ProgramName } from '../support/fleet-settings.ts';
 import {
   allowedConnections,

@@ -1,0 +1,131 @@
+/**
+ * The settings table: what each environment variable may hold, its default and what it means. config.ts reads them; docs/settings.md is made from
+ * this table and checked against it.
+ */
+import { z } from 'zod';
+import type { QueueName } from './queues.ts';
+import { isQueueName, queueNames } from './queues.ts';
+
+/** `channels` AMQP channels on a queue, each with its own `prefetch`: that many jobs at once at most. */
+export interface QueueChannels {
+  queue: QueueName;
+  channels: number;
+  prefetch: number;
+}
+
+const whole = (min: number, max: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max));
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  });
+
+/** How one setting is read, and what it means. */
+export interface Setting {
+  schema: z.ZodType;
+  default?: string;
+  meaning: string;
+}
+
+/** Every setting: its schema, its default as text, and what it means. */
+export const settings = {
+  DATABASE_URL: { schema: url('postgres:', 'postgresql:'), meaning: 'where Postgres is; required' },
+  AMQP_URL: {
+    schema: z.union([z.literal('none'), url('amqp:', 'amqps:')]),
+    meaning: 'where RabbitMQ is; required. `none`: no broker, the workers take jobs straight from Postgres',
+  },
+  DATABASE_POOL_MIN: {
+    schema: whole(1, 100),
+    default: '2',
+    meaning: 'open Postgres connections that a process keeps',
+  },
+  DATABASE_POOL_MAX: {
+    schema: whole(1, 500),
+    default: '10',
+    meaning: 'open Postgres connections that a process may have',
+  },
+  HOST: {
+    schema: z.string().min(1),
+    default: '127.0.0.1',
+    meaning: 'where the API, or the health server of a worker, listens',
+  },
+  PORT: { schema: whole(0, 65_535), default: '3000', meaning: "the API's port (0: any free port, logged)" },
+  API_TOKEN: {
+    schema: z.string().min(1).optional(),
+    meaning: 'bearer token that every request but health checks must carry',
+  },
+  API_AUTH: {
+    schema: z.enum(['token', 'none']),
+    default: 'token',
+    meaning: '`none` lets the API listen on a public address without a token',
+  },
+  PUBLISHER_CHANNELS: {
+    schema: whole(1, 64),
+    default: '4',
+    meaning: "confirm channels in the API's pool, on one persistent connection",
+  },
+  WORKER_QUEUES: {
+    schema: z.string().transform(parseQueues),
+    default: 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1',
+    meaning:
+      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch',
+  },
+  WORKER_HEALTH_PORT: {
+    schema: whole(0, 65_535),
+    default: '9090',
+    meaning: "the worker's `/livez`, `/readyz` and `/metrics` (0: any free port, logged)",
+  },
+  DRAIN_TIMEOUT_MS: {
+    schema: whole(0, 3_600_000),
+    default: '25000',
+    meaning: 'milliseconds that running jobs may take after SIGTERM; then they are aborted and handed back',
+  },
+  POD_URL: {
+    schema: url('http:', 'https:').optional(),
+    meaning:
+      "a worker's own pod at the Kubernetes API server, which is told how busy it is (its deletion cost)",
+  },
+  LOG_LEVEL: {
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    default: 'info',
+    meaning: 'the least severe lines that are logged',
+  },
+  WEBHOOK_ALLOW_PRIVATE: {
+    schema: flag,
+    default: 'false',
+    meaning: '`true` lets `deliver-webhook` call loopback and private addresses',
+  },
+  WEBHOOK_SECRET: {
+    schema: z
+      .string()
+      .regex(/^(whsec_)?[A-Za-z0-9+/]+={0,2}$/, 'must be base64, with or without whsec_ before it')
+      .optional(),
+    meaning: 'signs webhooks as Standard Webhooks has it; without it they are not signed',
+  },
+} as const satisfies Record<string, Setting>;
+
+/** The value of every setting. */
+export type Settings = { [Name in keyof typeof settings]: z.output<(typeof settings)[Name]['schema']> };
+
+function parseQueues(text: string, context: z.RefinementCtx): QueueChannels[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  const parsed = entries.map((entry) => {
+    const [queue = '', channels = '', prefetch = '', ...rest] = entry.split(':');
+    const isWhole = /^[1-9]\d{0,3}$/;
+    if (
+      rest.length > 0 ||
+      !isWhole.test(channels) ||
+      !isWhole.test(prefetch) ||
+      Number(channels) > 100 ||
+      Number(prefetch) > 2_000
+    ) {
+      context.addIssue(`"${entry}" is not queue:channels:prefetch (1 to 100 channels, prefetch 1 to 2000)`);
+    }
+    if (!isQueueName(queue)) context.addIssue(`"${queue}" is no queue: there are ${queueNames.join(', ')}`);
+    return { queue: queue as QueueName, channels: Number(channels), prefetch: Number(prefetch) };
+  });
+  if (new Set(parsed.map(({ queue }) => queue)).size < parsed.length)
+    context.addIssue('a queue stands twice');
+  return parsed;
+}
