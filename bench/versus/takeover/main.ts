@@ -1,4 +1,4 @@
-// `npm run bench:takeover`: from `kill -9` of a worker to the next start of its orphans, while another worker lives and has room.
+// `npm run bench:takeover -- --part versus`: from `kill -9` of a worker to the next start of its orphans, while another worker lives and has room.
 // Warren is killed many times, alone on the machine; then the others once each, all at the same time, as they wait for clocks and not for processors.
 // Writes bench/results/takeover.{json,md,svg} and prints the page. `--kills` and `--watch` (seconds) make a smaller run that keeps nothing.
 import { parseArgs } from 'node:util';

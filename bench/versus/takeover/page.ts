@@ -31,7 +31,7 @@ export function describeTakeovers({ results, facts, watchSeconds }: TakeoverRepo
   return {
     name: 'takeover',
     title: 'From `kill -9` to the next start',
-    command: 'npm run bench:takeover',
+    command: 'npm run bench:takeover -- --part versus',
     facts,
     notes: [
       `Two workers with every time-out at its default (Warren’s of 100 slots, the others’ of 20), as many jobs of 4 s as one of them has slots, the busier worker is killed; the other has room for all. Watched for ${watchSeconds} s. Starts are read from what the handlers themselves wrote.`,
