@@ -8,6 +8,7 @@ import { definitions } from '#jobs/registry.ts';
 import type { Config } from '#shared/config.ts';
 import { Enqueuer } from '#shared/enqueue.ts';
 import { databaseGauges } from '#shared/gauges.ts';
+import { HttpServer } from '#shared/http/http-server.ts';
 import type { Metrics } from '#shared/metrics.ts';
 import { createMetrics } from '#shared/metrics.ts';
 import { Database } from '#shared/postgres/database.ts';
@@ -16,7 +17,6 @@ import { queueNames } from '#shared/queues.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
-import { HttpServer } from './http-server.ts';
 
 /** 503 is owed within 2 s when Postgres is away. */
 const STATEMENT_DEADLINE_MS = 1_500;

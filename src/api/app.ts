@@ -4,8 +4,9 @@
  * The order is the access control: health is open, the guard comes next, everything behind it needs the token.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { problemResponse } from '#shared/http/problem-response.ts';
 import { requireToken } from './auth.ts';
-import { answerError, problemResponse, refuseInvalid } from './problem.ts';
+import { answerError, refuseInvalid } from './problem.ts';
 import type { DocsDependencies } from './routes/docs.ts';
 import { registerDocs } from './routes/docs.ts';
 import type { HealthDependencies, MetricsDependencies } from './routes/health.ts';

@@ -6,7 +6,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
-import { problemResponse } from './problem.ts';
+import { problemResponse } from '#shared/http/problem-response.ts';
 
 const REALM = 'realm="warren"';
 const BROWSER_PATH = '/docs';

@@ -2,10 +2,10 @@
  * Checks every job of a batch, so that a client hears of all that is wrong at once, with pointers into its request. Pure.
  */
 import type { InputIssue } from '#shared/errors.ts';
+import { MAX_ISSUES } from '#shared/http/problem-response.ts';
 import { toInputIssues } from '#shared/input-issues.ts';
 import type { JobDefinition } from '#shared/job.ts';
 import type { NewJobBody } from './contract/job.ts';
-import { MAX_ISSUES } from './problem.ts';
 
 /** Unknown types and arguments that do not fit them, at most `MAX_ISSUES`. */
 export function findBatchIssues(

@@ -1,50 +1,19 @@
 /**
  * Turns whatever goes wrong into a problem (RFC 9457): the one place that knows which error has which status.
  *
- * `type` is always "about:blank", `code` tells problems apart. What nobody foresaw becomes a 500 that says nothing of its cause; the cause is
+ * What nobody foresaw becomes a 500 that says nothing of its cause; the cause is
  * published as `request.failed`.
  */
-import { STATUS_CODES } from 'node:http';
 import type { Hook } from '@hono/zod-openapi';
 import type { Context, Env } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import type { InputIssue } from '#shared/errors.ts';
 import { Conflict, InvalidInput, Unavailable } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
+import { problemResponse } from '#shared/http/problem-response.ts';
 import { toInputIssues } from '#shared/input-issues.ts';
 import { isMissingSchema, isRowError } from '#shared/postgres/failures.ts';
-import type { Problem } from './contract/problem.ts';
-import { PROBLEM_MEDIA_TYPE } from './contract/problem.ts';
 
-export const MAX_ISSUES = 20;
 const RETRY_AFTER_SECONDS = '1';
-
-interface ProblemOptions {
-  detail: string;
-  /** Defaults to the status's name, as `not_found`. */
-  code?: string;
-  errors?: readonly InputIssue[];
-  headers?: Readonly<Record<string, string>>;
-}
-
-export function problemResponse(
-  status: number,
-  { detail, code, errors = [], headers = {} }: ProblemOptions,
-): Response {
-  const title = STATUS_CODES[status] ?? 'Unknown';
-  const problem: Problem = {
-    type: 'about:blank',
-    title,
-    status,
-    detail,
-    code: code ?? title.toLowerCase().replaceAll(/[^a-z]+/g, '_'),
-    ...(errors.length > 0 && { errors: errors.slice(0, MAX_ISSUES) }),
-  };
-  return new Response(JSON.stringify(problem), {
-    status,
-    headers: { 'content-type': PROBLEM_MEDIA_TYPE, ...headers },
-  });
-}
 
 /** For `app.onError`. */
 export function answerError(error: unknown, c: Context): Response {

@@ -9,7 +9,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { InvalidInput } from '#shared/errors.ts';
-import { MAX_ISSUES } from './problem.ts';
+import { MAX_ISSUES } from '#shared/http/problem-response.ts';
 import { findUnstorable } from './storable-json.ts';
 
 export interface JsonBodyOptions {

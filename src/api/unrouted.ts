@@ -2,7 +2,7 @@
  * The answer to a request that no route takes: 405 where the path exists under another method, else 404.
  */
 import type { Context } from 'hono';
-import { problemResponse } from './problem.ts';
+import { problemResponse } from '#shared/http/problem-response.ts';
 
 interface Route {
   path: string;

@@ -1,11 +1,8 @@
 /**
  * The worker's own small HTTP server for probes and scrapes: /livez, /readyz, /metrics.
  */
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
-import { errorMessage, Misconfigured } from '#shared/errors.ts';
+import { HttpServer } from '#shared/http/http-server.ts';
 import type { Metrics } from '#shared/metrics.ts';
 
 /** `ok` false fails readiness; `detail` says why. */
@@ -46,24 +43,12 @@ export function createHealthApp({
   return app;
 }
 
-/** Listens. Rejects where the port is taken. */
+/** Listens, under the same limits as the API. Rejects with `Misconfigured` where the port is taken. */
 export async function serveHealth(
   options: HealthOptions,
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = serve({ fetch: createHealthApp(options).fetch, hostname: options.host, port: options.port });
-  await once(server, 'listening').catch((error: unknown) => {
-    throw new Misconfigured(
-      `the health server cannot listen on ${options.host}:${options.port}: ${errorMessage(error)}`,
-    );
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
-    },
-  };
+  const { host, port } = options;
+  const server = new HttpServer({ fetch: createHealthApp(options).fetch, host, port });
+  const url = new URL(await server.start());
+  return { port: Number(url.port || '80'), close: () => server.stop() };
 }

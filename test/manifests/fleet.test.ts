@@ -34,7 +34,7 @@ const programs: ProgramName[] = ['api', 'worker'];
 const ofNode = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
 /** What aborted handlers and closing may take after the drain time (src/worker/worker.ts). */
 const closingMs = 8_000;
-/** What requests under way may take (src/api/http-server.ts). */
+/** What requests under way may take (src/shared/http/http-server.ts). */
 const requestsMs = 10_000;
 
 const rendered = new Map<string, Manifest[]>();

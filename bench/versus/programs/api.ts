@@ -2,7 +2,7 @@
 // The HTTP server is Warren's, the statement that looks the order up too: the way to enqueue is what differs.
 import { Hono } from 'hono';
 import postgres from 'postgres';
-import { HttpServer } from '../../../src/api/http-server.ts';
+import { HttpServer } from '../../../src/shared/http/http-server.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
 import { createLookup } from '../../../src/shared/postgres/lookup.ts';
 import type { Order } from '../../../src/shared/postgres/orders.ts';

@@ -3,10 +3,10 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { z } from '@hono/zod-openapi';
+import type { Problem } from '#shared/http/problem-response.ts';
+import { PROBLEM_MEDIA_TYPE } from '#shared/http/problem-response.ts';
 
-export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
-
-export const problemSchema = z
+export const problemSchema: z.ZodType<Problem> = z
   .object({
     type: z.literal('about:blank').openapi({ description: '`code` tells problems of one status apart' }),
     title: z.string().openapi({ description: "the status's name", example: 'Unprocessable Entity' }),
@@ -24,8 +24,6 @@ export const problemSchema = z
       .openapi({ description: 'of a validation, at most 20' }),
   })
   .openapi('Problem');
-
-export type Problem = z.infer<typeof problemSchema>;
 
 type ProblemResponses<Status extends number> = Record<
   Status,

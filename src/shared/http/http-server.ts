@@ -8,9 +8,9 @@ import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { pause } from '#shared/backoff.ts';
-import { errorMessage, Misconfigured } from '#shared/errors.ts';
-import { problemResponse } from './problem.ts';
+import { pause } from '../backoff.ts';
+import { errorMessage, Misconfigured } from '../errors.ts';
+import { problemResponse } from './problem-response.ts';
 
 const LIMITS = {
   headersTimeout: 10_000,
@@ -51,7 +51,7 @@ export class HttpServer {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const { host, port } = this.#options;
     const onError = (error: Error) =>
-      reject(new Misconfigured(`the API cannot listen on ${host}:${port}: ${errorMessage(error)}`));
+      reject(new Misconfigured(`cannot listen on ${host}:${port}: ${errorMessage(error)}`));
     this.#server.once('error', onError);
     this.#server.listen({ host, port }, () => {
       this.#server.off('error', onError);
