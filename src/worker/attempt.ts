@@ -116,6 +116,11 @@ export class Attempts {
     await Promise.all(this.#unheard);
   }
 
+  /** Whether the job runs here. */
+  runs(jobId: string): boolean {
+    return this.#claimer.holds(jobId);
+  }
+
   /** Aborts the job's attempt, if it runs here. Its handler decides how fast it lets go. */
   cancel(jobId: string): void {
     this.#running.get(jobId)?.abort('cancel');

@@ -9,10 +9,8 @@ import type { Config } from '#shared/config.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { JobDefinition } from '#shared/job.ts';
 import { Database } from '#shared/postgres/database.ts';
-import { findOwnJobs } from '#shared/postgres/job-control.ts';
 import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
 import { Presence } from '#shared/postgres/presence.ts';
-import { findPausedQueues } from '#shared/postgres/queues.ts';
 import { queueNames } from '#shared/queues.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -25,7 +23,9 @@ import { FallbackLane } from './fallback-lane.ts';
 import type { Check } from './health.ts';
 import { createChores } from './maintenance/chores.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
+import { createNoticeHandler } from './notice-handler.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
+import { RowLooks } from './row-looks.ts';
 
 /** What aborted handlers, and the records of their outcomes, may take. */
 const ABORTED_MS = 2_000;
@@ -38,10 +38,6 @@ const FALLBACK_AFTER_MS = 2_000;
 const DEAD_LETTER_DEADLINE_MS = 5_000;
 /** How long a consumer that should be registered may be missing, in milliseconds. */
 const CONSUMERS_MISSING_MS = 60_000;
-/** How often a busy worker looks at the rows of its jobs, should an answer or a notice have been missed, in milliseconds. */
-const LOOK_BUSY_MS = 10_000;
-/** How often every worker does, and at the paused queues. */
-const LOOK_MS = 30_000;
 
 export interface WorkerOptions {
   config: Config;
@@ -63,12 +59,11 @@ export class Worker {
   readonly #attempts: Attempts;
   readonly #fallbackLane: FallbackLane;
   readonly #maintenance: Maintenance;
+  readonly #rowLooks: RowLooks;
   readonly #stopping = new AbortController();
   /** Aborts when records are no longer tried again. */
   readonly #givingUp = new AbortController();
   #publisher: Publisher | undefined;
-  #lookingAgain: Promise<unknown> = Promise.resolve();
-  #pausesApplied: Promise<void> = Promise.resolve();
 
   constructor({ config, name, definitions, quarantineProgram }: WorkerOptions) {
     this.#config = config;
@@ -84,7 +79,7 @@ export class Worker {
       url: config.databaseUrl,
       name,
       delivered: () => this.#claimer.delivered,
-      onNotice: (payload) => this.#onNotice(payload),
+      onNotice: (notice) => onNotice(notice),
       onHeld: () => this.#onPresenceHeld(),
       onLost: (error) => publishEvent('presence.lost', { error }),
     });
@@ -117,6 +112,12 @@ export class Worker {
       wakeRelay: () => this.#maintenance.wake('relay'),
     });
     this.#maintenance = new Maintenance({ presence: this.#presence, chores });
+    this.#rowLooks = this.#createRowLooks();
+    const onNotice = createNoticeHandler({
+      attempts: this.#attempts,
+      rowLooks: this.#rowLooks,
+      maintenance: this.#maintenance,
+    });
   }
 
   /** Rejects with `Misconfigured` where the broker can never serve this worker. */
@@ -132,23 +133,17 @@ export class Worker {
     this.#presence.start();
     this.#connection.start();
     await this.#presence.heldOnce(); // nothing can be claimed before
-    if (!this.#stopping.signal.aborted) await this.#applyPauses();
+    if (!this.#stopping.signal.aborted) await this.#rowLooks.atPausedQueues();
     if (this.#stopping.signal.aborted) return;
     for (const consumer of this.#consumers) consumer.start();
     this.#fallbackLane.start();
     this.#maintenance.start();
-    this.#lookingAgain = Promise.all([
-      this.#repeat(LOOK_BUSY_MS, async () => {
-        if (this.#claimer.mayHold) await this.#lookAtOwnJobs();
-      }),
-      this.#repeat(LOOK_MS, async () => {
-        await Promise.all([this.#applyPauses(), this.#lookAtOwnJobs()]);
-      }),
-    ]);
+    this.#rowLooks.start();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#rowLooks.drain();
     this.#attempts.drain();
     for (const consumer of this.#consumers) consumer.pause();
     const idle = Promise.all([
@@ -169,7 +164,7 @@ export class Worker {
     await pause(ACKS_SETTLE_MS);
     await Promise.all(this.#consumers.map((consumer) => consumer.close()));
     await this.#attempts.handBackUnfinished(); // needs Postgres alone: not behind a silent broker
-    await Promise.all([chores, this.#lookingAgain, this.#connection.stop()]);
+    await Promise.all([chores, this.#rowLooks.stop(), this.#connection.stop()]);
     await this.#publisher?.stop();
     await this.#presence.stop();
     await this.database.stop();
@@ -238,55 +233,25 @@ export class Worker {
     return this.#publisher;
   }
 
-  #onNotice(payload: string): void {
-    const [what, jobId] = payload.split(':');
-    if (what === 'due') this.#maintenance.wake('scheduler', 'relay');
-    else if (what === 'queues') void this.#applyPauses();
-    else if (what === 'cancel' && jobId !== undefined) this.#attempts.cancel(jobId);
+  #createRowLooks(): RowLooks {
+    return new RowLooks({
+      database: this.database,
+      owner: () => this.#presence.owner,
+      mayHold: () => this.#claimer.mayHold,
+      cancel: (jobId) => this.#attempts.cancel(jobId),
+      runUnheard: (jobIds) => this.#attempts.runUnheard(jobIds),
+      applyPauses: (paused) => {
+        for (const consumer of this.#consumers) {
+          if (paused.has(consumer.queue)) consumer.pause();
+          else consumer.resume();
+        }
+      },
+    });
   }
 
   #onPresenceHeld(): void {
     publishEvent('presence.held', { owner: this.#presence.owner ?? '' });
-    void this.#applyPauses();
-    void this.#lookAtOwnJobs();
-  }
-
-  async #repeat(everyMs: number, look: () => Promise<void>): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      await pause(everyMs, this.#stopping.signal);
-      if (!this.#stopping.signal.aborted) await look();
-    }
-  }
-
-  /** One at a time: what was read last is applied last. */
-  #applyPauses(): Promise<void> {
-    this.#pausesApplied = this.#pausesApplied.then(() => this.#readPauses());
-    return this.#pausesApplied;
-  }
-
-  async #readPauses(): Promise<void> {
-    try {
-      const paused = new Set(await this.database.query(findPausedQueues));
-      if (this.#stopping.signal.aborted) return;
-      for (const consumer of this.#consumers) {
-        if (paused.has(consumer.queue)) consumer.pause();
-        else consumer.resume();
-      }
-    } catch (error) {
-      publishEvent('maintenance.failed', { task: 'pauses', error });
-    }
-  }
-
-  /** What a missed notice or a lost answer would have told about the jobs that run here. */
-  async #lookAtOwnJobs(): Promise<void> {
-    const owner = this.#presence.owner;
-    if (owner === undefined) return;
-    try {
-      const jobs = await this.database.query((sql) => findOwnJobs(sql, owner));
-      for (const { id, isCancelRequested } of jobs) if (isCancelRequested) this.#attempts.cancel(id);
-      this.#attempts.runUnheard(jobs.filter(({ isSettled }) => isSettled).map(({ id }) => id));
-    } catch (error) {
-      publishEvent('maintenance.failed', { task: 'own jobs', error });
-    }
+    void this.#rowLooks.atPausedQueues();
+    void this.#rowLooks.atOwnJobs();
   }
 }

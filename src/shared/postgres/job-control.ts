@@ -3,7 +3,8 @@
  */
 import type { Sql } from './database.ts';
 import type { Publishable } from './jobs.ts';
-import { FAST_PATH_MS, NOTICE_CHANNEL } from './statement-parts.ts';
+import { notify } from './notices.ts';
+import { FAST_PATH_MS } from './statement-parts.ts';
 
 /** Longer than the deadline of any claim, in milliseconds. */
 const ANSWER_LOST_AFTER_MS = 10_000;
@@ -19,7 +20,7 @@ export async function cancelJob(sql: Sql, id: string): Promise<'cancelled' | 'ru
       finished_at = case when state = 'running' then null else now() end,
       cancel_requested_at = coalesce(cancel_requested_at, now())
     where id = ${id}::text::bigint and state in ('scheduled', 'available', 'retryable', 'running')
-    returning state, case when state = 'running' then pg_notify(${NOTICE_CHANNEL}, 'cancel:' || id) end as told`;
+    returning state, case when state = 'running' then ${notify(sql, { kind: 'cancel', jobId: id })} end as told`;
   return row?.state ?? null;
 }
 

@@ -6,12 +6,12 @@
  * Must not know RabbitMQ.
  */
 import type { Sql } from './database.ts';
+import { notify } from './notices.ts';
 import {
   bigints,
   claimColumns,
   FAST_PATH_MS,
   FAST_PATH_PER_JOB_MS,
-  NOTICE_CHANNEL,
   stateById,
   withError,
 } from './statement-parts.ts';
@@ -102,7 +102,7 @@ export async function insertJobs(
         when input.key is not null and input.id not in (select unnest(job_ids) from keyed) then 'known'
         else 'duplicate'
       end as outcome
-      ${announce ? sql`, (select pg_notify(${NOTICE_CHANNEL}, 'due')) as announced` : sql``}
+      ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``}
     from input left join inserted using (id)
     order by input.n`;
 }
@@ -284,6 +284,6 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
         and ${stateById(sql)} = 'running' and job.fence = given.fence
       returning job.id
     )
-    select id ${announce ? sql`, (select pg_notify(${NOTICE_CHANNEL}, 'due')) as announced` : sql``} from recorded`;
+    select id ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``} from recorded`;
   return new Set(rows.map(({ id }) => id));
 }

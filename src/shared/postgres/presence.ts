@@ -12,11 +12,15 @@ import postgres from 'postgres';
 import { backoffMs, pause, withDeadline } from '../backoff.ts';
 import { Unavailable } from '../errors.ts';
 import { clientOptions } from './database.ts';
-import { ADVISORY_CLASS, NOTICE_CHANNEL } from './statement-parts.ts';
+import type { Notice } from './notices.ts';
+import { NOTICE_CHANNEL, parseNotice } from './notices.ts';
+import { ADVISORY_CLASS } from './statement-parts.ts';
 import { beat, leave, markStarted } from './workers.ts';
 
 /** Eight idle workers beat three times a second together. */
 const BEAT_MS = 2_500;
+/** The least time between two beats, however many notices say that the leader has left. */
+const BETWEEN_BEATS_MS = 250;
 /** A leader that is frozen is replaced within the term and a beat. */
 const TERM_MS = 6_000;
 /** What its own clock gives up at the end of a term. */
@@ -29,7 +33,8 @@ export interface PresenceOptions {
   name: string;
   /** What has been delivered to this worker: see `Beat`. */
   delivered: () => Readonly<Record<string, number>>;
-  onNotice: (payload: string) => void;
+  /** Anybody may send one, and any number of them: see notices.ts. The leader's own is not passed on. */
+  onNotice: (notice: Exclude<Notice, { kind: 'leader' }>) => void;
   /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
   onHeld: () => void;
   onLost: (error: unknown) => void;
@@ -111,8 +116,9 @@ export class Presence {
       idle_timeout: 0,
       onclose: () => closed.abort(),
       onnotify: (_channel: string, payload: string) => {
-        if (payload === 'leader') this.#beatNow.abort();
-        else this.#options.onNotice(payload);
+        const notice = parseNotice(payload);
+        if (notice?.kind === 'leader') this.#beatNow.abort();
+        else if (notice !== undefined) this.#options.onNotice(notice);
       },
     } as postgres.Options<Record<string, never>>); // `onnotify` is in postgres.js's code, not in its types
     let wasHeld = false;
@@ -159,7 +165,8 @@ export class Presence {
         beat(sql, { owner: this.#owner ?? '0', name, termMs: TERM_MS, delivered: delivered() }),
       );
       this.#leadsUntil = leads ? termEndsAt : 0;
-      await pause(BEAT_MS, AbortSignal.any([ended, this.#beatNow.signal]));
+      await pause(BETWEEN_BEATS_MS, ended);
+      await pause(BEAT_MS - BETWEEN_BEATS_MS, AbortSignal.any([ended, this.#beatNow.signal]));
     }
   }
 

@@ -2,7 +2,7 @@
  * Which queues are paused. A paused queue takes jobs and runs none. A queue without a row is not paused.
  */
 import type { Sql } from './database.ts';
-import { NOTICE_CHANNEL } from './statement-parts.ts';
+import { notify } from './notices.ts';
 
 /** The names of the paused queues. */
 export async function findPausedQueues(sql: Sql): Promise<string[]> {
@@ -17,7 +17,7 @@ export async function pauseQueue(sql: Sql, name: string): Promise<void> {
       insert into warren.queues (name, paused) values (${name}, true)
       on conflict (name) do update set paused = true, changed_at = now()
     )
-    select pg_notify(${NOTICE_CHANNEL}, 'queues')`;
+    select ${notify(sql, { kind: 'queues' })}`;
 }
 
 /** Lets the queue's jobs run again. Messages that were refused meanwhile are with the relay, which sends them within seconds. */
@@ -26,5 +26,5 @@ export async function resumeQueue(sql: Sql, name: string): Promise<void> {
     with resumed as (
       update warren.queues set paused = false, changed_at = now() where name = ${name}
     )
-    select pg_notify(${NOTICE_CHANNEL}, 'queues')`;
+    select ${notify(sql, { kind: 'queues' })}`;
 }

@@ -8,9 +8,6 @@ export type Fragment = ReturnType<Sql>;
 /** First key of the two-key advisory locks; the second is the owner number, from 1. */
 export const ADVISORY_CLASS = 0x7761_7272; // "warr"
 
-/** The channel of `notify`; payloads: `due`, `queues`, `cancel:<job id>`, and `leader` (the leader has left). */
-export const NOTICE_CHANNEL = 'warren';
-
 /** How long the relay leaves a row to the process that made it available, in milliseconds. */
 export const FAST_PATH_MS = 2_000;
 /** And how much longer for each job that is inserted together with it: a large batch takes its time to publish, more so where the broker is busy. */

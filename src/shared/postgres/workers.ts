@@ -4,7 +4,8 @@
  */
 import type { Sql } from './database.ts';
 import type { Claimant } from './jobs.ts';
-import { ADVISORY_CLASS, NOTICE_CHANNEL } from './statement-parts.ts';
+import { notify } from './notices.ts';
+import { ADVISORY_CLASS } from './statement-parts.ts';
 
 export interface Beat {
   owner: string;
@@ -53,7 +54,7 @@ export async function leave(sql: Sql, owner: string): Promise<void> {
     resigned as (
       update warren.leadership set until = '-infinity' where owner = ${owner}::text::int returning owner
     )
-    select pg_notify(${NOTICE_CHANNEL}, 'leader') from resigned`;
+    select ${notify(sql, { kind: 'leader' })} from resigned`;
 }
 
 /** Forgets workers that have not been heard of for a day. */

@@ -1,0 +1,35 @@
+/**
+ * What processes tell one another through `notify`: the one place that writes notices and reads them.
+ *
+ * Guarantees: whatever payload comes, `parseNotice` returns a notice or nothing. A notice is a hint and no more, because everybody who may connect to
+ * the database may send one: who hears it reads the rows before anything is done, and works at a bounded rate however many come. Must not know what
+ * is done about them.
+ */
+import { parseId } from '../row-id.ts';
+import type { Sql } from './database.ts';
+import type { Fragment } from './statement-parts.ts';
+
+export const NOTICE_CHANNEL = 'warren';
+
+export type Notice =
+  /** A running job is to be cancelled. */
+  | { kind: 'cancel'; jobId: string }
+  /** A job is due within a second. */
+  | { kind: 'due' }
+  /** A queue was paused or resumed. */
+  | { kind: 'queues' }
+  /** The leader of the maintenance has left. */
+  | { kind: 'leader' };
+
+/** The call that sends the notice when its transaction commits, for a select list. */
+export function notify(sql: Sql, notice: Notice): Fragment {
+  const payload = notice.kind === 'cancel' ? `cancel:${notice.jobId}` : notice.kind;
+  return sql`pg_notify(${NOTICE_CHANNEL}, ${payload})`;
+}
+
+/** Undefined for what is no notice of ours. */
+export function parseNotice(payload: string): Notice | undefined {
+  if (payload === 'due' || payload === 'queues' || payload === 'leader') return { kind: payload };
+  const jobId = payload.startsWith('cancel:') ? parseId(payload.slice('cancel:'.length)) : null;
+  return jobId === null ? undefined : { kind: 'cancel', jobId };
+}

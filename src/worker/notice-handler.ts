@@ -1,0 +1,37 @@
+/**
+ * What a worker does when it hears a notice: it looks at the rows, for a notice is a hint that everybody may send.
+ *
+ * Guarantees: a notice alone changes nothing; a flood of notices costs a bounded number of looks.
+ */
+import { coalesce } from '#shared/coalesce.ts';
+import type { PresenceOptions } from '#shared/postgres/presence.ts';
+import type { Attempts } from './attempt.ts';
+import type { Maintenance } from './maintenance/maintenance.ts';
+import type { RowLooks } from './row-looks.ts';
+
+/** Between two rounds of the chores that were woken by a notice, in milliseconds. */
+const BETWEEN_WAKES_MS = 20;
+
+export interface NoticeHandlerOptions {
+  attempts: Pick<Attempts, 'runs'>;
+  rowLooks: Pick<RowLooks, 'atOwnJobs' | 'atPausedQueues'>;
+  maintenance: Pick<Maintenance, 'wake'>;
+}
+
+export function createNoticeHandler(options: NoticeHandlerOptions): PresenceOptions['onNotice'] {
+  const { attempts, rowLooks, maintenance } = options;
+  const wakeChores = coalesce(async () => maintenance.wake('scheduler', 'relay'), BETWEEN_WAKES_MS);
+  return (notice) => {
+    switch (notice.kind) {
+      case 'cancel':
+        if (attempts.runs(notice.jobId)) void rowLooks.atOwnJobs();
+        break;
+      case 'due':
+        void wakeChores();
+        break;
+      case 'queues':
+        void rowLooks.atPausedQueues();
+        break;
+    }
+  };
+}

@@ -1,0 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { createNoticeHandler } from '../../src/worker/notice-handler.ts';
+
+function listen() {
+  const calls = { ownJobs: 0, pausedQueues: 0, wakes: 0 };
+  const onNotice = createNoticeHandler({
+    attempts: { runs: (id) => id === '1' },
+    rowLooks: {
+      atOwnJobs: async () => {
+        calls.ownJobs += 1;
+      },
+      atPausedQueues: async () => {
+        calls.pausedQueues += 1;
+      },
+    },
+    maintenance: {
+      wake: () => {
+        calls.wakes += 1;
+      },
+    },
+  });
+  return { calls, onNotice };
+}
+
+test('a notice makes the worker look at rows; one about a job that runs elsewhere does not even that', () => {
+  const { calls, onNotice } = listen();
+  onNotice({ kind: 'cancel', jobId: '2' });
+  expect(calls).toEqual({ ownJobs: 0, pausedQueues: 0, wakes: 0 });
+  onNotice({ kind: 'cancel', jobId: '1' });
+  onNotice({ kind: 'queues' });
+  expect(calls).toEqual({ ownJobs: 1, pausedQueues: 1, wakes: 0 });
+});
+
+test('a flood of notices about due jobs wakes the chores at a bounded rate', async () => {
+  const { calls, onNotice } = listen();
+  const startedAt = performance.now();
+  for (let burst = 0; burst < 20; burst += 1) {
+    for (let n = 0; n < 1_000; n += 1) onNotice({ kind: 'due' });
+    await delay(5);
+  }
+  expect(calls.wakes).toBeGreaterThan(0);
+  expect(calls.wakes).toBeLessThanOrEqual((performance.now() - startedAt) / 20 + 2);
+});
