@@ -7,10 +7,10 @@
 import { definitions } from '#jobs/registry.ts';
 import type { Config } from '#shared/config.ts';
 import { Enqueuer } from '#shared/enqueue.ts';
-import { databaseGauges } from '#shared/gauges.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
-import type { Metrics } from '#shared/metrics.ts';
-import { createMetrics } from '#shared/metrics.ts';
+import { databaseGauges } from '#shared/metrics/database-gauges.ts';
+import type { Metrics } from '#shared/metrics/metrics.ts';
+import { createMetrics } from '#shared/metrics/metrics.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
 import { queueNames } from '#shared/queues.ts';
@@ -49,7 +49,7 @@ export class Api {
       queues: queueNames,
     });
     const enqueuer = new Enqueuer({ database, publisher });
-    const metrics = createMetrics(databaseGauges(database));
+    const metrics = createMetrics({ types: definitions.keys(), gauges: databaseGauges(database) });
     const dependencies: AppDependencies = {
       database,
       publisher,

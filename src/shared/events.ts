@@ -8,6 +8,14 @@ import { channel } from 'node:diagnostics_channel';
 export interface EventMessages {
   /** Jobs were committed. `count` jobs of one type. */
   'job.enqueued': { type: string; queue: string; count: number };
+  /** A job has come to its end, by a commit of this process. `error`: why it was discarded. */
+  'job.ended': {
+    jobId: string;
+    type: string;
+    queue: string;
+    state: 'completed' | 'cancelled' | 'discarded';
+    error: string | undefined;
+  };
   /** A handler is about to run. `waitMs`: from the time the job was due. */
   'attempt.started': { jobId: string; type: string; queue: string; attempt: number; waitMs: number };
   /** The handler has ended or was given up. `outcome` is the state that was asked for, `durationMs` the handler's time. */

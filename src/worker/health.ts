@@ -3,7 +3,7 @@
  */
 import { Hono } from 'hono';
 import { HttpServer } from '#shared/http/http-server.ts';
-import type { Metrics } from '#shared/metrics.ts';
+import type { Metrics } from '#shared/metrics/metrics.ts';
 
 /** `ok` false fails readiness; `detail` says why. */
 export interface Check {

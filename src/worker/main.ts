@@ -3,9 +3,9 @@
  */
 import { definitions } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
-import { databaseGauges } from '#shared/gauges.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
-import { createMetrics } from '#shared/metrics.ts';
+import { databaseGauges } from '#shared/metrics/database-gauges.ts';
+import { createMetrics } from '#shared/metrics/metrics.ts';
 import { runProgram } from '#shared/shutdown.ts';
 import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
@@ -17,7 +17,7 @@ await runProgram(() => {
   const log = createLogger({ name: 'worker', level: config.logLevel });
   logEvents(log);
   const worker = new Worker({ config, name, definitions });
-  const metrics = createMetrics(databaseGauges(worker.database));
+  const metrics = createMetrics({ types: definitions.keys(), gauges: databaseGauges(worker.database) });
   const { podUrl } = config;
   const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl });
   let closeHealth = async () => {};

@@ -1,10 +1,11 @@
 /**
  * The gauges that only Postgres knows, the same in every process. Each scrape costs two statements on small partial indexes.
  */
-import type { GaugeSource } from './metrics.ts';
-import type { Database } from './postgres/database.ts';
-import { countUnpublished, findQueueAges } from './postgres/job-queries.ts';
-import { queueNames } from './queues.ts';
+
+import type { Database } from '../postgres/database.ts';
+import { countUnpublished, findQueueAges } from '../postgres/job-queries.ts';
+import { queueNames } from '../queues.ts';
+import type { GaugeSource } from './gauge-source.ts';
 
 export function databaseGauges(database: Database): GaugeSource[] {
   return [

@@ -1,0 +1,33 @@
+/**
+ * The connections of this process to its servers.
+ */
+import type { Registry } from '@prometheus-io/client';
+import { subscribe } from '../events.ts';
+import { createCounter } from './counter.ts';
+
+export function countConnections(registry: Registry): (() => void)[] {
+  const reconnects = createCounter(registry, {
+    name: 'warren_reconnects_total',
+    help: 'Connections that were lost and opened again.',
+    label: { name: 'peer', values: ['rabbitmq', 'postgres'] },
+  });
+  const lost = createCounter(registry, {
+    name: 'warren_presence_lost_total',
+    help: 'How often this worker lost the advisory lock by which others know that it lives.',
+  });
+  const retried = createCounter(registry, {
+    name: 'warren_writes_retried_total',
+    help: 'Writes to Postgres that were tried again.',
+    label: { name: 'what', values: ['claim', 'record', 'mark'] },
+  });
+  let heldBefore = false;
+  return [
+    subscribe('broker.connected', ({ reconnect }) => reconnect && reconnects.inc({ peer: 'rabbitmq' })),
+    subscribe('presence.held', () => {
+      if (heldBefore) reconnects.inc({ peer: 'postgres' });
+      heldBefore = true;
+    }),
+    subscribe('presence.lost', () => lost.inc()),
+    subscribe('write.retried', ({ what }) => retried.inc({ what })),
+  ];
+}

@@ -1,0 +1,27 @@
+/**
+ * What the leader does for the fleet.
+ */
+import type { Registry } from '@prometheus-io/client';
+import { subscribe } from '../events.ts';
+import { createCounter } from './counter.ts';
+
+/** The chores of the worker's maintenance. */
+const TASKS = ['scheduler', 'relay', 'rescuer', 'reconciler', 'pruner'];
+
+export function countMaintenance(registry: Registry): (() => void)[] {
+  const label = { name: 'task', values: TASKS };
+  const done = createCounter(registry, {
+    name: 'warren_maintenance_jobs_total',
+    help: 'Jobs that this process has relayed, made available, rescued or deleted as the leader.',
+    label,
+  });
+  const failed = createCounter(registry, {
+    name: 'warren_maintenance_failures_total',
+    help: 'Rounds of a chore that failed; they are tried again.',
+    label,
+  });
+  return [
+    subscribe('maintenance.done', ({ task, count }) => done.inc({ task }, count)),
+    subscribe('maintenance.failed', ({ task }) => failed.inc({ task })),
+  ];
+}

@@ -1,0 +1,67 @@
+/**
+ * Messages that this process sends to RabbitMQ and gets from it.
+ */
+import type { Registry } from '@prometheus-io/client';
+import { subscribe } from '../events.ts';
+import { queueNames } from '../queues.ts';
+import { createCounter } from './counter.ts';
+
+/** Why a delivery started nothing (`Refusal` in the worker's claimer). */
+const SUPPRESSIONS = ['twice', 'ended', 'not-due', 'runs-here', 'runs-elsewhere', 'waits', 'unknown'];
+
+export function countMessages(registry: Registry): (() => void)[] {
+  return [...countPublishes(registry), ...countDeliveries(registry)];
+}
+
+function countPublishes(registry: Registry): (() => void)[] {
+  const confirmed = createCounter(registry, {
+    name: 'warren_publishes_confirmed_total',
+    help: 'Messages that the broker has in a queue.',
+  });
+  const returned = createCounter(registry, {
+    name: 'warren_publishes_returned_total',
+    help: 'Messages that came back: the broker had no queue for them.',
+    label: { name: 'queue', values: queueNames },
+  });
+  const failed = createCounter(registry, {
+    name: 'warren_publishes_failed_total',
+    help: 'Publishes without a confirm; the relay repeats them.',
+  });
+  return [
+    subscribe('publish.confirmed', ({ count }) => confirmed.inc(count)),
+    subscribe('publish.returned', ({ queue }) => returned.inc({ queue })),
+    subscribe('publish.failed', () => failed.inc()),
+  ];
+}
+
+function countDeliveries(registry: Registry): (() => void)[] {
+  const label = { name: 'queue', values: queueNames };
+  const received = createCounter(registry, {
+    name: 'warren_deliveries_total',
+    help: 'Deliveries from the broker.',
+    label,
+  });
+  const redelivered = createCounter(registry, {
+    name: 'warren_redeliveries_total',
+    help: 'Deliveries that had been delivered before.',
+    label,
+  });
+  const suppressed = createCounter(registry, {
+    name: 'warren_deliveries_suppressed_total',
+    help: 'Deliveries that started nothing.',
+    label: { name: 'reason', values: SUPPRESSIONS },
+  });
+  const dead = createCounter(registry, {
+    name: 'warren_dead_letters_total',
+    help: 'Deliveries that went to `warren.dead`.',
+    label,
+  });
+  return [
+    subscribe('delivery.received', ({ queue, redelivered: again }) => {
+      received.inc({ queue });
+      if (again) redelivered.inc({ queue });
+    }),
+    subscribe('delivery.suppressed', ({ reason }) => suppressed.inc({ reason })),
+    subscribe('delivery.dead-lettered', ({ queue }) => dead.inc({ queue })),
+  ];
+}

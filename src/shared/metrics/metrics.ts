@@ -1,0 +1,45 @@
+/**
+ * Prometheus metrics of a process: counted from its events, and read at the time of the scrape from the gauges that it is given.
+ *
+ * Guarantees: every counter whose labels can be known beforehand stands at 0 before its first event, so that an alert sees the first one; the values
+ * of labels are bounded, whatever comes in from outside.
+ */
+import { Registry } from '@prometheus-io/client';
+import { countConnections } from './connection-metrics.ts';
+import type { GaugeSource } from './gauge-source.ts';
+import { addGauge } from './gauge-source.ts';
+import { countJobs } from './job-metrics.ts';
+import { countMaintenance } from './maintenance-metrics.ts';
+import { countMessages } from './message-metrics.ts';
+import { processRegistry } from './process-metrics.ts';
+
+export interface MetricsOptions {
+  /** The names of the job types that are known here. Others are counted together, as `unknown`. */
+  types: Iterable<string>;
+  gauges: readonly GaugeSource[];
+}
+
+export interface Metrics {
+  /** The Prometheus text format. */
+  render(): Promise<string>;
+  contentType: string;
+  stop(): void;
+}
+
+export function createMetrics({ types, gauges }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const unsubscribes = [
+    ...countJobs(registry, types),
+    ...countMessages(registry),
+    ...countConnections(registry),
+    ...countMaintenance(registry),
+  ];
+  for (const gauge of gauges) addGauge(registry, gauge);
+  return {
+    render: async () => `${await registry.metrics()}${await processRegistry().metrics()}`,
+    contentType: registry.contentType,
+    stop: () => {
+      for (const unsubscribe of unsubscribes) unsubscribe();
+    },
+  };
+}
