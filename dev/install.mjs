@@ -17,3 +17,10 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   if (status !== 0) process.exit(status ?? 1);
   writeFileSync(stamp, lock);
 }
+// npm puts node_modules/.bin before everything else on the PATH of a script: the locked Node, where there is one for this platform.
+if (!existsSync('node_modules/.bin/node') && Number(process.versions.node.split('.')[0]) < 24) {
+  console.error(
+    `Warren needs Node 24, and has none to bring along for ${process.platform} ${process.arch}: install it.`,
+  );
+  process.exit(1);
+}

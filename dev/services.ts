@@ -152,4 +152,4 @@ async function keepAlive<T>(until: Promise<T>): Promise<T> {
   }
 }
 
-if (import.meta.main) await main();
+if (process.argv[1] === import.meta.filename) await main();

@@ -270,11 +270,11 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
 });
 
 describe('the Dockerfiles', () => {
-  const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
+  const runtime = JSON.parse(readFileSync(resolve(root, 'dev/runtime/package.json'), 'utf8'));
 
   test.each(programs)('Dockerfile.%s: pinned base, no root, one process, a health check', (program) => {
     const text = readFileSync(resolve(root, `Dockerfile.${program}`), 'utf8');
-    expect(text).toContain(`ARG BASE_IMAGE=docker.io/library/node:${manifest.devDependencies.node}-`);
+    expect(text).toContain(`ARG BASE_IMAGE=docker.io/library/node:${runtime.version}-`);
     expect(text.match(/^FROM .*/gm)?.map((line) => line.split(' ')[1])).toEqual(
       ['$', '$'].map((sign) => `${sign}{BASE_IMAGE}`),
     );
