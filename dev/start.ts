@@ -60,11 +60,14 @@ async function run({ options, environment, stopping, received, killers }: Run): 
   const receiver = started.use(
     await startWebhookReceiver((line) => print(`${' '.repeat(9)}receiver ${line}`)),
   );
+  const { inherited } = environment;
   const env = {
-    ...environment.inherited,
+    ...inherited,
     DATABASE_URL: databaseUrl,
     AMQP_URL: amqpUrl,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_ALLOWED_DESTINATIONS: [inherited['WEBHOOK_ALLOWED_DESTINATIONS'], new URL(receiver.url).host]
+      .filter(Boolean)
+      .join(','), // the demonstration's own receiver and nothing else on this machine
   };
   const programs = started.use(await startPrograms({ env, apiPort, record, log: print, signal: stopping }));
   const table = await demonstrate({

@@ -57,6 +57,7 @@ export class Api {
       metrics,
       definitions,
       apiToken: config.apiToken,
+      hosts: config.apiHosts,
       phase: () => this.#phase(),
     };
     const starting = createStartingApp(dependencies);

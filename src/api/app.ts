@@ -5,6 +5,7 @@
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { problemResponse } from '#shared/http/problem-response.ts';
+import { refuseForeignPages } from './access/foreign-pages.ts';
 import { requireToken } from './auth.ts';
 import { answerError, refuseInvalid } from './problem.ts';
 import type { DocsDependencies } from './routes/docs.ts';
@@ -27,12 +28,16 @@ export type AppDependencies = HealthDependencies &
   JobDependencies &
   JobControlDependencies &
   QueueDependencies &
-  DocsDependencies;
+  DocsDependencies & {
+    /** The `Host` headers that are answered, beside those of this machine. Undefined: all. */
+    hosts?: ReadonlySet<string> | undefined;
+  };
 
 export function createApp(dependencies: AppDependencies): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.onError(answerError);
   registerHealth(app, dependencies);
+  app.use(refuseForeignPages(dependencies.hosts));
   if (dependencies.apiToken !== undefined) app.use(requireToken(dependencies.apiToken));
   registerOrders(app, dependencies);
   registerJobs(app, dependencies);

@@ -4,7 +4,7 @@
  * 2xx completes the job, 410 (Gone) and an address that is not public cancel it, anything else (redirects too: none is followed) fails the
  * attempt, which is repeated. The receiver may see a delivery more than once, always under the same `webhook-id`. An abort closes the connection.
  */
-import type { JobContext } from '#shared/job.ts';
+import type { JobContext, JobSettings } from '#shared/job.ts';
 import { cancel, defineJob } from './define.ts';
 import { assertLiteralIsPublic, lookupPublic, PrivateAddress } from './webhook/addresses.ts';
 import type { WebhookArguments } from './webhook/arguments.ts';
@@ -35,7 +35,9 @@ export const deliverWebhook = defineJob({
       return { status, durationMs, ...(bodyPreview === '' ? {} : { bodyPreview }) };
     } catch (error) {
       if (error instanceof PrivateAddress)
-        return cancel(`${error.message}, and WEBHOOK_ALLOW_PRIVATE is not true`);
+        return cancel(
+          `${error.message}, and neither WEBHOOK_ALLOWED_DESTINATIONS nor WEBHOOK_ALLOW_PRIVATE lets it`,
+        );
       throw error;
     }
   },
@@ -43,9 +45,9 @@ export const deliverWebhook = defineJob({
 
 /** Throws `PrivateAddress`, or an error with a message that says what became of the request. */
 async function send(args: WebhookArguments, context: JobContext): Promise<Answer> {
-  const { webhookAllowPrivate } = context.settings;
   const url = new URL(args.url);
-  if (!webhookAllowPrivate) assertLiteralIsPublic(url);
+  const mayBePrivate = isAllowedPrivate(url, context.settings);
+  if (!mayBePrivate) assertLiteralIsPublic(url);
   const body = encodeBody(args.body);
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), args.timeoutMs);
@@ -55,7 +57,7 @@ async function send(args: WebhookArguments, context: JobContext): Promise<Answer
       method: args.method,
       headers: composeHeaders(args, body, context),
       body,
-      lookup: webhookAllowPrivate ? undefined : lookupPublic,
+      lookup: mayBePrivate ? undefined : lookupPublic,
       maxBodyBytes: MAX_BODY_BYTES,
       signal: AbortSignal.any([context.signal, deadline.signal]),
     });
@@ -68,6 +70,15 @@ async function send(args: WebhookArguments, context: JobContext): Promise<Answer
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A destination that is listed is trusted whatever its name resolves to. */
+function isAllowedPrivate(
+  url: URL,
+  { webhookAllowPrivate, webhookAllowedDestinations }: JobSettings,
+): boolean {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return webhookAllowPrivate || webhookAllowedDestinations.includes(`${url.hostname}:${port}`);
 }
 
 function encodeBody(body: unknown): Buffer {

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import type { z } from 'zod';
 import { Misconfigured } from './errors.ts';
+import { isLoopback } from './loopback.ts';
 import type { QueueChannels, Setting, Settings } from './settings.ts';
 import { settings } from './settings.ts';
 
@@ -16,6 +17,8 @@ export interface Config {
   host: string;
   port: number;
   apiToken: string | undefined;
+  /** The `Host` headers that the API answers, beside those of this machine. Undefined: all. */
+  apiHosts: ReadonlySet<string> | undefined;
   publisherChannels: number;
   workerQueues: readonly QueueChannels[];
   workerHealthPort: number;
@@ -23,6 +26,7 @@ export interface Config {
   podUrl: string | undefined;
   logLevel: string;
   webhookAllowPrivate: boolean;
+  webhookAllowedDestinations: readonly string[];
   webhookSecret: string | undefined;
 }
 
@@ -67,10 +71,6 @@ function findContradictions(program: 'api' | 'worker', values: Partial<Settings>
   return problems;
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
 function toConfig(values: Settings): Config {
   return {
     databaseUrl: values.DATABASE_URL,
@@ -80,6 +80,7 @@ function toConfig(values: Settings): Config {
     host: values.HOST,
     port: values.PORT,
     apiToken: values.API_TOKEN,
+    apiHosts: answeredHosts(values),
     publisherChannels: values.PUBLISHER_CHANNELS,
     workerQueues: values.WORKER_QUEUES,
     workerHealthPort: values.WORKER_HEALTH_PORT,
@@ -87,8 +88,20 @@ function toConfig(values: Settings): Config {
     podUrl: values.POD_URL,
     logLevel: values.LOG_LEVEL,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE,
+    webhookAllowedDestinations: values.WEBHOOK_ALLOWED_DESTINATIONS,
     webhookSecret: values.WEBHOOK_SECRET,
   };
+}
+
+/**
+ * Without a token a page that gives its own name the server's address (DNS rebinding) could do everything. A public server cannot know its names
+ * by itself; behind a token such a page gets nowhere.
+ */
+function answeredHosts(values: Settings): Config['apiHosts'] {
+  const isOpen = values.API_TOKEN === undefined;
+  return (isOpen && isLoopback(values.HOST)) || values.API_HOSTS.length > 0
+    ? new Set(values.API_HOSTS)
+    : undefined;
 }
 
 function explain(error: z.ZodError): string {

@@ -82,6 +82,8 @@ export interface JobContext {
 /** The part of the process's settings that job types see. */
 export interface JobSettings {
   webhookAllowPrivate: boolean;
+  /** `host:port`: called although they are not public. */
+  webhookAllowedDestinations: readonly string[];
   /** `whsec_` and base64, as Standard Webhooks has it; no signature where it is missing. */
   webhookSecret: string | undefined;
 }

@@ -15,6 +15,22 @@ export interface QueueChannels {
 
 const whole = (min: number, max: number) =>
   z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max));
+/** A name or an address as URLs have it, IPv6 in brackets. */
+const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/;
+const DESTINATION = /^([a-z0-9._-]+|\[[0-9a-f:.]+\]):\d{1,5}$/;
+/** A comma list, in lower case. */
+const list = (entry: z.ZodType<string, string>) =>
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .toLowerCase()
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .pipe(z.array(entry));
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const url = (...protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
@@ -60,6 +76,11 @@ export const settings = {
     default: 'token',
     meaning: '`none` lets the API listen on a public address without a token',
   },
+  API_HOSTS: {
+    schema: list(z.string().regex(HOST, 'must list hosts, each with or without :port')),
+    meaning:
+      'comma list of `host` or `host:port`: the `Host` headers that the API answers beside `localhost`, `127.0.0.0/8` and `[::1]`. Without it: only those where it listens on a loopback address without a token, else all',
+  },
   PUBLISHER_CHANNELS: {
     schema: whole(1, 64),
     default: '4',
@@ -95,6 +116,11 @@ export const settings = {
     schema: flag,
     default: 'false',
     meaning: '`true` lets `deliver-webhook` call loopback and private addresses',
+  },
+  WEBHOOK_ALLOWED_DESTINATIONS: {
+    schema: list(z.string().regex(DESTINATION, 'must list destinations as host:port')),
+    meaning:
+      'comma list of `host:port`: exactly these may be called by `deliver-webhook` although they are not public',
   },
   WEBHOOK_SECRET: {
     schema: z

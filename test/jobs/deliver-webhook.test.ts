@@ -35,7 +35,7 @@ describe('the request', () => {
     await using endpoint = await startEndpoint(answerWith(204));
     await deliver(
       { url: endpoint.url },
-      { settings: { webhookAllowPrivate: true, webhookSecret: undefined } },
+      { settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecret: undefined } },
     );
     expect(endpoint.requests[0]?.headers).toHaveProperty('webhook-id');
     expect(endpoint.requests[0]?.headers).not.toHaveProperty('webhook-signature');
@@ -183,7 +183,7 @@ describe('the deadline', () => {
 });
 
 describe('a private address', () => {
-  const settings = { webhookAllowPrivate: false, webhookSecret };
+  const settings = { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecret };
 
   test.each(['127.0.0.1', '[::ffff:127.0.0.1]', '0x7f000001', '2130706433', '127.1', 'localhost'])(
     '%s is never connected to, and cancels the job',
@@ -195,6 +195,23 @@ describe('a private address', () => {
       expect(endpoint.requests).toEqual([]);
     },
   );
+
+  test('is called where it is listed with its port, and nothing beside it', async () => {
+    await using endpoint = await startEndpoint(answerWith(200));
+    await using other = await startEndpoint(answerWith(200));
+    const listed = {
+      settings: {
+        ...settings,
+        webhookAllowedDestinations: [`127.0.0.1:${endpoint.port}`, `localhost:${endpoint.port}`],
+      },
+    };
+    await deliver({ url: endpoint.url }, listed);
+    await deliver({ url: endpoint.url.replace('127.0.0.1', 'localhost') }, listed);
+    expect(endpoint.requests).toHaveLength(2);
+    expect(await deliver({ url: other.url }, listed)).toBeInstanceOf(Cancel);
+    expect(await deliver({ url: `http://127.0.0.2:${endpoint.port}/` }, listed)).toBeInstanceOf(Cancel);
+    expect(other.requests).toEqual([]);
+  });
 
   test('is called where the settings allow it, by name too', async () => {
     await using endpoint = await startEndpoint(answerWith(200));
@@ -217,7 +234,7 @@ async function deliver(args: Record<string, unknown>, context: Partial<JobContex
     fence: 1,
     signal: new AbortController().signal,
     database: new Database({ url: 'postgres://unused.invalid/', name: 'unused', min: 0, max: 0 }),
-    settings: { webhookAllowPrivate: true, webhookSecret },
+    settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecret },
     ...context,
   });
 }

@@ -24,6 +24,7 @@ test('without anything but the two URLs every setting has the default of the con
     host: '127.0.0.1',
     port: 3000,
     apiToken: undefined,
+    apiHosts: new Set(),
     publisherChannels: 4,
     workerQueues: [
       { queue: 'critical', channels: 5, prefetch: 20 },
@@ -35,6 +36,7 @@ test('without anything but the two URLs every setting has the default of the con
     drainTimeoutMs: 25_000,
     logLevel: 'info',
     webhookAllowPrivate: false,
+    webhookAllowedDestinations: [],
     webhookSecret: undefined,
   });
 });
@@ -68,6 +70,10 @@ test.each([
   ['WEBHOOK_ALLOW_PRIVATE', 'yes'],
   ['WEBHOOK_SECRET', 'no base64!'],
   ['API_AUTH', 'off'],
+  ['API_HOSTS', 'https://jobs.example'],
+  ['API_HOSTS', 'jobs.example/path'],
+  ['WEBHOOK_ALLOWED_DESTINATIONS', '127.0.0.1'],
+  ['WEBHOOK_ALLOWED_DESTINATIONS', '10.0.0.0/8:80'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(refusal({ ...required, [name]: value })).toContain(name);
 });
@@ -130,6 +136,25 @@ describe('an API that would listen on a public address', () => {
 
   test('is not a worker, whose health server tells no secrets', () => {
     expect(readConfig('worker', open).host).toBe('0.0.0.0');
+  });
+});
+
+describe('the hosts that the API answers', () => {
+  const hosts = (environment: Record<string, string>) =>
+    readConfig('api', { ...required, ...environment }).apiHosts;
+
+  test('are those of this machine where it listens there without a token', () => {
+    expect(hosts({})).toEqual(new Set());
+    expect(hosts({ API_AUTH: 'none' })).toEqual(new Set());
+    expect(hosts({ API_HOSTS: 'Jobs.example, [::2]:80' })).toEqual(new Set(['jobs.example', '[::2]:80']));
+  });
+
+  test('are all with a token or on a public address, unless they are listed', () => {
+    expect(hosts({ API_TOKEN: 'secret' })).toBeUndefined();
+    expect(hosts({ HOST: '0.0.0.0', API_AUTH: 'none' })).toBeUndefined();
+    const listed = { API_HOSTS: 'jobs.example' };
+    expect(hosts({ ...listed, API_TOKEN: 'secret' })).toEqual(new Set(['jobs.example']));
+    expect(hosts({ ...listed, HOST: '0.0.0.0', API_AUTH: 'none' })).toEqual(new Set(['jobs.example']));
   });
 });
 
