@@ -1,5 +1,6 @@
 // What the settings allow a process to hold, by its name. Read from the same schemas as the programs' own settings. Pure.
 // The settings are those of this command's environment: run it with what the fleet runs with.
+import { app } from '../../src/jobs/registry.ts';
 import { settings } from '../../src/shared/settings.ts';
 
 export interface Settings {
@@ -16,12 +17,21 @@ export interface Maxima {
   consumers: number;
 }
 
-type Name = 'DATABASE_POOL_MAX' | 'PUBLISHER_CHANNELS' | 'WORKER_QUEUES';
+const shopQueues = [...app.queues].map(
+  ([queue, { channels, prefetch }]) => `${queue}:${channels}:${prefetch}`,
+);
+const defaults = {
+  DATABASE_POOL_MAX: settings.DATABASE_POOL_MAX.default,
+  PUBLISHER_CHANNELS: settings.PUBLISHER_CHANNELS.default,
+  WORKER_QUEUES: shopQueues.join(),
+};
+
+type Name = keyof typeof defaults;
 
 /** Throws one line where a setting is wrong. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const read = <Value>(name: Name, parse: (text: string) => { success: boolean; data?: Value }): Value => {
-    const { success, data } = parse(environment[name] || settings[name].default);
+    const { success, data } = parse(environment[name] || defaults[name]);
     if (!success || data === undefined) throw new Error(`${name} is wrong: ${environment[name]}`);
     return data;
   };
@@ -31,7 +41,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     publisherChannels: read('PUBLISHER_CHANNELS', (text) =>
       settings.PUBLISHER_CHANNELS.schema.safeParse(text),
     ),
-    workerChannels: queues.reduce((sum, { channels }) => sum + channels, 0),
+    workerChannels: queues?.reduce((sum, { channels }) => sum + channels, 0) ?? 0,
   };
 }
 

@@ -3,7 +3,7 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../dev/wait-until.ts';
-import { queueNames } from '../../src/shared/queues.ts';
+import { queueNames } from '../../src/jobs/registry.ts';
 import { brokerQueue, prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
 import { monotonicMs } from '../stage/monotonic.ts';
 import type { Place } from '../stage/stage.ts';

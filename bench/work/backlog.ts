@@ -3,7 +3,7 @@ import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import { connect } from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../dev/wait-until.ts';
-import { queueNames } from '../../src/shared/queues.ts';
+import { queueNames } from '../../src/jobs/registry.ts';
 import { messageOptions } from '../../src/shared/rabbitmq/message.ts';
 import { brokerQueue, EXCHANGE, prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
 import type { Place } from '../stage/stage.ts';

@@ -4,7 +4,7 @@
  * It listens at once and for as long as it lives, whatever is away. Until the schema was seen it answers 503 to everything but health checks;
  * without Postgres it answers 503, without RabbitMQ it serves and the relay publishes. Knows nothing of signals and exit codes.
  */
-import { definitions } from '#jobs/registry.ts';
+import type { App } from '#shared/app.ts';
 import type { Config } from '#shared/config.ts';
 import { Enqueuer } from '#shared/enqueue.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
@@ -13,7 +13,6 @@ import type { Metrics } from '#shared/metrics/metrics.ts';
 import { createMetrics } from '#shared/metrics/metrics.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
-import { queueNames } from '#shared/queues.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
@@ -23,6 +22,7 @@ const STATEMENT_DEADLINE_MS = 1_500;
 
 export interface ApiOptions {
   config: Config;
+  app: App;
   /** The name of its connections. */
   name: string;
 }
@@ -39,23 +39,29 @@ export class Api {
   #stopped: Promise<void> | undefined;
 
   /** Opens nothing. */
-  constructor({ config, name }: ApiOptions) {
+  constructor({ config, name, app }: ApiOptions) {
     const { databaseUrl, amqpUrl, poolMin: min, poolMax: max, host, port } = config;
+    const queues = [...app.queues.keys()];
     const database = new Database({ url: databaseUrl, name, min, max, deadlineMs: STATEMENT_DEADLINE_MS });
     const publisher = new Publisher({
       url: amqpUrl,
       name,
       channels: config.publisherChannels,
-      queues: queueNames,
+      queues,
     });
-    const enqueuer = new Enqueuer({ database, publisher });
-    const metrics = createMetrics({ types: definitions.keys(), gauges: databaseGauges(database) });
+    const enqueuer = new Enqueuer({ database, publisher, app });
+    const metrics = createMetrics({
+      types: app.definitions.keys(),
+      queues,
+      gauges: databaseGauges(database, queues),
+    });
     const dependencies: AppDependencies = {
       database,
       publisher,
       enqueuer,
       metrics,
-      definitions,
+      definitions: app.definitions,
+      queues,
       apiToken: config.apiToken,
       hosts: config.apiHosts,
       phase: () => this.#phase(),

@@ -1,17 +1,18 @@
 /**
  * The API program: `node src/api/main.ts`. Settings in the environment, JSON lines on stdout.
  */
+import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { runProgram } from '#shared/shutdown.ts';
 import { Api } from './api.ts';
 
 await runProgram(() => {
-  const config = readConfig('api');
+  const config = readConfig('api', app);
   const name = processName('api');
   const log = createLogger({ name: 'api', level: config.logLevel });
   logEvents(log);
-  const api = new Api({ config, name });
+  const api = new Api({ config, name, app });
 
   return {
     log,

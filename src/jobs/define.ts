@@ -6,7 +6,6 @@
 import type { ZodType, z } from 'zod';
 import { backoffMs } from '#shared/backoff.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
-import type { QueueName } from '#shared/queues.ts';
 
 const MAX_SNOOZE_MS = 31_536_000_000;
 
@@ -41,7 +40,7 @@ export interface JobOptions<Schema extends ZodType> {
   /** A verb and a noun: `process-order`. */
   type: string;
   /** Defaults to `default`. */
-  queue?: QueueName;
+  queue?: string;
   /** The schema of the arguments, checked at enqueue. */
   args: Schema;
   /** Attempts in all, the first included. Defaults to 10. */

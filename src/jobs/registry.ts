@@ -1,17 +1,21 @@
 /**
- * Every job type, by name: one line each. A type that is missing here can neither be enqueued nor run.
+ * The application that the programs run: every queue and every job type, one line each. A type that is missing here can neither be enqueued nor run.
  */
-import type { JobDefinition } from '#shared/job.ts';
+import { defineApp } from '#shared/app.ts';
 import { buildReport } from './build-report.ts';
 import { deliverWebhook } from './deliver-webhook.ts';
 import { processOrder } from './process-order.ts';
 
-export const definitions: ReadonlyMap<string, JobDefinition> = byType([
-  processOrder,
-  deliverWebhook,
-  buildReport,
-]);
+export const app = defineApp({
+  name: 'shop',
+  queues: {
+    critical: { channels: 5, prefetch: 20 },
+    default: { channels: 5, prefetch: 20 },
+    webhooks: { channels: 5, prefetch: 20 },
+    reports: { channels: 5, prefetch: 1 },
+  },
+  jobs: [processOrder, deliverWebhook, buildReport],
+});
 
-function byType(all: readonly JobDefinition[]): Map<string, JobDefinition> {
-  return new Map(all.map((definition) => [definition.type, definition]));
-}
+export const queueNames: readonly string[] = [...app.queues.keys()];
+export const { definitions } = app;

@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import type { z } from 'zod';
+import type { App } from './app.ts';
 import { Misconfigured } from './errors.ts';
 import { isLoopback } from './loopback.ts';
 import type { QueueChannels, Setting, Settings } from './settings.ts';
@@ -31,7 +32,11 @@ export interface Config {
 }
 
 /** Reads the settings of a program. Throws `Misconfigured` with one line that names every setting that is wrong. */
-export function readConfig(program: 'api' | 'worker', environment: NodeJS.ProcessEnv = process.env): Config {
+export function readConfig(
+  program: 'api' | 'worker',
+  app: App,
+  environment: NodeJS.ProcessEnv = process.env,
+): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting>(settings)) {
@@ -40,9 +45,9 @@ export function readConfig(program: 'api' | 'worker', environment: NodeJS.Proces
     if (parsed.success) values[name] = parsed.data;
     else problems.push(`${name} ${text === undefined ? 'is required' : explain(parsed.error)}`);
   }
-  problems.push(...findContradictions(program, values));
+  problems.push(...findContradictions(program, app, values));
   if (problems.length > 0) throw new Misconfigured(`the settings are wrong: ${problems.join('; ')}`);
-  return toConfig(values as Settings);
+  return toConfig(app, values as Settings);
 }
 
 /** `warren-api@<host>:<pid>`: the name of the process's connections in RabbitMQ and Postgres (which cuts names at 63 bytes). */
@@ -52,8 +57,13 @@ export function processName(program: 'api' | 'worker'): string {
 }
 
 /** What is wrong between settings that are right by themselves. One that is not is left out of account. */
-function findContradictions(program: 'api' | 'worker', values: Partial<Settings>): string[] {
+function findContradictions(program: 'api' | 'worker', app: App, values: Partial<Settings>): string[] {
   const problems: string[] = [];
+  for (const { queue } of values.WORKER_QUEUES ?? [])
+    if (!app.queues.has(queue)) {
+      const known = [...app.queues.keys()].join(', ');
+      problems.push(`WORKER_QUEUES "${queue}" is no queue of the application: there are ${known}`);
+    }
   const {
     DATABASE_POOL_MIN: min = 0,
     DATABASE_POOL_MAX: max = Number.POSITIVE_INFINITY,
@@ -71,7 +81,7 @@ function findContradictions(program: 'api' | 'worker', values: Partial<Settings>
   return problems;
 }
 
-function toConfig(values: Settings): Config {
+function toConfig({ queues }: App, values: Settings): Config {
   return {
     databaseUrl: values.DATABASE_URL,
     amqpUrl: values.AMQP_URL,
@@ -82,7 +92,7 @@ function toConfig(values: Settings): Config {
     apiToken: values.API_TOKEN,
     apiHosts: answeredHosts(values),
     publisherChannels: values.PUBLISHER_CHANNELS,
-    workerQueues: values.WORKER_QUEUES,
+    workerQueues: values.WORKER_QUEUES ?? [...queues].map(([queue, options]) => ({ queue, ...options })),
     workerHealthPort: values.WORKER_HEALTH_PORT,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     podUrl: values.POD_URL,

@@ -6,6 +6,7 @@
  * else does.
  */
 import { createHash } from 'node:crypto';
+import type { App } from './app.ts';
 import { pause } from './backoff.ts';
 import { Batcher } from './batcher.ts';
 import { Conflict, errorMessage, InvalidInput } from './errors.ts';
@@ -24,12 +25,11 @@ import {
 } from './postgres/job-queries.ts';
 import type { InsertedJob, NewJob, Publishable } from './postgres/jobs.ts';
 import { insertJobs, markPublished } from './postgres/jobs.ts';
-import type { QueueName } from './queues.ts';
 import type { Publisher } from './rabbitmq/publisher.ts';
 
 export interface EnqueueOptions {
   /** Defaults to the job type's queue. */
-  queue?: QueueName | undefined;
+  queue?: string | undefined;
   /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
   runAt?: string | undefined;
   /** Milliseconds to wait before it runs, from the commit on. Defaults to 0. */
@@ -81,13 +81,15 @@ export async function enqueue<Inputs extends readonly unknown[]>(
 
 /** Enqueues on behalf of a process that has a pool and a publisher of its own. */
 export class Enqueuer {
+  readonly #app: App;
   readonly #database: Database;
   readonly #publisher: Publisher;
   readonly #inserts: Batcher<NewJob, InsertedJob>;
   #confirmed: Publishable[] = [];
   readonly #marks = new Set<Promise<void>>();
 
-  constructor({ database, publisher }: { database: Database; publisher: Publisher }) {
+  constructor({ database, publisher, app }: { database: Database; publisher: Publisher; app: App }) {
+    this.#app = app;
     this.#database = database;
     this.#publisher = publisher;
     this.#inserts = new Batcher({
@@ -105,6 +107,7 @@ export class Enqueuer {
 
   /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict` or `Unavailable`. */
   async enqueue<Input>(request: EnqueueRequest<Input>, idempotencyKey?: string): Promise<Enqueued> {
+    this.#assertQueue(request);
     const [job] = withIdempotency([toNewJob(request)], idempotencyKey);
     return await this.#insertOrFind(job as NewJob);
   }
@@ -114,6 +117,7 @@ export class Enqueuer {
     requests: EnqueueRequests<Inputs>,
     idempotencyKey?: string,
   ): Promise<string[]> {
+    for (const request of requests) this.#assertQueue(request);
     const jobs = withIdempotency(requests.map(toNewJob), idempotencyKey);
     const rows = await this.#database
       .query(
@@ -149,6 +153,14 @@ export class Enqueuer {
   /** Waits until what was confirmed is marked. Stop the publisher first: it waits for the confirms. */
   async stop(): Promise<void> {
     await Promise.all(this.#marks);
+  }
+
+  /** A job in a queue that nobody serves would wait for ever. */
+  #assertQueue({ queue }: EnqueueOptions): void {
+    const { queues } = this.#app;
+    if (queue === undefined || queues.has(queue)) return;
+    const issues = [{ detail: `there are ${[...queues.keys()].join(', ')}`, pointer: '/queue' }];
+    throw new InvalidInput('unknown_queue', `the application has no queue "${queue}"`, issues);
   }
 
   async #insertOrFind(job: NewJob): Promise<Enqueued> {

@@ -3,7 +3,6 @@
  */
 import type { ZodType } from 'zod';
 import type { Database } from './postgres/database.ts';
-import type { QueueName } from './queues.ts';
 
 /** `scheduled` → `available` → `running` → `completed` | `retryable` (→ `available` when due) | `discarded` | `cancelled`. */
 export const jobStates = [
@@ -52,7 +51,7 @@ export interface Job {
 export interface JobDefinition<Args = unknown, Input = Args> {
   /** A verb and a noun, as `process-order`; travels with every message. */
   type: string;
-  queue: QueueName;
+  queue: string;
   /** Checked at enqueue (a mismatch is refused) and again before the handler runs. */
   args: ZodType<Args, Input>;
   /** Attempts in all, the first included. */

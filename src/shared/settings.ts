@@ -3,12 +3,11 @@
  * this table and checked against it.
  */
 import { z } from 'zod';
-import type { QueueName } from './queues.ts';
-import { isQueueName, queueNames } from './queues.ts';
+import { isName, MAX_CHANNELS, MAX_PREFETCH } from './app.ts';
 
 /** `channels` AMQP channels on a queue, each with its own `prefetch`: that many jobs at once at most. */
 export interface QueueChannels {
-  queue: QueueName;
+  queue: string;
   channels: number;
   prefetch: number;
 }
@@ -87,10 +86,9 @@ export const settings = {
     meaning: "confirm channels in the API's pool, on one persistent connection",
   },
   WORKER_QUEUES: {
-    schema: z.string().transform(parseQueues),
-    default: 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1',
+    schema: z.string().transform(parseQueues).optional(),
     meaning:
-      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch',
+      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
   },
   WORKER_HEALTH_PORT: {
     schema: whole(0, 65_535),
@@ -143,13 +141,13 @@ function parseQueues(text: string, context: z.RefinementCtx): QueueChannels[] {
       rest.length > 0 ||
       !isWhole.test(channels) ||
       !isWhole.test(prefetch) ||
-      Number(channels) > 100 ||
-      Number(prefetch) > 2_000
+      Number(channels) > MAX_CHANNELS ||
+      Number(prefetch) > MAX_PREFETCH
     ) {
       context.addIssue(`"${entry}" is not queue:channels:prefetch (1 to 100 channels, prefetch 1 to 2000)`);
     }
-    if (!isQueueName(queue)) context.addIssue(`"${queue}" is no queue: there are ${queueNames.join(', ')}`);
-    return { queue: queue as QueueName, channels: Number(channels), prefetch: Number(prefetch) };
+    if (!isName(queue)) context.addIssue(`"${queue}" is no name of a queue`);
+    return { queue, channels: Number(channels), prefetch: Number(prefetch) };
   });
   if (new Set(parsed.map(({ queue }) => queue)).size < parsed.length)
     context.addIssue('a queue stands twice');

@@ -1,7 +1,7 @@
 /**
  * The worker program: `node src/worker/main.ts`. Settings in the environment, JSON lines on stdout.
  */
-import { definitions } from '#jobs/registry.ts';
+import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { databaseGauges } from '#shared/metrics/database-gauges.ts';
@@ -12,12 +12,17 @@ import { serveHealth } from './health.ts';
 import { Worker } from './worker.ts';
 
 await runProgram(() => {
-  const config = readConfig('worker');
+  const config = readConfig('worker', app);
   const name = processName('worker');
   const log = createLogger({ name: 'worker', level: config.logLevel });
   logEvents(log);
-  const worker = new Worker({ config, name, definitions });
-  const metrics = createMetrics({ types: definitions.keys(), gauges: databaseGauges(worker.database) });
+  const worker = new Worker({ config, name, app });
+  const queues = [...app.queues.keys()];
+  const metrics = createMetrics({
+    types: app.definitions.keys(),
+    queues,
+    gauges: databaseGauges(worker.database, queues),
+  });
   const { podUrl } = config;
   const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl });
   let closeHealth = async () => {};

@@ -4,14 +4,14 @@
  * Stopping: no new deliveries → what runs may finish within the drain time → the rest is aborted and handed back uncharged → the
  * acknowledgements reach the broker → channels, connections, presence, pool.
  */
+
+import type { App } from '#shared/app.ts';
 import { pause } from '#shared/backoff.ts';
 import type { Config } from '#shared/config.ts';
 import { publishEvent } from '#shared/events.ts';
-import type { JobDefinition } from '#shared/job.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
 import { Presence } from '#shared/postgres/presence.ts';
-import { queueNames } from '#shared/queues.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { prepareTopology } from '#shared/rabbitmq/topology.ts';
@@ -43,7 +43,7 @@ export interface WorkerOptions {
   config: Config;
   /** The name of its connections. */
   name: string;
-  definitions: ReadonlyMap<string, JobDefinition>;
+  app: App;
   /** The program that runs the same job types in quarantine. Defaults to quarantine/main.ts, with the registered ones. */
   quarantineProgram?: URL;
 }
@@ -51,6 +51,7 @@ export interface WorkerOptions {
 export class Worker {
   readonly database: Database;
   readonly #config: Config;
+  readonly #queues: readonly string[];
   readonly #name: string;
   readonly #presence: Presence;
   readonly #connection: BrokerConnection;
@@ -65,7 +66,8 @@ export class Worker {
   readonly #givingUp = new AbortController();
   #publisher: Publisher | undefined;
 
-  constructor({ config, name, definitions, quarantineProgram }: WorkerOptions) {
+  constructor({ config, name, app, quarantineProgram }: WorkerOptions) {
+    this.#queues = [...app.queues.keys()];
     this.#config = config;
     this.#name = name;
     const database = new Database({
@@ -86,13 +88,13 @@ export class Worker {
     this.#connection = new BrokerConnection({
       url: config.amqpUrl,
       name,
-      prepare: (model) => prepareTopology(model, queueNames),
+      prepare: (model) => prepareTopology(model, this.#queues),
     });
     this.#claimer = new Claimer({ database, presence: this.#presence });
     this.#attempts = new Attempts({
       claimer: this.#claimer,
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
-      definitions,
+      definitions: app.definitions,
       context: { database, settings: config },
       quarantine: createQuarantine({ program: quarantineProgram, databaseUrl: config.databaseUrl, name }),
       giveUp: this.#givingUp.signal,
@@ -110,6 +112,7 @@ export class Worker {
       database,
       publisher: () => this.#openPublisher(),
       wakeRelay: () => this.#maintenance.wake('relay'),
+      queues: this.#queues,
     });
     this.#maintenance = new Maintenance({ presence: this.#presence, chores });
     this.#rowLooks = this.#createRowLooks();
@@ -227,7 +230,7 @@ export class Worker {
   #openPublisher(): Publisher {
     if (this.#publisher === undefined) {
       const { amqpUrl: url } = this.#config;
-      this.#publisher = new Publisher({ url, name: this.#name, channels: 1, queues: queueNames });
+      this.#publisher = new Publisher({ url, name: this.#name, channels: 1, queues: this.#queues });
       this.#publisher.start();
     }
     return this.#publisher;

@@ -1,6 +1,6 @@
 // Routing, and what the routes without a body refuse by themselves. Nothing is behind the app: what is let through ends in 503.
 import { expect, test } from 'vitest';
-import { queueNames } from '../../src/shared/queues.ts';
+import { queueNames } from '../../src/jobs/registry.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { createOfflineApp, toAnswer } from '../support/api.ts';
 
@@ -60,7 +60,7 @@ test.each([
   ['limit=', '/limit'],
   ['limit=1&limit=2', '/limit'],
   ['state=done', '/state'],
-  ['queue=nope', '/queue'],
+  ['queue=No+pe', '/queue'],
   ['type=%00', '/type'],
   ['type=', '/type'],
   ['cursor=abc', '/cursor'],

@@ -75,8 +75,8 @@ export const controls: readonly Control[] = [
       file: 'worker/maintenance/chores.ts',
       changes: [
         {
-          from: 'return queueNames.filter((queue) => depths.get(queue)?.ready === 0);',
-          to: 'return [...queueNames];',
+          from: 'return queues.filter((queue) => depths.get(queue)?.ready === 0);',
+          to: 'return [...queues];',
         },
       ],
     },

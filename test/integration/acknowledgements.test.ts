@@ -1,6 +1,6 @@
 import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { expect, test } from 'vitest';
-import { queueNames } from '../../src/shared/queues.ts';
+import { queueNames } from '../../src/jobs/registry.ts';
 import { Acknowledgements } from '../../src/shared/rabbitmq/acknowledgements.ts';
 import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';

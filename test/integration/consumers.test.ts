@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { queueNames } from '../../src/shared/queues.ts';
+import { queueNames } from '../../src/jobs/registry.ts';
 import { closeConnections, connectionsOf } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
@@ -19,7 +19,7 @@ afterAll(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-const prefetches = { critical: 20, default: 20, webhooks: 20, reports: 1 };
+const prefetches: Record<string, number> = { critical: 20, default: 20, webhooks: 20, reports: 1 };
 const expected = queueNames.flatMap((queue) =>
   [1, 2, 3, 4, 5].map((n) => ({
     tag: `${queue}.${n}@test:1`,

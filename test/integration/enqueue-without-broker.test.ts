@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
+import { queueNames } from '../../src/jobs/registry.ts';
 import { Enqueuer } from '../../src/shared/enqueue.ts';
 import { insertJobs } from '../../src/shared/postgres/jobs.ts';
-import { queueNames } from '../../src/shared/queues.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { closeConnections } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
+import { testApp } from '../support/test-app.ts';
 
 const definition = testJob(async () => {});
 
@@ -18,7 +19,7 @@ async function publishedAt(fleet: Fleet, id: string): Promise<Date | null> {
 test('an enqueue is answered although RabbitMQ was never reached, and the relay publishes the job', async () => {
   await using fleet = await startFleet(definition);
   const publisher = new Publisher({ url: fleet.vhost.url, name: 'idle', channels: 4, queues: queueNames });
-  const enqueuer = new Enqueuer({ database: fleet.database, publisher });
+  const enqueuer = new Enqueuer({ database: fleet.database, publisher, app: testApp([definition]) });
   const { job } = await enqueuer.enqueue({ definition, args: {} });
   const ids = await enqueuer.enqueueBatch([{ definition, args: {} }]);
   expect(await publishedAt(fleet, job.id)).toBeNull();

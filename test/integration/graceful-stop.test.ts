@@ -5,6 +5,7 @@ import { Worker } from '../../src/worker/worker.ts';
 import { readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
+import { testApp } from '../support/test-app.ts';
 
 test('a worker that is stopped finishes what runs and starts nothing more; what it had prefetched is not charged', async () => {
   const starts = new Map<string, number>();
@@ -146,9 +147,12 @@ test('a worker that cannot reach RabbitMQ does not wait for it when it is stoppe
 }, async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const worker = new Worker({
-    config: readConfig('worker', { DATABASE_URL: fleet.testDatabase.url, AMQP_URL: 'amqp://127.0.0.1:1' }),
+    config: readConfig('worker', testApp(), {
+      DATABASE_URL: fleet.testDatabase.url,
+      AMQP_URL: 'amqp://127.0.0.1:1',
+    }),
     name: 'warren-worker@test:1',
-    definitions: new Map(),
+    app: testApp(),
   });
   using lost = listen('consumer.lost');
   await worker.start(new AbortController().signal);

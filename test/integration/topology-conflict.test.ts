@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
+import { queueNames } from '../../src/jobs/registry.ts';
 import { readConfig } from '../../src/shared/config.ts';
 import { Misconfigured } from '../../src/shared/errors.ts';
-import { queueNames } from '../../src/shared/queues.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { onChannel } from '../support/broker.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
+import { testApp } from '../support/test-app.ts';
 
 const namesAll = /'x-delivery-limit' for queue 'warren\.default'.*'100000'.*'5'/;
 
@@ -28,9 +29,9 @@ test('a queue of ours that exists with other arguments fails a worker and a publ
   );
   const environment = { DATABASE_URL: database.url, AMQP_URL: vhost.url };
   const worker = new Worker({
-    config: readConfig('worker', environment),
+    config: readConfig('worker', testApp(), environment),
     name: 'warren-worker@test:1',
-    definitions: new Map(),
+    app: testApp(),
   });
   const started = worker.start(new AbortController().signal);
   const refusal = await failure(worker.failed);

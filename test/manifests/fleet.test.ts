@@ -3,8 +3,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { app, queueNames } from '../../src/jobs/registry.ts';
 import { readConfig } from '../../src/shared/config.ts';
-import { queueNames } from '../../src/shared/queues.ts';
 import { brokerQueue, DEAD_QUEUE } from '../../src/shared/rabbitmq/topology.ts';
 import { settings } from '../../src/shared/settings.ts';
 import type { ProgramName } from '../support/fleet-settings.ts';
@@ -60,7 +60,7 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
       const given = Object.fromEntries(
         Object.entries(environment).filter(([, value]) => !value.includes('<')),
       );
-      expect(() => readConfig(program, { ...servers, ...given })).not.toThrow();
+      expect(() => readConfig(program, app, { ...servers, ...given })).not.toThrow();
     });
 
     test('listens where the probes and the services look', () => {

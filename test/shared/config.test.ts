@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { app } from '../../src/jobs/registry.ts';
 import { processName, readConfig } from '../../src/shared/config.ts';
 import { Misconfigured } from '../../src/shared/errors.ts';
 
@@ -7,7 +8,7 @@ const required = { DATABASE_URL: 'postgres://localhost/warren', AMQP_URL: 'amqp:
 /** The message of the refusal. */
 function refusal(environment: Record<string, string>, program: 'api' | 'worker' = 'worker'): string {
   try {
-    readConfig(program, environment);
+    readConfig(program, app, environment);
   } catch (error) {
     expect(error).toBeInstanceOf(Misconfigured);
     return (error as Error).message;
@@ -16,7 +17,7 @@ function refusal(environment: Record<string, string>, program: 'api' | 'worker' 
 }
 
 test('without anything but the two URLs every setting has the default of the contract', () => {
-  expect(readConfig('worker', required)).toEqual({
+  expect(readConfig('worker', app, required)).toEqual({
     databaseUrl: 'postgres://localhost/warren',
     amqpUrl: 'amqp://localhost',
     poolMin: 2,
@@ -42,7 +43,7 @@ test('without anything but the two URLs every setting has the default of the con
 });
 
 test('an empty variable counts as not set', () => {
-  expect(readConfig('worker', { ...required, DATABASE_POOL_MAX: '', LOG_LEVEL: '' })).toMatchObject({
+  expect(readConfig('worker', app, { ...required, DATABASE_POOL_MAX: '', LOG_LEVEL: '' })).toMatchObject({
     poolMax: 10,
     logLevel: 'info',
   });
@@ -79,7 +80,7 @@ test.each([
 });
 
 test('AMQP_URL=none says that there is no broker', () => {
-  expect(readConfig('worker', { ...required, AMQP_URL: 'none' }).amqpUrl).toBe('none');
+  expect(readConfig('worker', app, { ...required, AMQP_URL: 'none' }).amqpUrl).toBe('none');
 });
 
 test('a smallest pool above the largest is refused', () => {
@@ -90,7 +91,7 @@ test('a smallest pool above the largest is refused', () => {
 
 describe('WORKER_QUEUES', () => {
   test('is a list of queue:channels:prefetch', () => {
-    const { workerQueues } = readConfig('worker', {
+    const { workerQueues } = readConfig('worker', app, {
       ...required,
       WORKER_QUEUES: 'reports:1:1, critical:100:2000',
     });
@@ -110,7 +111,11 @@ describe('WORKER_QUEUES', () => {
     ['default:5:2001', '"default:5:2001" is not queue:channels:prefetch'],
     ['default:5:1e1', '"default:5:1e1" is not queue:channels:prefetch'],
     ['default:5:20,', '"" is not queue:channels:prefetch'],
-    ['express:5:20', '"express" is no queue: there are critical, default, webhooks, reports'],
+    [
+      'express:5:20',
+      '"express" is no queue of the application: there are critical, default, webhooks, reports',
+    ],
+    ['Express:5:20', '"Express" is no name of a queue'],
     ['default:1:1,default:2:2', 'a queue stands twice'],
   ])('%j is refused: %s', (queues, message) => {
     expect(refusal({ ...required, WORKER_QUEUES: queues })).toContain(`WORKER_QUEUES ${message}`);
@@ -126,22 +131,22 @@ describe('an API that would listen on a public address', () => {
   });
 
   test('is let with a token, or where everybody is let in on purpose', () => {
-    expect(readConfig('api', { ...open, API_TOKEN: 'secret' }).apiToken).toBe('secret');
-    expect(readConfig('api', { ...open, API_AUTH: 'none' }).host).toBe('0.0.0.0');
+    expect(readConfig('api', app, { ...open, API_TOKEN: 'secret' }).apiToken).toBe('secret');
+    expect(readConfig('api', app, { ...open, API_AUTH: 'none' }).host).toBe('0.0.0.0');
   });
 
   test.each(['localhost', '127.0.0.1', '127.9.9.9', '::1'])('is not meant by %s', (host) => {
-    expect(readConfig('api', { ...required, HOST: host }).host).toBe(host);
+    expect(readConfig('api', app, { ...required, HOST: host }).host).toBe(host);
   });
 
   test('is not a worker, whose health server tells no secrets', () => {
-    expect(readConfig('worker', open).host).toBe('0.0.0.0');
+    expect(readConfig('worker', app, open).host).toBe('0.0.0.0');
   });
 });
 
 describe('the hosts that the API answers', () => {
   const hosts = (environment: Record<string, string>) =>
-    readConfig('api', { ...required, ...environment }).apiHosts;
+    readConfig('api', app, { ...required, ...environment }).apiHosts;
 
   test('are those of this machine where it listens there without a token', () => {
     expect(hosts({})).toEqual(new Set());

@@ -4,11 +4,10 @@
 import { Api } from '../../src/api/api.ts';
 import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
-import { definitions } from '../../src/jobs/registry.ts';
+import { app, definitions, queueNames } from '../../src/jobs/registry.ts';
 import { readConfig } from '../../src/shared/config.ts';
 import { Enqueuer } from '../../src/shared/enqueue.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
-import { queueNames } from '../../src/shared/queues.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { eventually } from './eventually.ts';
 
@@ -24,9 +23,9 @@ export function createOfflineApp(options: Partial<AppDependencies> = {}): Return
     channels: 1,
     queues: queueNames,
   });
-  const enqueuer = new Enqueuer({ database, publisher });
+  const enqueuer = new Enqueuer({ database, publisher, app });
   const metrics = { render: async () => 'up 1\n', contentType: 'text/plain; version=0.0.4' };
-  return createApp({ database, publisher, enqueuer, metrics, definitions, ...options });
+  return createApp({ database, publisher, enqueuer, metrics, definitions, queues: queueNames, ...options });
 }
 
 /** An answer, with its body parsed where it is JSON. */
@@ -80,14 +79,14 @@ export async function startApi({
   until = amqpUrl === undefined ? 'serving' : 'ready',
   environment = {},
 }: StartApiOptions): Promise<RunningApi> {
-  const config = readConfig('api', {
+  const config = readConfig('api', app, {
     DATABASE_URL: databaseUrl,
     AMQP_URL: amqpUrl ?? `amqp://${NOWHERE}`,
     PORT: '0',
     ...environment,
   });
   await using stack = new AsyncDisposableStack();
-  const api = stack.use(new Api({ config, name: `warren-api@test:${process.pid}` }));
+  const api = stack.use(new Api({ config, app, name: `warren-api@test:${process.pid}` }));
   const running = new RunningApi(api, await api.listen());
   if (until !== 'listening') await api.start();
   if (until === 'ready')

@@ -4,7 +4,9 @@
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define.ts';
 import { readConfig } from '../../src/shared/config.ts';
+import type { JobDefinition } from '../../src/shared/job.ts';
 import { Worker } from '../../src/worker/worker.ts';
+import { testApp } from './test-app.ts';
 
 const endless = defineJob({
   type: 'test-job',
@@ -15,10 +17,11 @@ const endless = defineJob({
   },
 });
 
+const app = testApp([endless as JobDefinition]);
 const worker = new Worker({
-  config: readConfig('worker'),
+  config: readConfig('worker', app),
   name: `crash-worker@test:${process.pid}`,
-  definitions: new Map([[endless.type, endless]]),
+  app,
 });
 await worker.start(new AbortController().signal);
 say({ msg: 'ready' });

@@ -5,18 +5,20 @@ import type { ZodType } from 'zod';
 import { z } from 'zod';
 import type { JobOptions } from '../../src/jobs/define.ts';
 import { defineJob } from '../../src/jobs/define.ts';
+import { queueNames } from '../../src/jobs/registry.ts';
+import type { App } from '../../src/shared/app.ts';
 import { readConfig } from '../../src/shared/config.ts';
 import type { EnqueueOptions } from '../../src/shared/enqueue.ts';
 import { Enqueuer } from '../../src/shared/enqueue.ts';
 import type { Job, JobDefinition } from '../../src/shared/job.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { findJobs } from '../../src/shared/postgres/job-queries.ts';
-import { queueNames } from '../../src/shared/queues.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { eventually } from './eventually.ts';
 import type { TestDatabase, TestVhost } from './servers.ts';
 import { createDatabase, createVhost } from './servers.ts';
+import { testApp } from './test-app.ts';
 
 type Args = Record<string, unknown>;
 
@@ -43,23 +45,21 @@ export class Fleet {
   readonly enqueuer: Enqueuer;
   readonly testDatabase: TestDatabase;
   readonly vhost: TestVhost;
-  readonly #definitions: ReadonlyMap<string, JobDefinition>;
+  readonly #app: App;
   readonly #workers = new Set<Worker>();
 
   constructor(testDatabase: TestDatabase, vhost: TestVhost, definitions: readonly JobDefinition<Args>[]) {
     this.testDatabase = testDatabase;
     this.vhost = vhost;
-    this.#definitions = new Map(
-      definitions.map((definition) => [definition.type, definition as JobDefinition]),
-    );
+    this.#app = testApp(definitions as readonly JobDefinition[]);
     this.database = new Database({ url: testDatabase.url, name: 'fleet', min: 1, max: 5 });
     this.publisher = new Publisher({ url: vhost.url, name: 'fleet', channels: 4, queues: queueNames });
-    this.enqueuer = new Enqueuer({ database: this.database, publisher: this.publisher });
+    this.enqueuer = new Enqueuer({ database: this.database, publisher: this.publisher, app: this.#app });
   }
 
   /** Starts a worker in this process and waits until it consumes. */
   async startWorker(environment: Record<string, string> = {}): Promise<Worker> {
-    const config = readConfig('worker', {
+    const config = readConfig('worker', this.#app, {
       DATABASE_URL: this.testDatabase.url,
       AMQP_URL: this.vhost.url,
       WORKER_QUEUES: 'default:2:10,critical:1:10',
@@ -68,7 +68,7 @@ export class Fleet {
     const worker = new Worker({
       config,
       name: `warren-worker@test:${this.#workers.size + 1}`,
-      definitions: this.#definitions,
+      app: this.#app,
     });
     this.#workers.add(worker);
     await worker.start(new AbortController().signal);
@@ -86,8 +86,8 @@ export class Fleet {
 
   /** Enqueues a job of the fleet's first type and returns its id. */
   async enqueue(args: Args = {}, options: EnqueueOptions & { type?: string } = {}): Promise<string> {
-    const type = options.type ?? [...this.#definitions.keys()][0];
-    const definition = this.#definitions.get(type ?? '');
+    const type = options.type ?? [...this.#app.definitions.keys()][0];
+    const definition = this.#app.definitions.get(type ?? '');
     if (definition === undefined) throw new Error(`the fleet has no job type ${type}`);
     const { job } = await this.enqueuer.enqueue({ definition, args, ...options });
     return job.id;

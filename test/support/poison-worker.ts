@@ -2,11 +2,13 @@
 import { readConfig } from '../../src/shared/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { poisonJobs } from './poison-jobs.ts';
+import { testApp } from './test-app.ts';
 
+const app = testApp(poisonJobs.values());
 const worker = new Worker({
-  config: readConfig('worker'),
+  config: readConfig('worker', app),
   name: `poison-worker@test:${process.pid}`,
-  definitions: poisonJobs,
+  app,
   quarantineProgram: new URL('./poison-quarantine.ts', import.meta.url),
 });
 await worker.start(new AbortController().signal);

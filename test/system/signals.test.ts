@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
+import { app, queueNames } from '../../src/jobs/registry.ts';
 import { Enqueuer } from '../../src/shared/enqueue.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
-import { queueNames } from '../../src/shared/queues.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { startProgram } from '../support/program.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
@@ -78,7 +78,7 @@ async function enqueueWebhook(options: {
   const publisher = new Publisher({ url: options.amqpUrl, name: 'signals', channels: 1, queues: queueNames });
   publisher.start();
   await publisher.connection.opened(10_000);
-  const enqueuer = new Enqueuer({ database, publisher });
+  const enqueuer = new Enqueuer({ database, publisher, app });
   await enqueuer.enqueue({
     definition: deliverWebhook,
     args: { url: `http://127.0.0.1:${options.port}/`, timeoutMs: 60_000 },

@@ -80,12 +80,3 @@ describe('the arguments of a job', () => {
     >();
   });
 });
-
-test('a queue that does not exist is refused by the compiler', () => {
-  expectTypeOf(() =>
-    single({ definition: greet, args: { name: 'Ada' }, queue: 'reports' }),
-  ).returns.toEqualTypeOf<Promise<Enqueued>>();
-  expectTypeOf(() =>
-    single({ definition: greet, args: { name: 'Ada' }, queue: 'express' }),
-  ).returns.toEqualTypeOf<Refused>();
-});

@@ -13,6 +13,7 @@ import type { AbortReason } from '../../src/worker/abort.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import type { Ending } from '../../src/worker/perform.ts';
 import { perform, toOutcome } from '../../src/worker/perform.ts';
+import { testApp } from '../support/test-app.ts';
 
 type Handler = (args: { n: number }, context: JobContext) => Promise<unknown>;
 
@@ -30,7 +31,7 @@ const claim: Claim = {
 };
 const context = {
   database: {} as Database,
-  settings: readConfig('worker', { DATABASE_URL: 'postgres://x/x', AMQP_URL: 'amqp://x' }),
+  settings: readConfig('worker', testApp(), { DATABASE_URL: 'postgres://x/x', AMQP_URL: 'amqp://x' }),
 };
 
 function define(handler: Handler, timeoutMs = 60_000): JobDefinition {

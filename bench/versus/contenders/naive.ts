@@ -1,7 +1,7 @@
 // The naive way with Warren's own table and queue: a statement for the lookup, one for the insert, a channel held until the confirm. Enqueues only.
 import { join, resolve } from 'node:path';
 import amqp from 'amqplib';
-import { queueNames } from '../../../src/shared/queues.ts';
+import { queueNames } from '../../../src/jobs/registry.ts';
 import { prepareTopology } from '../../../src/shared/rabbitmq/topology.ts';
 import type { Contender } from '../contender.ts';
 import { open } from './warren.ts';

@@ -4,9 +4,9 @@ import { pathToFileURL } from 'node:url';
 import amqp from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../../dev/wait-until.ts';
+import { app, queueNames } from '../../../src/jobs/registry.ts';
 import { Enqueuer } from '../../../src/shared/enqueue.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
-import { queueNames } from '../../../src/shared/queues.ts';
 import { Publisher } from '../../../src/shared/rabbitmq/publisher.ts';
 import { brokerQueue } from '../../../src/shared/rabbitmq/topology.ts';
 import type { BrokerWatch, Contender, Places, ProgramPlan, Store, Work } from '../contender.ts';
@@ -101,7 +101,7 @@ async function enqueueAndWait(
   const name = 'versus-fill';
   const database = new Database({ url: databaseUrl, name, min: 1, max: 4 });
   const publisher = new Publisher({ url: amqpUrl, name, channels: CHANNELS, queues: queueNames });
-  const enqueuer = new Enqueuer({ database, publisher });
+  const enqueuer = new Enqueuer({ database, publisher, app });
   database.start();
   publisher.start();
   try {

@@ -2,8 +2,8 @@
  * Jobs as the outside sees them: what may be sent, what comes back, and the routes. The same schemas validate and document.
  */
 import { createRoute, z } from '@hono/zod-openapi';
+import { isName } from '#shared/app.ts';
 import { jobStates } from '#shared/job.ts';
-import { queueNames } from '#shared/queues.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';
 
@@ -14,6 +14,7 @@ const LAST_YEAR = 2500;
 const id = z.string().openapi({ description: 'decimal digits', example: '4711' });
 const time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' });
 const name = z.string().min(1).max(200);
+const queueName = z.string().refine(isName, 'is no name of a queue: [a-z0-9_-]{1,60}');
 
 /** The same instant in the one spelling that Postgres knows for every offset. */
 const instant = z.iso
@@ -25,7 +26,7 @@ export const newJobSchema = z
   .strictObject({
     type: name.openapi({ description: 'a registered job type', example: 'process-order' }),
     args: z.unknown().openapi({ description: "by the job type's schema", example: { orderId: '17' } }),
-    queue: z.enum(queueNames).optional().openapi({ description: "defaults to the job type's" }),
+    queue: queueName.optional().openapi({ description: "defaults to the job type's" }),
     runAt: instant
       .optional()
       .openapi({ type: 'string', format: 'date-time', description: 'defaults to now' }),
@@ -132,7 +133,7 @@ export const listRoute = createRoute({
     query: z.strictObject({
       state: z.enum(jobStates).optional(),
       type: name.refine(isStorableText, 'contains U+0000').optional(),
-      queue: z.enum(queueNames).optional(),
+      queue: queueName.optional(),
       limit: z
         .string()
         .regex(/^\d{1,3}$/, 'must be a whole number')

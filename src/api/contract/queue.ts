@@ -3,14 +3,13 @@
  */
 import { createRoute, z } from '@hono/zod-openapi';
 import { jobStates } from '#shared/job.ts';
-import { queueNames } from '#shared/queues.ts';
 import { problems } from './problem.ts';
 
 const count = z.int().min(0);
 
 export const queueSchema = z
   .object({
-    name: z.enum(queueNames),
+    name: z.string(),
     paused: z.boolean(),
     ready: count.nullable().openapi({
       description: 'messages that wait in RabbitMQ; null while the broker does not tell',
@@ -29,10 +28,10 @@ export const queueSchema = z
   .openapi('Queue');
 
 const params = z.object({
-  name: z.string().openapi({ param: { name: 'name', in: 'path' }, example: queueNames[0] }),
+  name: z.string().openapi({ param: { name: 'name', in: 'path' }, example: 'default' }),
 });
 const pausedQueue = {
-  'application/json': { schema: z.object({ name: z.enum(queueNames), paused: z.boolean() }) },
+  'application/json': { schema: z.object({ name: z.string(), paused: z.boolean() }) },
 };
 const tags = ['queues'];
 

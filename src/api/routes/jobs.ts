@@ -27,9 +27,14 @@ export interface JobDependencies {
   database: Database;
   enqueuer: Enqueuer;
   definitions: ReadonlyMap<string, JobDefinition>;
+  /** The queues of the application. */
+  queues: readonly string[];
 }
 
-export function registerJobs(app: OpenAPIHono, { database, enqueuer, definitions }: JobDependencies): void {
+export function registerJobs(
+  app: OpenAPIHono,
+  { database, enqueuer, definitions, queues }: JobDependencies,
+): void {
   const findJob = createLookup(database, findJobs);
 
   app.post(enqueueRoute.path, jsonBody({ maxBytes: MEBIBYTE, maxDepth: ARGS_DEPTH + 1 }));
@@ -44,7 +49,7 @@ export function registerJobs(app: OpenAPIHono, { database, enqueuer, definitions
   app.post(enqueueBatchRoute.path, jsonBody({ maxBytes: 16 * MEBIBYTE, maxDepth: ARGS_DEPTH + 3 }));
   app.openapi(enqueueBatchRoute, async (c) => {
     const { jobs } = c.req.valid('json');
-    const issues = findBatchIssues(jobs, definitions);
+    const issues = findBatchIssues(jobs, { definitions, queues });
     if (issues.length > 0) throw new InvalidInput('invalid_jobs', 'no job was enqueued', issues);
     const requests = jobs.map((job) => toRequest(job, definitions));
     await database.query((sql) => sql`select 1`); // a batch has a long deadline: this one tells in time that Postgres is away

@@ -11,8 +11,6 @@ import type { Database } from '#shared/postgres/database.ts';
 import type { QueueCount } from '#shared/postgres/job-queries.ts';
 import { countJobs, findQueueAges } from '#shared/postgres/job-queries.ts';
 import { findPausedQueues, pauseQueue, resumeQueue } from '#shared/postgres/queues.ts';
-import type { QueueName } from '#shared/queues.ts';
-import { isQueueName, queueNames } from '#shared/queues.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { QueueDepth } from '#shared/rabbitmq/queue-depth.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
@@ -26,20 +24,25 @@ const FRESH_MS = 1_000;
 export interface QueueDependencies {
   database: Database;
   publisher: Publisher;
+  /** The queues of the application. */
+  queues: readonly string[];
 }
 
-export function registerQueues(app: OpenAPIHono, { database, publisher }: QueueDependencies): void {
+export function registerQueues(
+  app: OpenAPIHono,
+  { database, publisher, queues: names }: QueueDependencies,
+): void {
   const counts = cached(() => database.query(countJobs, COUNT_DEADLINE_MS), FRESH_MS);
-  const depths = cached(() => readDepths(publisher), FRESH_MS);
+  const depths = cached(() => readDepths(publisher, names), FRESH_MS);
 
   app.openapi(queuesRoute, async (c) => {
     const [paused, ages, counted, depthsByQueue] = await Promise.all([
       database.query(findPausedQueues),
-      database.query((sql) => findQueueAges(sql, queueNames)),
+      database.query((sql) => findQueueAges(sql, names)),
       counts(),
       depths(),
     ]);
-    const queues = queueNames.map((name) => {
+    const queues = names.map((name) => {
       const states = countsOf(name, counted);
       const depth = depthsByQueue.get(name);
       return {
@@ -56,31 +59,34 @@ export function registerQueues(app: OpenAPIHono, { database, publisher }: QueueD
   });
 
   app.openapi(pauseRoute, async (c) => {
-    const name = existingQueue(c.req.valid('param').name);
+    const name = existingQueue(c.req.valid('param').name, names);
     await database.query((sql) => pauseQueue(sql, name));
     return c.json({ name, paused: true }, 200);
   });
 
   app.openapi(resumeRoute, async (c) => {
-    const name = existingQueue(c.req.valid('param').name);
+    const name = existingQueue(c.req.valid('param').name, names);
     await database.query((sql) => resumeQueue(sql, name));
     return c.json({ name, paused: false }, 200);
   });
 }
 
 /** A blocked connection would not even hear the question. */
-async function readDepths({ connection }: Publisher): Promise<Map<string, QueueDepth>> {
+async function readDepths(
+  { connection }: Publisher,
+  queues: readonly string[],
+): Promise<Map<string, QueueDepth>> {
   if (connection.model === undefined || connection.blocked) return new Map();
-  return await findQueueDepths(connection.model, queueNames);
+  return await findQueueDepths(connection.model, queues);
 }
 
-function countsOf(name: QueueName, counted: readonly QueueCount[]): Record<JobState, number> {
+function countsOf(name: string, counted: readonly QueueCount[]): Record<JobState, number> {
   const counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
   for (const { queue, state, count } of counted) if (queue === name) counts[state] = count;
   return counts;
 }
 
-function existingQueue(name: string): QueueName {
-  if (isQueueName(name)) return name;
-  throw new HTTPException(404, { message: `there is no such queue: there are ${queueNames.join(', ')}` });
+function existingQueue(name: string, queues: readonly string[]): string {
+  if (queues.includes(name)) return name;
+  throw new HTTPException(404, { message: `there is no such queue: there are ${queues.join(', ')}` });
 }

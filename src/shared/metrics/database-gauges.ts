@@ -4,21 +4,20 @@
 
 import type { Database } from '../postgres/database.ts';
 import { countUnpublished, findQueueAges } from '../postgres/job-queries.ts';
-import { queueNames } from '../queues.ts';
 import type { GaugeSource } from './gauge-source.ts';
 
-export function databaseGauges(database: Database): GaugeSource[] {
+export function databaseGauges(database: Database, queues: readonly string[]): GaugeSource[] {
   return [
     {
       name: 'warren_queue_oldest_available_seconds',
       help: 'Time since the oldest job that waits in the queue was due; 0 where none waits.',
       labels: ['queue'],
       read: async () => {
-        const ages = await database.query((sql) => findQueueAges(sql, queueNames));
+        const ages = await database.query((sql) => findQueueAges(sql, queues));
         const byQueue = new Map(
           ages.map(({ queue, oldestAvailableSeconds }) => [queue, oldestAvailableSeconds]),
         );
-        return queueNames.map((queue) => ({ labels: { queue }, value: byQueue.get(queue) ?? 0 }));
+        return queues.map((queue) => ({ labels: { queue }, value: byQueue.get(queue) ?? 0 }));
       },
     },
     {

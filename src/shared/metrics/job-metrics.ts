@@ -4,7 +4,6 @@
 import type { Registry } from '@prometheus-io/client';
 import { Counter, Gauge, Histogram } from '@prometheus-io/client';
 import { subscribe } from '../events.ts';
-import { queueNames } from '../queues.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 /** What an attempt can come to, as `warren_attempts_finished_total` has it. */
@@ -15,16 +14,18 @@ const UNKNOWN = 'unknown';
 
 const labelNames = ['type', 'queue'] as const;
 
-export function countJobs(registry: Registry, types: Iterable<string>): (() => void)[] {
-  const known = labelsOf([...types, UNKNOWN]);
+export function countJobs(
+  registry: Registry,
+  { types, queues }: { types: Iterable<string>; queues: readonly string[] },
+): (() => void)[] {
+  const known = labelsOf([...types, UNKNOWN], [...queues, UNKNOWN]);
   return [...countEnds(registry, known), ...observeAttempts(registry, known)];
 }
 
 /** Made once, so that counting makes none: the labels of each type and queue. */
 type KnownLabels = ReadonlyMap<string, ReadonlyMap<string, { type: string; queue: string }>>;
 
-function labelsOf(types: readonly string[]): KnownLabels {
-  const queues = [...queueNames, UNKNOWN];
+function labelsOf(types: readonly string[], queues: readonly string[]): KnownLabels {
   return new Map(
     types.map((type) => [type, new Map(queues.map((queue) => [queue, { type, queue }]))] as const),
   );

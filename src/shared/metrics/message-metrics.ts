@@ -3,17 +3,16 @@
  */
 import type { Registry } from '@prometheus-io/client';
 import { subscribe } from '../events.ts';
-import { queueNames } from '../queues.ts';
 import { createCounter } from './counter.ts';
 
 /** Why a delivery started nothing (`Refusal` in the worker's claimer). */
 const SUPPRESSIONS = ['twice', 'ended', 'not-due', 'runs-here', 'runs-elsewhere', 'waits', 'unknown'];
 
-export function countMessages(registry: Registry): (() => void)[] {
-  return [...countPublishes(registry), ...countDeliveries(registry)];
+export function countMessages(registry: Registry, queues: readonly string[]): (() => void)[] {
+  return [...countPublishes(registry, queues), ...countDeliveries(registry, queues)];
 }
 
-function countPublishes(registry: Registry): (() => void)[] {
+function countPublishes(registry: Registry, queues: readonly string[]): (() => void)[] {
   const confirmed = createCounter(registry, {
     name: 'warren_publishes_confirmed_total',
     help: 'Messages that the broker has in a queue.',
@@ -21,7 +20,7 @@ function countPublishes(registry: Registry): (() => void)[] {
   const returned = createCounter(registry, {
     name: 'warren_publishes_returned_total',
     help: 'Messages that came back: the broker had no queue for them.',
-    label: { name: 'queue', values: queueNames },
+    label: { name: 'queue', values: queues },
   });
   const failed = createCounter(registry, {
     name: 'warren_publishes_failed_total',
@@ -34,8 +33,8 @@ function countPublishes(registry: Registry): (() => void)[] {
   ];
 }
 
-function countDeliveries(registry: Registry): (() => void)[] {
-  const label = { name: 'queue', values: queueNames };
+function countDeliveries(registry: Registry, queues: readonly string[]): (() => void)[] {
+  const label = { name: 'queue', values: queues };
   const received = createCounter(registry, {
     name: 'warren_deliveries_total',
     help: 'Deliveries from the broker.',

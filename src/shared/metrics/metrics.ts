@@ -16,6 +16,8 @@ import { processRegistry } from './process-metrics.ts';
 export interface MetricsOptions {
   /** The names of the job types that are known here. Others are counted together, as `unknown`. */
   types: Iterable<string>;
+  /** The queues of the application; others are counted as `unknown`. */
+  queues: readonly string[];
   gauges: readonly GaugeSource[];
 }
 
@@ -26,11 +28,11 @@ export interface Metrics {
   stop(): void;
 }
 
-export function createMetrics({ types, gauges }: MetricsOptions): Metrics {
+export function createMetrics({ types, queues, gauges }: MetricsOptions): Metrics {
   const registry = new Registry();
   const unsubscribes = [
-    ...countJobs(registry, types),
-    ...countMessages(registry),
+    ...countJobs(registry, { types, queues }),
+    ...countMessages(registry, queues),
     ...countConnections(registry),
     ...countMaintenance(registry),
   ];

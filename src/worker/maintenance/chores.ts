@@ -2,7 +2,6 @@
  * The chores of the fleet, by name, made from what a worker has.
  */
 import type { Database } from '#shared/postgres/database.ts';
-import { queueNames } from '#shared/queues.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
 import type { Chore } from './maintenance.ts';
@@ -17,9 +16,15 @@ export interface ChoreOptions {
   /** Opened by the first call. */
   publisher: () => Publisher;
   wakeRelay: () => void;
+  queues: readonly string[];
 }
 
-export function createChores({ database, publisher, wakeRelay }: ChoreOptions): ReadonlyMap<string, Chore> {
+export function createChores({
+  database,
+  publisher,
+  wakeRelay,
+  queues,
+}: ChoreOptions): ReadonlyMap<string, Chore> {
   return new Map([
     ['scheduler', createScheduler({ database, publisher })],
     ['relay', createRelay({ database, publisher })],
@@ -28,7 +33,7 @@ export function createChores({ database, publisher, wakeRelay }: ChoreOptions): 
       'reconciler',
       createReconciler({
         database,
-        emptyQueues: () => findEmptyQueues(publisher()),
+        emptyQueues: () => findEmptyQueues(publisher(), queues),
         onFound: wakeRelay,
       }),
     ],
@@ -37,8 +42,11 @@ export function createChores({ database, publisher, wakeRelay }: ChoreOptions): 
 }
 
 /** None while the broker cannot be asked. */
-async function findEmptyQueues({ connection, ready }: Publisher): Promise<string[]> {
+async function findEmptyQueues(
+  { connection, ready }: Publisher,
+  queues: readonly string[],
+): Promise<string[]> {
   if (connection.model === undefined || !ready) return [];
-  const depths = await findQueueDepths(connection.model, queueNames);
-  return queueNames.filter((queue) => depths.get(queue)?.ready === 0);
+  const depths = await findQueueDepths(connection.model, queues);
+  return queues.filter((queue) => depths.get(queue)?.ready === 0);
 }

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { queueNames } from '../../../src/jobs/registry.ts';
 import { publishEvent } from '../../../src/shared/events.ts';
 import type { GaugeSource } from '../../../src/shared/metrics/gauge-source.ts';
 import type { Metrics } from '../../../src/shared/metrics/metrics.ts';
@@ -25,7 +26,7 @@ const job = { jobId: '7', type: 'process-order', queue: 'default', attempt: 1 };
 
 test('what happens in the process is counted from the moment when the metrics were made until they are stopped', async () => {
   publishEvent('publish.confirmed', { count: 100 });
-  metrics = createMetrics({ types, gauges: [] });
+  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   publishEvent('publish.confirmed', { count: 2 });
   publishEvent('publish.confirmed', { count: 1 });
   metrics.stop();
@@ -34,7 +35,7 @@ test('what happens in the process is counted from the moment when the metrics we
 });
 
 test('an attempt is running between its start and its end, then counted by its outcome', async () => {
-  metrics = createMetrics({ types, gauges: [] });
+  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   const labels = 'type="process-order",queue="default"';
   publishEvent('attempt.started', { ...job, waitMs: 1_500 });
   expect(await samples('warren_attempts_running')).toEqual([`warren_attempts_running{${labels}} 1`]);
@@ -60,12 +61,12 @@ test.each([
   'warren_maintenance_failures_total{task="relay"}',
   'warren_completions_fenced_total',
 ])('%s stands at 0 before its first event', async (sample) => {
-  metrics = createMetrics({ types, gauges: [] });
+  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   expect(await metrics.render()).toContain(`\n${sample} 0\n`);
 });
 
 test('every end of a job is counted; types and queues that nobody knows count together', async () => {
-  metrics = createMetrics({ types, gauges: [] });
+  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   const ended = { jobId: '7', queue: 'default', state: 'discarded', error: 'no' } as const;
   publishEvent('job.ended', { ...ended, type: 'process-order' });
   publishEvent('job.ended', { ...ended, type: 'made-up-1' });
@@ -78,7 +79,7 @@ test('every end of a job is counted; types and queues that nobody knows count to
 });
 
 test('the process, Node, the event loop and the version are told of, once', async () => {
-  metrics = createMetrics({ types, gauges: [] });
+  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   const text = await metrics.render();
   for (const name of [
     'process_cpu_seconds_total',
@@ -93,7 +94,7 @@ test('the process, Node, the event loop and the version are told of, once', asyn
 });
 
 test('only reconnects are counted, of either server', async () => {
-  metrics = createMetrics({ types, gauges: [] });
+  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   for (const reconnect of [false, true, true])
     publishEvent('broker.connected', { connection: 'x', reconnect });
   for (const owner of ['1', '1']) publishEvent('presence.held', { owner });
@@ -120,7 +121,7 @@ test('a gauge is read at the time of the scrape; one that cannot be read is left
   };
   const steady: GaugeSource = { name: 'steady', help: 'Of the process.', read: () => [{ value: 7 }] };
   const silent: GaugeSource = { name: 'silent', help: 'Never answers.', read: () => new Promise(() => {}) };
-  metrics = createMetrics({ types, gauges: [flaky, steady, silent] });
+  metrics = createMetrics({ types, queues: queueNames, gauges: [flaky, steady, silent] });
   expect(await allSamples('flaky')).toEqual(['flaky{queue="a"} 1', 'flaky{queue="b"} 0']);
   value = 2;
   expect(await allSamples('flaky')).toEqual(['flaky{queue="a"} 2', 'flaky{queue="b"} 0']);
