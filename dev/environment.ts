@@ -1,5 +1,6 @@
 // The one place in dev/ that reads the environment of this process.
-// Empty variables count as absent, so that `AMQP_URL= npm start` means "provide one".
+// Empty variables count as absent, so that `AMQP_URL= npm start` means "provide one"; secrets that stand in files are read.
+import { readSecretFiles } from '../src/shared/secret-files.ts';
 
 export type Environment = {
   readonly amqpUrl: string | undefined;
@@ -15,7 +16,9 @@ export function readEnvironment(
   source: Readonly<Record<string, string | undefined>> = process.env,
 ): Environment {
   const inherited: Record<string, string> = {};
-  for (const [name, value] of Object.entries(source)) if (value) inherited[name] = value;
+  const { environment, problems } = readSecretFiles(source);
+  if (problems.size > 0) throw new Error(`the settings are wrong: ${[...problems.values()].join('; ')}`);
+  for (const [name, value] of Object.entries(environment)) if (value) inherited[name] = value;
   return {
     amqpUrl: inherited['AMQP_URL'],
     databaseUrl: inherited['DATABASE_URL'],

@@ -17,7 +17,8 @@ const derived = (from: string) => `<!-- Made from ${from} by \`npm run docs\`: e
 function settingsPage(): string {
   const rows = Object.entries(settings).map(([name, setting]) => {
     const value = 'default' in setting ? `\`${setting.default}\`` : 'none';
-    return `| \`${name}\` | ${value} | ${setting.meaning} |`;
+    const file = 'secret' in setting ? `. Or \`${name}_FILE\`` : '';
+    return `| \`${name}\` | ${value} | ${setting.meaning}${file} |`;
   });
   return `# Settings
 
@@ -28,6 +29,9 @@ Environment variables only. An empty one counts as not set. All errors in them a
 | name | default | meaning |
 |---|---|---|
 ${rows.join('\n')}
+
+A secret may stand in a file instead: \`DATABASE_URL_FILE=/run/secrets/database-url\` (at most 64 KiB, read once at start; the line feed at its end
+does not count). The variable and its \`_FILE\` together are an error.
 
 Durations are milliseconds. \`WORKER_QUEUES\` bounds what runs at once: the sum of channels × prefetch.
 `;

@@ -95,7 +95,7 @@ function composeHeaders(args: WebhookArguments, body: Buffer, context: JobContex
     ...(args.body === undefined ? {} : { 'content-type': type }),
     ...args.headers, // Node takes the later of two that differ in case
     ...(args.method === 'GET' ? {} : { 'content-length': String(body.length) }),
-    ...webhookHeaders({ id: jobId, timestamp, body, secret: settings.webhookSecret }),
+    ...webhookHeaders({ id: jobId, timestamp, body, secrets: settings.webhookSecrets }),
     'warren-attempt': String(attempt),
   };
 }

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { App } from './app.ts';
 import { Misconfigured } from './errors.ts';
 import { isLoopback } from './loopback.ts';
+import { readSecretFiles } from './secret-files.ts';
 import type { QueueChannels, Setting, Settings } from './settings.ts';
 import { settings } from './settings.ts';
 
@@ -28,18 +29,20 @@ export interface Config {
   logLevel: string;
   webhookAllowPrivate: boolean;
   webhookAllowedDestinations: readonly string[];
-  webhookSecret: string | undefined;
+  webhookSecrets: readonly string[];
 }
 
 /** Reads the settings of a program. Throws `Misconfigured` with one line that names every setting that is wrong. */
 export function readConfig(
   program: 'api' | 'worker',
   app: App,
-  environment: NodeJS.ProcessEnv = process.env,
+  variables: NodeJS.ProcessEnv = process.env,
 ): Config {
-  const problems: string[] = [];
+  const { environment, problems: fileProblems } = readSecretFiles(variables);
+  const problems = [...fileProblems.values()];
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting>(settings)) {
+    if (fileProblems.has(name)) continue;
     const text = environment[name] || setting.default; // an empty variable counts as not set
     const parsed = setting.schema.safeParse(text);
     if (parsed.success) values[name] = parsed.data;
@@ -99,7 +102,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     logLevel: values.LOG_LEVEL,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE,
     webhookAllowedDestinations: values.WEBHOOK_ALLOWED_DESTINATIONS,
-    webhookSecret: values.WEBHOOK_SECRET,
+    webhookSecrets: values.WEBHOOK_SECRET ?? [],
   };
 }
 

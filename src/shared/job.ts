@@ -83,6 +83,6 @@ export interface JobSettings {
   webhookAllowPrivate: boolean;
   /** `host:port`: called although they are not public. */
   webhookAllowedDestinations: readonly string[];
-  /** `whsec_` and base64, as Standard Webhooks has it; no signature where it is missing. */
-  webhookSecret: string | undefined;
+  /** `whsec_` and base64, as Standard Webhooks has it, newest first; no signature where there is none. */
+  webhookSecrets: readonly string[];
 }

@@ -36,18 +36,30 @@ const url = (...protocols: string[]) =>
     error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   });
 
+const webhookSecret = z
+  .string()
+  .regex(/^(whsec_)?[A-Za-z0-9+/]+={0,2}$/, 'must be base64, with or without whsec_ before it')
+  .refine((text) => isWebhookKey(text), 'must be 24 to 64 bytes in base64 (openssl rand -base64 32)');
+
 /** How one setting is read, and what it means. */
 export interface Setting {
   schema: z.ZodType;
   default?: string;
+  /** May stand in a file, too: NAME_FILE (secret-files.ts). */
+  secret?: true;
   meaning: string;
 }
 
 /** Every setting: its schema, its default as text, and what it means. */
 export const settings = {
-  DATABASE_URL: { schema: url('postgres:', 'postgresql:'), meaning: 'where Postgres is; required' },
+  DATABASE_URL: {
+    schema: url('postgres:', 'postgresql:'),
+    secret: true,
+    meaning: 'where Postgres is; required',
+  },
   AMQP_URL: {
     schema: z.union([z.literal('none'), url('amqp:', 'amqps:')]),
+    secret: true,
     meaning: 'where RabbitMQ is; required. `none`: no broker, the workers take jobs straight from Postgres',
   },
   DATABASE_POOL_MIN: {
@@ -68,6 +80,7 @@ export const settings = {
   PORT: { schema: whole(0, 65_535), default: '3000', meaning: "the API's port (0: any free port, logged)" },
   API_TOKEN: {
     schema: z.string().min(1).optional(),
+    secret: true,
     meaning: 'bearer token that every request but health checks must carry',
   },
   API_AUTH: {
@@ -123,14 +136,27 @@ export const settings = {
   WEBHOOK_SECRET: {
     schema: z
       .string()
-      .regex(/^(whsec_)?[A-Za-z0-9+/]+={0,2}$/, 'must be base64, with or without whsec_ before it')
+      .transform(splitSecrets)
+      .pipe(z.array(webhookSecret).min(1, 'lists nothing'))
       .optional(),
-    meaning: 'signs webhooks as Standard Webhooks has it; without it they are not signed',
+    secret: true,
+    meaning:
+      'signs webhooks as Standard Webhooks has it: 24 to 64 bytes in base64, with or without `whsec_` before it; without it they are not signed. Several, newest first, separated by spaces or commas: each signs, so that receivers may change over one by one',
   },
 } as const satisfies Record<string, Setting>;
 
 /** The value of every setting. */
 export type Settings = { [Name in keyof typeof settings]: z.output<(typeof settings)[Name]['schema']> };
+
+function splitSecrets(text: string): string[] {
+  return text.split(/[\s,]+/).filter((secret) => secret !== '');
+}
+
+/** As long as Standard Webhooks wants it: a shorter one can be guessed, and some text that is no base64 decodes to nothing at all. */
+function isWebhookKey(secret: string): boolean {
+  const { length } = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+  return length >= 24 && length <= 64;
+}
 
 function parseQueues(text: string, context: z.RefinementCtx): QueueChannels[] {
   const entries = text.split(',').map((entry) => entry.trim());

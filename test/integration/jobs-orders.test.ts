@@ -144,7 +144,7 @@ function context(more: Partial<JobContext> = {}): JobContext {
     fence: 1,
     signal: new AbortController().signal,
     database,
-    settings: { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecret: undefined },
+    settings: { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecrets: [] },
     ...more,
   };
 }

@@ -6,7 +6,7 @@ import { startFleet, testJob } from '../support/fleet.ts';
 import { poisonJobs } from '../support/poison-jobs.ts';
 
 const PROGRAM = new URL('../support/poison-quarantine.ts', import.meta.url);
-const settings = { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecret: undefined };
+const settings = { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecrets: [] };
 
 const claim = (type: string): Claim => ({
   id: '1',

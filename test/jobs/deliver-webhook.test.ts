@@ -35,7 +35,7 @@ describe('the request', () => {
     await using endpoint = await startEndpoint(answerWith(204));
     await deliver(
       { url: endpoint.url },
-      { settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecret: undefined } },
+      { settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecrets: [] } },
     );
     expect(endpoint.requests[0]?.headers).toHaveProperty('webhook-id');
     expect(endpoint.requests[0]?.headers).not.toHaveProperty('webhook-signature');
@@ -183,7 +183,11 @@ describe('the deadline', () => {
 });
 
 describe('a private address', () => {
-  const settings = { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecret };
+  const settings = {
+    webhookAllowPrivate: false,
+    webhookAllowedDestinations: [],
+    webhookSecrets: [webhookSecret],
+  };
 
   test.each(['127.0.0.1', '[::ffff:127.0.0.1]', '0x7f000001', '2130706433', '127.1', 'localhost'])(
     '%s is never connected to, and cancels the job',
@@ -234,7 +238,7 @@ async function deliver(args: Record<string, unknown>, context: Partial<JobContex
     fence: 1,
     signal: new AbortController().signal,
     database: new Database({ url: 'postgres://unused.invalid/', name: 'unused', min: 0, max: 0 }),
-    settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecret },
+    settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecrets: [webhookSecret] },
     ...context,
   });
 }

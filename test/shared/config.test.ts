@@ -1,4 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/jobs/registry.ts';
 import { processName, readConfig } from '../../src/shared/config.ts';
 import { Misconfigured } from '../../src/shared/errors.ts';
@@ -38,7 +42,7 @@ test('without anything but the two URLs every setting has the default of the con
     logLevel: 'info',
     webhookAllowPrivate: false,
     webhookAllowedDestinations: [],
-    webhookSecret: undefined,
+    webhookSecrets: [],
   });
 });
 
@@ -160,6 +164,86 @@ describe('the hosts that the API answers', () => {
     const listed = { API_HOSTS: 'jobs.example' };
     expect(hosts({ ...listed, API_TOKEN: 'secret' })).toEqual(new Set(['jobs.example']));
     expect(hosts({ ...listed, HOST: '0.0.0.0', API_AUTH: 'none' })).toEqual(new Set(['jobs.example']));
+  });
+});
+
+describe('WEBHOOK_SECRET', () => {
+  const secrets = (text: string) =>
+    readConfig('worker', app, { ...required, WEBHOOK_SECRET: text }).webhookSecrets;
+  const keyOf = (bytes: number) => Buffer.alloc(bytes, 7).toString('base64');
+
+  test('is 24 to 64 bytes in base64, with or without whsec_', () => {
+    for (const secret of [keyOf(24), keyOf(25), keyOf(64), `whsec_${keyOf(32)}`])
+      expect(secrets(secret)).toEqual([secret]);
+  });
+
+  test.each(['a', 'ab', 'whsec_a', keyOf(1), keyOf(23), keyOf(65), 'whsec_', ',', `${keyOf(32)},a`])(
+    '%j is refused without being told',
+    (text) => {
+      const message = refusal({ ...required, WEBHOOK_SECRET: text });
+      expect(message).toMatch(/WEBHOOK_SECRET (must be (24 to 64 bytes in )?base64|lists nothing)/);
+      expect(message).not.toContain(keyOf(32));
+    },
+  );
+
+  test('may be several, newest first', () => {
+    const [newer, older] = [keyOf(32), `whsec_${keyOf(24)}`];
+    for (const between of [' ', ',', ', ', '\n'])
+      expect(secrets(`${newer}${between}${older}`)).toEqual([newer, older]);
+  });
+});
+
+describe('a secret in a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'warren-secrets-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const fileOf = (text: string): string => {
+    const path = join(folder, randomUUID());
+    writeFileSync(path, text);
+    return path;
+  };
+
+  test('is read for every secret setting, without the line feed at its end', () => {
+    const { AMQP_URL, DATABASE_URL } = required;
+    const secret = Buffer.alloc(32).toString('base64');
+    const config = readConfig('api', app, {
+      DATABASE_URL_FILE: fileOf(`${DATABASE_URL}\n`),
+      AMQP_URL_FILE: fileOf(AMQP_URL),
+      API_TOKEN_FILE: fileOf(' spaces stay \r\n'),
+      WEBHOOK_SECRET_FILE: fileOf(`${secret}\n`),
+    });
+    expect(config).toMatchObject({
+      databaseUrl: DATABASE_URL,
+      amqpUrl: AMQP_URL,
+      apiToken: ' spaces stay ',
+      webhookSecrets: [secret],
+    });
+  });
+
+  test('is for secrets alone', () => {
+    expect(readConfig('api', app, { ...required, PORT_FILE: fileOf('1') }).port).toBe(3000);
+  });
+
+  test('beside its variable is refused', () => {
+    const message = refusal({ ...required, API_TOKEN: 'told', API_TOKEN_FILE: fileOf('written') });
+    expect(message).toContain('API_TOKEN and API_TOKEN_FILE are both set');
+    expect(message).not.toMatch(/told|written/);
+  });
+
+  test.each([
+    ['is missing', () => join(folder, 'missing'), 'ENOENT'],
+    ['is a folder', () => folder, 'is not a file'],
+    ['is a device without end', () => '/dev/zero', 'is not a file'],
+    ['is empty', () => fileOf('\n'), 'is empty'],
+    ['is too large', () => fileOf('x'.repeat(65_537)), 'is larger than 65536 bytes'],
+  ])('that %s is refused by name, once', (_, path, reason) => {
+    const message = refusal({ AMQP_URL: required.AMQP_URL, DATABASE_URL_FILE: path() });
+    expect(message).toContain('DATABASE_URL_FILE');
+    expect(message).toContain(reason);
+    expect(message).not.toContain('is required');
+  });
+
+  test('has to fit the setting as its variable has to', () => {
+    expect(refusal({ ...required, WEBHOOK_SECRET_FILE: fileOf('a') })).toContain('WEBHOOK_SECRET must be');
   });
 });
 

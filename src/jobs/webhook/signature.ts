@@ -13,14 +13,18 @@ export interface SignedDelivery {
   timestamp: number;
   /** The bytes that are sent; empty where there is no body. */
   body: Uint8Array;
-  /** Base64, with or without `whsec_` before it; undefined: the delivery is not signed. */
-  secret: string | undefined;
+  /** Base64, with or without `whsec_` before each, newest first: every one signs. Empty: the delivery is not signed. */
+  secrets: readonly string[];
 }
 
-export function webhookHeaders({ id, timestamp, body, secret }: SignedDelivery): Record<string, string> {
+export function webhookHeaders(delivery: SignedDelivery): Record<string, string> {
+  const { id, timestamp, secrets } = delivery;
   const headers = { 'webhook-id': id, 'webhook-timestamp': String(timestamp) };
-  if (secret === undefined) return headers;
+  if (secrets.length === 0) return headers;
+  return { ...headers, 'webhook-signature': secrets.map((secret) => sign(secret, delivery)).join(' ') };
+}
+
+function sign(secret: string, { id, timestamp, body }: SignedDelivery): string {
   const key = Buffer.from(secret.replace(SECRET_PREFIX, ''), 'base64');
-  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64');
-  return { ...headers, 'webhook-signature': `v1,${signature}` };
+  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
 }

@@ -41,11 +41,11 @@ export function createQuarantine({ program = MAIN, databaseUrl, name }: Quaranti
   const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
   let next = 0;
   return async (definition, claim, { signal }, { settings }) => {
-    const { webhookAllowPrivate, webhookAllowedDestinations, webhookSecret } = settings;
+    const { webhookAllowPrivate, webhookAllowedDestinations, webhookSecrets } = settings;
     const instruction: Instruction = {
       kind: 'perform',
       claim,
-      settings: { webhookAllowPrivate, webhookAllowedDestinations, webhookSecret },
+      settings: { webhookAllowPrivate, webhookAllowedDestinations, webhookSecrets },
       databaseUrl,
       name: `${name} quarantine`,
     };
