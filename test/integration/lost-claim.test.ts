@@ -9,9 +9,7 @@ test('a job that a worker has claimed without hearing of it runs, though no mess
   await fleet.startWorker();
   const busy = await fleet.enqueue({ waits: true }); // a worker at rest looks more rarely
   await fleet.until(busy, 'running');
-  const [worker] = await fleet.sql(
-    (sql) => sql<{ owner: string }[]>`select last_value as owner from warren.owners`,
-  );
+  const [worker] = await fleet.sql((sql) => sql<{ owner: string }[]>`select owner::text from warren.workers`);
   const id = await fleet.enqueue({}, { delayMs: 3_600_000 });
   await fleet.sql(
     (

@@ -1,4 +1,5 @@
-// A TCP proxy that can fall silent (connections stay open and nothing passes any more, as behind a dead cable) or be cut (connections break).
+// A TCP proxy that can fall silent (connections stay open and nothing passes any more, as behind a dead cable), be cut (connections break) or lose its clients
+// without a word to the server.
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
@@ -11,11 +12,15 @@ export interface FaultyProxy extends AsyncDisposable {
   /** Breaks every connection, and every new one, until `restore`. */
   cut(): void;
   restore(): void;
+  /** Breaks every connection on the side of who connected; the server is not told and keeps its side open. */
+  abandon(): void;
 }
 
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
+  const abandoned = new Set<Socket>();
+  const clients = new Set<Socket>();
   let isSilent = false;
   let isCut = false;
   const server = createServer((client) => {
@@ -23,6 +28,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       client.destroy();
       return;
     }
+    clients.add(client);
     const upstream = connect(Number(port), hostname);
     for (const [socket, peer] of [
       [client, upstream],
@@ -33,7 +39,8 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       socket.on('error', () => peer.destroy());
       socket.on('close', () => {
         sockets.delete(socket);
-        if (!isSilent) peer.destroy();
+        clients.delete(socket);
+        if (!isSilent && !abandoned.delete(socket)) peer.destroy();
       });
     }
   });
@@ -53,6 +60,12 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     },
     restore: () => {
       isCut = false;
+    },
+    abandon: () => {
+      for (const client of clients) {
+        abandoned.add(client);
+        client.destroy();
+      }
     },
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, 'close');

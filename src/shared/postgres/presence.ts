@@ -4,9 +4,9 @@
  * age tells of a frozen worker, tells which claims have started, hears notices (cancel, pause, resume, a job that is due soon) and runs for the
  * leadership of the maintenance.
  *
- * Guarantees: the owner number never changes and is never used again; `held` is true only while the lock is; what was told before the process died
- * is committed when the lock is free, because Postgres reads it first; the connection is opened again, with jitter, until `stop`. Must not know what
- * the notices mean.
+ * Guarantees: `held` is true only while the lock is; what was told before the process died is committed when the lock is free, because Postgres reads
+ * it first; a lock that somebody else holds keeps no worker away (owner-number.ts); the connection is opened again, with jitter, until `stop`. Must not
+ * know what the notices mean.
  */
 import postgres from 'postgres';
 import { backoffMs, pause, withDeadline } from '../backoff.ts';
@@ -14,7 +14,7 @@ import { Unavailable } from '../errors.ts';
 import { clientOptions } from './database.ts';
 import type { Notice } from './notices.ts';
 import { NOTICE_CHANNEL, parseNotice } from './notices.ts';
-import { ADVISORY_CLASS } from './statement-parts.ts';
+import { LOCK_WAIT_MS, retakeOwnerNumber, takeOwnerNumber } from './owner-number.ts';
 import { beat, leave, markStarted } from './workers.ts';
 
 /** Eight idle workers beat three times a second together. */
@@ -55,7 +55,11 @@ export class Presence {
     this.#options = options;
   }
 
-  /** This worker's number; undefined until the lock was held for the first time. */
+  get #sessionName(): string {
+    return `${this.#options.name} presence`;
+  }
+
+  /** This worker's number, which may be another after its session was lost; undefined until the lock was held for the first time. */
   get owner(): string | undefined {
     return this.#owner;
   }
@@ -104,7 +108,7 @@ export class Presence {
   /** One connection, from its opening to its end. Returns whether the lock was held at all. */
   async #session(): Promise<boolean> {
     const closed = new AbortController();
-    const { connection, ...options } = clientOptions(`${this.#options.name} presence`);
+    const { connection, ...options } = clientOptions(this.#sessionName);
     const sql = postgres(this.#options.url, {
       ...options,
       connection: {
@@ -123,7 +127,7 @@ export class Presence {
     } as postgres.Options<Record<string, never>>); // `onnotify` is in postgres.js's code, not in its types
     let wasHeld = false;
     try {
-      await this.#withDeadline(this.#acquire(sql));
+      await this.#withDeadline(this.#acquire(sql), DEADLINE_MS + LOCK_WAIT_MS);
       wasHeld = true;
       this.#sql = sql;
       this.#held = true;
@@ -144,13 +148,10 @@ export class Presence {
   }
 
   async #acquire(sql: postgres.Sql): Promise<void> {
-    if (this.#owner === undefined) {
-      const [row] = await sql<{ owner: string }[]>`
-        select nextval('warren.owners') as owner
-        from (select set_config('synchronous_commit', 'on', true)) as durably -- never given twice, whatever crashes`;
-      this.#owner = row?.owner;
-    }
-    await sql`select pg_advisory_lock(${ADVISORY_CLASS}::int, ${this.#owner ?? null}::int)`;
+    const owner = this.#owner;
+    this.#owner = await (owner === undefined
+      ? takeOwnerNumber(sql)
+      : retakeOwnerNumber(sql, { owner, sessionName: this.#sessionName }));
     await sql`listen ${sql(NOTICE_CHANNEL)}`;
   }
 
@@ -170,11 +171,7 @@ export class Presence {
     }
   }
 
-  #withDeadline<T>(promise: Promise<T>): Promise<T> {
-    return withDeadline(
-      promise,
-      DEADLINE_MS,
-      () => new Unavailable('presence_timeout', `no answer within ${DEADLINE_MS} ms`),
-    );
+  #withDeadline<T>(promise: Promise<T>, ms = DEADLINE_MS): Promise<T> {
+    return withDeadline(promise, ms, () => new Unavailable('presence_timeout', `no answer within ${ms} ms`));
   }
 }
