@@ -27,6 +27,8 @@ export interface EventMessages {
     outcome: string;
     durationMs: number;
     error: string | undefined;
+    /** Until the next attempt of one that failed. */
+    retryInMs?: number | undefined;
   };
   /** The outcome was refused: the attempt had lost its claim. */
   'attempt.fenced': { jobId: string; type: string; attempt: number };
@@ -52,20 +54,24 @@ export interface EventMessages {
   'request.unavailable': { code: string; error: unknown };
   /** A connection to RabbitMQ is open and prepared. */
   'broker.connected': { connection: string; reconnect: boolean };
-  /** A connection to RabbitMQ was lost or could not be opened; it is tried again. */
-  'broker.disconnected': { connection: string; error: unknown };
+  /** A connection to RabbitMQ was lost (`retries` 0) or could not be opened; it is tried again. */
+  'broker.disconnected': { connection: string; retries: number; error: unknown };
   /** RabbitMQ has a resource alarm (`blocked` true), or none any more. */
   'broker.blocked': { connection: string; blocked: boolean; reason: string };
   /** The broker sends deliveries to this consumer. */
   'consumer.ready': { tag: string; queue: string };
-  /** A consumer has lost its channel; it registers again. */
+  /** A consumer has lost its channel, or could not register though there is a connection; it registers again. */
   'consumer.lost': { tag: string; queue: string; reason: string };
+  /** Where this worker takes its jobs from, from now on: by message from RabbitMQ, or straight from Postgres. */
+  'lane.changed': { lane: 'rabbitmq' | 'postgres' };
   /** This worker holds its advisory lock (again). */
   'presence.held': { owner: string };
   /** This worker has lost its advisory lock; it is taken again. */
   'presence.lost': { error: unknown };
-  /** A round of a chore failed; it is tried again. */
-  'maintenance.failed': { task: string; error: unknown };
+  /** A round of a chore failed, so many times in a row by now; it is tried again. */
+  'maintenance.failed': { task: string; failures?: number; error: unknown };
+  /** A chore goes on that had failed so many times in a row. */
+  'maintenance.recovered': { task: string; failures: number };
   /** A chore handled `count` jobs: relayed, promoted or rescued. */
   'maintenance.done': { task: string; count: number };
 }

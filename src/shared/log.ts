@@ -4,6 +4,7 @@
 
 import type { Logger } from 'pino';
 import pino from 'pino';
+import { logConnections } from './connection-log.ts';
 import { errorMessage } from './errors.ts';
 import type { EventMessages } from './events.ts';
 import { subscribe } from './events.ts';
@@ -22,34 +23,15 @@ export function logEvents(log: Logger): () => void {
   };
 }
 
-function logConnections(log: Logger): (() => void)[] {
-  return [
-    subscribe('broker.connected', ({ connection, reconnect }) =>
-      log.info({ connection, reconnect }, 'RabbitMQ connected'),
-    ),
-    subscribe('broker.disconnected', ({ connection, error }) => {
-      log.warn({ connection, error: errorMessage(error) }, 'RabbitMQ is away, connecting again');
-    }),
-    subscribe('broker.blocked', ({ connection, blocked, reason }) => {
-      log.warn(
-        { connection, reason },
-        blocked ? 'RabbitMQ blocks publishing' : 'RabbitMQ takes messages again',
-      );
-    }),
-    subscribe('consumer.ready', (message) => log.debug(message, 'consumer registered')),
-    subscribe('consumer.lost', (message) => log.warn(message, 'consumer lost, registering again')),
-    subscribe('presence.held', (message) => log.info(message, 'presence held')),
-    subscribe('presence.lost', ({ error }) =>
-      log.warn({ error: errorMessage(error) }, 'presence lost, connecting again'),
-    ),
-  ];
-}
-
 function logJobs(log: Logger): (() => void)[] {
   return [
-    subscribe('attempt.finished', (message) => {
-      if (message.error === undefined) log.debug(message, 'attempt finished');
-      else log.warn(message, 'attempt failed');
+    subscribe('attempt.finished', ({ retryInMs, ...message }) => {
+      if (retryInMs === undefined) log.debug(message, 'attempt finished');
+      else log.warn({ ...message, retryAt: inMs(retryInMs) }, 'attempt failed, the job is tried again');
+    }),
+    subscribe('job.ended', (message) => {
+      if (message.state === 'discarded') log.error(message, 'job discarded: it is not tried again');
+      else log.debug(message, 'job ended');
     }),
     subscribe('attempt.fenced', (message) =>
       log.warn(message, 'an outcome was refused: the attempt had lost its claim'),
@@ -64,10 +46,7 @@ function logJobs(log: Logger): (() => void)[] {
     subscribe('delivery.dead-lettered', (message) => log.error(message, 'a delivery was dead-lettered')),
     subscribe('publish.returned', (message) => log.error(message, 'RabbitMQ has no queue for a job')),
     subscribe('publish.failed', logFailedPublishes(log)),
-    subscribe('write.retried', ({ what, retry, error }) => {
-      if (retry === 1 || retry % 10 === 0)
-        log.warn({ what, retry, error: errorMessage(error) }, 'a write is tried again');
-    }),
+    ...logRetriedWrites(log),
     subscribe('request.failed', ({ error, ...message }) => {
       log.error(
         { ...message, error: error instanceof Error ? error.stack : errorMessage(error) },
@@ -78,13 +57,37 @@ function logJobs(log: Logger): (() => void)[] {
       log.debug({ code, error: errorMessage(error) }, 'a request was answered with 503'),
     ),
     subscribe('maintenance.done', (message) => log.debug(message, 'maintenance')),
-    subscribe('maintenance.failed', ({ task, error }) => {
-      log.warn({ task, error: errorMessage(error) }, 'maintenance failed, trying again');
+    subscribe('maintenance.failed', ({ task, failures = 1, error }) => {
+      const fields = { task, error: errorMessage(error) };
+      if (failures === 1) log.warn(fields, 'maintenance failed, trying again');
+      else log.debug(fields, 'maintenance failed again');
     }),
+    subscribe('maintenance.recovered', (message) => log.info(message, 'maintenance goes on')),
   ];
 }
 
+/** RFC 3339. */
+function inMs(ms: number): string {
+  return new Date(Date.now() + ms).toISOString();
+}
+
 const SELDOM_MS = 10_000;
+
+/** One line for many, of each kind: when Postgres is away, all that is under way is tried again. */
+function logRetriedWrites(log: Logger): (() => void)[] {
+  const byKind = new Map<string, { count: number; loggedAt: number }>();
+  return [
+    subscribe('write.retried', ({ what, retry, error }) => {
+      const kind = byKind.get(what) ?? { count: 0, loggedAt: Number.NEGATIVE_INFINITY };
+      byKind.set(what, kind);
+      kind.count += 1;
+      if (performance.now() - kind.loggedAt < SELDOM_MS) return;
+      log.warn({ what, retry, count: kind.count, error: errorMessage(error) }, 'writes are tried again');
+      kind.count = 0;
+      kind.loggedAt = performance.now();
+    }),
+  ];
+}
 
 /** One line for many: an outage fails every publish. */
 function logFailedPublishes(log: Logger): (message: EventMessages['publish.failed']) => void {

@@ -45,7 +45,7 @@ export class Attempts {
   readonly #quarantine: Perform;
   readonly #unheard = new Set<Promise<void>>();
   readonly #underWay = new Map<string, number>();
-  readonly #unfinished: Outcome[] = [];
+  readonly #unfinished: { claim: Claim; outcome: Outcome }[] = [];
   readonly #giveUp: AbortSignal;
   readonly #draining = new AbortController();
 
@@ -87,7 +87,7 @@ export class Attempts {
     this.#running.set(claim.id, abort);
     const { ending, outcome } = await this.#perform(definition, claim, abort);
     if (ending.kind === 'drained' && !ending.handlerEnded) {
-      this.#unfinished.push(outcome); // its handler goes on: nobody else may start it before this process ends
+      this.#unfinished.push({ claim, outcome }); // its handler goes on: nobody else may start it before this process ends
       return 'unacked';
     }
     const recorded = await this.#record(outcome, claim, definition);
@@ -138,7 +138,7 @@ export class Attempts {
 
   /** Hands back the jobs whose handlers have ignored their signal. The last thing before the process ends, which ends them. */
   async handBackUnfinished(): Promise<void> {
-    await Promise.all(this.#unfinished.map((outcome) => this.#completer.record(outcome)));
+    await Promise.all(this.#unfinished.map(({ claim, outcome }) => this.#completer.record(outcome, claim)));
   }
 
   /** How many attempts of the queue's jobs are under way. */
@@ -177,20 +177,19 @@ export class Attempts {
     return undefined;
   }
 
-  async #handBack({ id, fence }: Claim): Promise<Disposition> {
-    const recorded = await this.#completer.record({ id, fence, state: 'available', uncharged: true });
+  async #handBack(claim: Claim): Promise<Disposition> {
+    const { id, fence } = claim;
+    const recorded = await this.#completer.record({ id, fence, state: 'available', uncharged: true }, claim);
     return recorded === 'unrecorded' ? 'unacked' : 'requeue';
   }
 
-  async #refuseUnknownType({ id, fence, type }: Claim): Promise<Disposition> {
+  async #refuseUnknownType(claim: Claim): Promise<Disposition> {
+    const { id, fence, type } = claim;
     const reason = `unknown_type: this worker has no job type "${type}"`;
-    const recorded = await this.#completer.record({
-      id,
-      fence,
-      state: 'discarded',
-      uncharged: true,
-      error: reason,
-    });
+    const recorded = await this.#completer.record(
+      { id, fence, state: 'discarded', uncharged: true, error: reason },
+      claim,
+    );
     return recorded === 'unrecorded' ? 'unacked' : { deadLetter: reason };
   }
 
@@ -213,14 +212,15 @@ export class Attempts {
       outcome: outcome.state,
       durationMs: performance.now() - startedAt,
       error: ending.kind === 'failed' || ending.kind === 'crashed' ? ending.message : undefined,
+      retryInMs: outcome.state === 'retryable' ? outcome.delayMs : undefined,
     });
     return { ending, outcome };
   }
 
   async #record(outcome: Outcome, claim: Claim, definition: JobDefinition): Promise<Recorded> {
-    const recorded = await this.#completer.record(outcome).catch((error: unknown) => {
+    const recorded = await this.#completer.record(outcome, claim).catch((error: unknown) => {
       const message = `the outcome cannot be stored: ${errorMessage(error)}`; // an output that jsonb refuses
-      return this.#completer.record(toOutcome({ kind: 'failed', message }, claim, definition));
+      return this.#completer.record(toOutcome({ kind: 'failed', message }, claim, definition), claim);
     });
     if (recorded === 'fenced') {
       publishEvent('attempt.fenced', { jobId: claim.id, type: claim.type, attempt: claim.attempt });

@@ -5,16 +5,18 @@
 import { backoffMs, pause } from '#shared/backoff.ts';
 import { Batcher } from '#shared/batcher.ts';
 import { publishEvent } from '#shared/events.ts';
+import type { JobState } from '#shared/job.ts';
+import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
-import type { Outcome } from '#shared/postgres/jobs.ts';
+import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
 import { recordOutcomes } from '#shared/postgres/jobs.ts';
 
 /** `fenced`: the attempt had lost its claim, and its outcome was refused. `unrecorded`: the process had to stop before the write held. */
 export type Recorded = 'recorded' | 'fenced' | 'unrecorded';
 
 export class Completer {
-  readonly #batcher: Batcher<Outcome, boolean>;
+  readonly #batcher: Batcher<Outcome, JobState | undefined>;
   readonly #giveUp: AbortSignal;
 
   /** `giveUp` aborts when the process must stop. */
@@ -23,20 +25,23 @@ export class Completer {
     this.#batcher = new Batcher({
       run: async (outcomes) => {
         const accepted = await database.query((sql) => recordOutcomes(sql, outcomes));
-        return outcomes.map(({ id }) => accepted.has(id));
+        return outcomes.map(({ id }) => accepted.get(id));
       },
       isItemError: isRowError,
       concurrency: 2,
     });
   }
 
-  /** Throws only where Postgres refuses the values of this outcome (`isRowError`). */
-  async record(outcome: Outcome): Promise<Recorded> {
+  /** Tells where this ends the job. Throws only where Postgres refuses the values of this outcome (`isRowError`). */
+  async record(outcome: Outcome, job: Pick<Claim, 'id' | 'type' | 'queue'>): Promise<Recorded> {
     for (let retry = 1; ; retry += 1) {
       try {
-        const accepted = await this.#batcher.add(outcome);
+        let state = await this.#batcher.add(outcome);
         // A try that failed may have been committed without our hearing of it: then this one matches no row, and nothing is wrong.
-        return accepted || retry > 1 ? 'recorded' : 'fenced';
+        if (state === undefined && retry > 1) state = outcome.state;
+        if (state === undefined) return 'fenced';
+        publishJobEnd(job, state, outcome.error);
+        return 'recorded';
       } catch (error) {
         if (isRowError(error)) throw error;
         publishEvent('write.retried', { what: 'record', retry, error });

@@ -111,11 +111,15 @@ export class Consumer {
       } catch (error) {
         reason = String(error);
       }
-      if (this.ready) this.#readyAt = performance.now();
+      const wasReady = this.ready;
+      if (wasReady) this.#readyAt = performance.now();
       this.#registered = false;
       this.#channel = undefined;
       if (this.#closing.signal.aborted) return;
-      publishEvent('consumer.lost', { tag: this.#options.tag, queue: this.queue, reason });
+      const { connection, tag } = this.#options;
+      if (wasReady || connection.model !== undefined) {
+        publishEvent('consumer.lost', { tag, queue: this.queue, reason });
+      }
       await pause(backoffMs(retry, { firstMs: 100, maxMs: 5_000, jitter: 0.5 }), this.#closing.signal);
     }
   }
@@ -196,9 +200,8 @@ export class Consumer {
     try {
       const disposition = await this.#dispositionOf(message);
       if (this.#channel === channel) await this.#settle(acknowledgements, message, disposition);
-    } catch (error) {
-      // Settling failed: the channel has gone, and the broker redelivers.
-      publishEvent('consumer.lost', { tag: this.#options.tag, queue: this.queue, reason: String(error) });
+    } catch {
+      // Settling failed: the channel has gone, which is told elsewhere, and the broker redelivers.
     }
     const next = this.#waiting.shift();
     if (next === undefined) this.#freeSlots += 1;

@@ -31,6 +31,7 @@ export class FallbackLane {
   readonly #stopping = new AbortController();
   readonly #active = new Set<Promise<void>>();
   #slotFreed = Promise.withResolvers<void>();
+  #isActive = false;
   #life: Promise<void> = Promise.resolve();
 
   constructor(options: FallbackLaneOptions) {
@@ -38,7 +39,13 @@ export class FallbackLane {
   }
 
   start(): void {
+    this.#isActive = this.#options.isNeeded(); // where there is no broker, this is no change
     this.#life = this.#live();
+  }
+
+  /** Whether jobs are taken straight from Postgres now. */
+  get isActive(): boolean {
+    return this.#isActive;
   }
 
   /** Takes no more jobs. Resolves when the last one it took has ended. */
@@ -52,7 +59,12 @@ export class FallbackLane {
   async #live(): Promise<void> {
     let emptyRounds = 0;
     while (!this.#stopping.signal.aborted) {
-      if (!this.#options.isNeeded()) {
+      const isNeeded = this.#options.isNeeded();
+      if (isNeeded !== this.#isActive) {
+        this.#isActive = isNeeded;
+        publishEvent('lane.changed', { lane: isNeeded ? 'postgres' : 'rabbitmq' });
+      }
+      if (!isNeeded) {
         await pause(LOOK_AGAIN_MS, this.#stopping.signal);
         continue;
       }

@@ -1,11 +1,13 @@
 /**
  * The worker's own small HTTP server for probes and scrapes: /livez, /readyz, /metrics.
+ *
+ * `degraded`, with 200: something is away and the work goes on without it. `unavailable`, with 503: no job can start here.
  */
 import { Hono } from 'hono';
 import { HttpServer } from '#shared/http/http-server.ts';
 import type { Metrics } from '#shared/metrics/metrics.ts';
 
-/** `ok` false fails readiness; `detail` says why. */
+/** `ok` false: it is not as it should be; `detail` says how it is. */
 export interface Check {
   ok: boolean;
   detail?: string;
@@ -34,13 +36,24 @@ export function createHealthApp({
   });
   app.get('/readyz', async (context) => {
     const results = await checks();
-    const ready = Object.values(results).every(({ ok }) => ok);
-    return context.json({ status: ready ? 'ok' : 'unavailable', checks: results }, ready ? 200 : 503);
+    const status = toStatus(results);
+    return context.json({ status, checks: results }, status === 'unavailable' ? 503 : 200);
   });
   app.get('/metrics', async (context) =>
     context.body(await metrics.render(), 200, { 'content-type': metrics.contentType }),
   );
   return app;
+}
+
+/** What no job can start without. */
+const NEEDED = ['postgres', 'presence', 'accepting'];
+
+/** While jobs are taken straight from Postgres (`lane` is not ok), neither RabbitMQ nor the consumers are needed. */
+function toStatus(checks: Record<string, Check>): 'ok' | 'degraded' | 'unavailable' {
+  const failing = Object.keys(checks).filter((name) => checks[name]?.ok === false);
+  if (failing.length === 0) return 'ok';
+  const goesOn = failing.includes('lane') && !failing.some((name) => NEEDED.includes(name));
+  return goesOn ? 'degraded' : 'unavailable';
 }
 
 /** Listens, under the same limits as the API. Rejects with `Misconfigured` where the port is taken. */

@@ -7,6 +7,7 @@
  */
 import { pause } from '#shared/backoff.ts';
 import { Batcher } from '#shared/batcher.ts';
+import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { findOrphans, takeOverJobs } from '#shared/postgres/job-takeover.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
@@ -36,10 +37,14 @@ export class Takeover {
     });
     this.#takings = new Batcher({
       run: async (ids) => {
-        const claims = await startMarks.claimed((claimant) =>
+        const taken = await startMarks.claimed((claimant) =>
           database.query((sql) => takeOverJobs(sql, ids, claimant)),
         );
-        const byId = new Map(claims.map((claim) => [claim.id, claim]));
+        const byId = new Map<string, Claim>();
+        for (const { state, ...claim } of taken) {
+          if (state === 'running') byId.set(claim.id, claim);
+          else publishJobEnd(claim, state);
+        }
         return ids.map((id) => {
           const claim = byId.get(id);
           byId.delete(id); // two deliveries of one job do not both get it

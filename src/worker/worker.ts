@@ -182,6 +182,7 @@ export class Worker {
       presence: { ok: this.#presence.held },
       rabbitmq: this.#checkRabbitmq(),
       consumers: { ok: registered === wanted, detail: `${registered} of ${wanted}` },
+      lane: this.#checkLane(),
       accepting: { ok: !this.#stopping.signal.aborted },
     };
   }
@@ -195,6 +196,12 @@ export class Worker {
   #checkRabbitmq(): Check {
     if (this.#config.amqpUrl === NO_BROKER) return { ok: true, detail: 'none is configured' };
     return { ok: this.#connection.model !== undefined };
+  }
+
+  /** Not as it should be while jobs are taken straight from Postgres, unless that is what was configured. */
+  #checkLane(): Check {
+    if (!this.#fallbackLane.isActive) return { ok: true, detail: 'jobs come from RabbitMQ' };
+    return { ok: this.#config.amqpUrl === NO_BROKER, detail: 'jobs are taken straight from Postgres' };
   }
 
   async #checkPostgres(): Promise<Check> {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { claimNextJobs } from '../../src/shared/postgres/jobs.ts';
+import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
@@ -46,6 +47,7 @@ test('the fleet goes on while the broker is away, and returns to it', async () =
   await using proxy = await startFaultyProxy(fleet.vhost.url);
   const worker = await fleet.startWorker({ AMQP_URL: proxy.url });
   await fleet.until(await fleet.enqueue(), 'completed');
+  using lanes = listen('lane.changed');
 
   proxy.cut();
   await eventually(
@@ -54,12 +56,16 @@ test('the fleet goes on while the broker is away, and returns to it', async () =
   );
   const during = await Promise.all(Array.from({ length: 50 }, () => fleet.enqueue()));
   for (const id of during) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(await worker.checks()).toMatchObject({
+    lane: { ok: false, detail: 'jobs are taken straight from Postgres' },
+  });
 
   proxy.restore();
   await eventually(
     () => worker.checks(),
-    ({ rabbitmq, consumers }) => rabbitmq?.ok === true && consumers?.ok === true,
+    ({ rabbitmq, consumers, lane }) => [rabbitmq, consumers, lane].every((check) => check?.ok === true),
   );
+  expect(lanes.all).toEqual([{ lane: 'postgres' }, { lane: 'rabbitmq' }]);
   expect(await fleet.until(await fleet.enqueue())).toMatchObject({ state: 'completed', attempt: 1 });
   // The messages of the jobs that ran meanwhile find nothing to claim.
   const depth = () => fleet.vhost.management.queue('warren.default');

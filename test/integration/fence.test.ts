@@ -27,14 +27,14 @@ test('an outcome of an attempt that has lost its claim is refused and changes no
   for (const fence of [0, 1, 3])
     for (const state of states) {
       const late = { id, fence, state, delayMs: 0, output: 'late', error: 'late' };
-      expect(await database.query((sql) => recordOutcomes(sql, [late]))).toEqual(new Set());
+      expect(await database.query((sql) => recordOutcomes(sql, [late]))).toEqual(new Map());
     }
   expect(await row()).toEqual(before);
 
   const current: Outcome = { id, fence: 2, state: 'completed', output: 'current' };
-  expect(await database.query((sql) => recordOutcomes(sql, [current]))).toEqual(new Set([id]));
+  expect(await database.query((sql) => recordOutcomes(sql, [current]))).toEqual(new Map([[id, 'completed']]));
   expect(await database.query((sql) => recordOutcomes(sql, [{ ...current, output: 'again' }]))).toEqual(
-    new Set(),
+    new Map(),
   );
   expect(await fleet.job(id)).toMatchObject({ state: 'completed', output: 'current' });
 });

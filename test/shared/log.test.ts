@@ -17,15 +17,28 @@ afterEach(() => {
   lines.length = 0;
 });
 
-test('of a write that is tried again and again the first and every tenth try are logged', () => {
+test('many writes that are tried again at once make one line of each kind', () => {
   stop = logEvents(log);
-  for (let retry = 1; retry <= 25; retry += 1)
+  for (let retry = 1; retry <= 25; retry += 1) {
     publishEvent('write.retried', { what: 'record', retry, error: new Error('away') });
-  expect(lines.map(({ fields }) => fields['retry'])).toEqual([1, 10, 20]);
-  expect(lines[0]).toMatchObject({ level: 'warn', fields: { what: 'record', error: 'Error: away' } });
+    publishEvent('write.retried', { what: 'claim', retry, error: new Error('away') });
+  }
+  expect(lines).toMatchObject([
+    { level: 'warn', fields: { what: 'record', error: 'Error: away' } },
+    { level: 'warn', fields: { what: 'claim', error: 'Error: away' } },
+  ]);
 });
 
-test('a failed attempt is a warning with its error, a good one no more than a detail', () => {
+test('a chore that fails again and again is told of once, and when it goes on', () => {
+  stop = logEvents(log);
+  for (const failures of [1, 2, 3])
+    publishEvent('maintenance.failed', { task: 'relay', failures, error: new Error('away') });
+  publishEvent('maintenance.recovered', { task: 'relay', failures: 3 });
+  const told = lines.filter(({ level: of }) => of !== 'debug');
+  expect(told.map(({ text }) => text)).toEqual(['maintenance failed, trying again', 'maintenance goes on']);
+});
+
+test('a failed attempt is a warning with its error and its next time, a good one no more than a detail', () => {
   stop = logEvents(log);
   const message = {
     jobId: '7',
@@ -35,12 +48,25 @@ test('a failed attempt is a warning with its error, a good one no more than a de
     outcome: 'retryable',
     durationMs: 1,
   };
-  publishEvent('attempt.finished', { ...message, error: 'Error: no' });
+  publishEvent('attempt.finished', { ...message, error: 'Error: no', retryInMs: 1_000 });
   publishEvent('attempt.finished', { ...message, outcome: 'completed', error: undefined });
   expect(lines).toMatchObject([
-    { level: 'warn', fields: { jobId: '7', error: 'Error: no' } },
+    { level: 'warn', fields: { jobId: '7', error: 'Error: no', retryAt: expect.stringMatching(/T.*Z$/) } },
     { level: 'debug', fields: { jobId: '7' } },
   ]);
+});
+
+test('a job that is discarded is an error of its own, with the reason; its last attempt is no more than a detail', () => {
+  stop = logEvents(log);
+  const job = { jobId: '7', type: 'a', queue: 'default' };
+  publishEvent('attempt.finished', { ...job, attempt: 5, outcome: 'discarded', durationMs: 1, error: 'no' });
+  publishEvent('job.ended', { ...job, state: 'discarded', error: 'no' });
+  publishEvent('job.ended', { ...job, state: 'completed', error: undefined });
+  expect(lines.map(({ level: of }) => of)).toEqual(['debug', 'error', 'debug']);
+  expect(lines[1]).toMatchObject({
+    fields: { jobId: '7', type: 'a', error: 'no' },
+    text: 'job discarded: it is not tried again',
+  });
 });
 
 test('nothing is logged after it was ended', () => {

@@ -36,6 +36,25 @@ test('/readyz names every dependency, and fails with one', async () => {
   expect([unready.status, await unready.json()]).toEqual([503, { status: 'unavailable', checks: bad }]);
 });
 
+test('/readyz is degraded, and 200, while jobs are taken straight from Postgres', async () => {
+  const away = {
+    postgres: { ok: true },
+    presence: { ok: true },
+    accepting: { ok: true },
+    rabbitmq: { ok: false },
+    consumers: { ok: false, detail: '0 of 20' },
+  };
+  const lane = { ok: false, detail: 'jobs are taken straight from Postgres' };
+  const statusOf = async (checks: Record<string, Check>) => {
+    const response = await withChecks(async () => checks).request('/readyz');
+    return [response.status, ((await response.json()) as { status: string }).status];
+  };
+  expect(await statusOf({ ...away, lane })).toEqual([200, 'degraded']);
+  expect(await statusOf({ ...away, lane: { ok: true } })).toEqual([503, 'unavailable']);
+  for (const needed of ['postgres', 'presence', 'accepting'])
+    expect(await statusOf({ ...away, lane, [needed]: { ok: false } })).toEqual([503, 'unavailable']);
+});
+
 test('/metrics is the text that Prometheus reads', async () => {
   const response = await withChecks(async () => ({})).request('/metrics');
   expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4');

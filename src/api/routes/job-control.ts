@@ -7,6 +7,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { Enqueuer } from '#shared/enqueue.ts';
 import { Conflict } from '#shared/errors.ts';
 import type { Job } from '#shared/job.ts';
+import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isUniqueViolation } from '#shared/postgres/failures.ts';
 import { cancelJob, retryJob } from '#shared/postgres/job-control.ts';
@@ -35,7 +36,9 @@ export function registerJobControl(app: OpenAPIHono, { database, enqueuer }: Job
       await delay(CANCEL_INTERVAL_MS);
       state = await database.query((sql) => cancelJob(sql, id)); // null: it has ended meanwhile
     }
-    return c.json({ job: presentJob(await findJob(database, id)) }, 200);
+    const job = await findJob(database, id);
+    if (state === 'cancelled') publishJobEnd(job, state); // one that ran is told of by its worker
+    return c.json({ job: presentJob(job) }, 200);
   });
 
   app.openapi(retryRoute, async (c) => {

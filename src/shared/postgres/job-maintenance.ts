@@ -86,9 +86,17 @@ export async function findSilentOwners(sql: Sql): Promise<SilentOwner[]> {
     select owner, "isLockFree" from seen where "isLockFree" or "isLeaseOver"`;
 }
 
+/** A running job that was given back; `cancelled` where that had been asked for. */
+export interface RescuedJob {
+  id: string;
+  type: string;
+  queue: string;
+  state: 'available' | 'cancelled';
+}
+
 /** Gives the running jobs of dead owners back to the relay, the crash noted; the lost attempt is charged if its handler had started. */
-export async function rescueJobs(sql: Sql, owners: readonly string[], limit: number): Promise<string[]> {
-  const rows = await sql<{ id: string }[]>`
+export async function rescueJobs(sql: Sql, owners: readonly string[], limit: number): Promise<RescuedJob[]> {
+  return await sql<RescuedJob[]>`
     with orphans as (
       select id from warren.jobs
       where state = 'running' and owner = any(${bigints(owners)}::text::bigint[])
@@ -99,8 +107,7 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
       attempt = attempt - 1 + ${attemptCharge(sql)}, max_attempts = max_attempts + ${attemptCharge(sql)},
       crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}, published_at = null, relay_at = now()
     from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
-    returning job.id`;
-  return rows.map(({ id }) => id);
+    returning job.id, type, queue, state`;
 }
 
 /**

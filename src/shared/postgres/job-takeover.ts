@@ -26,14 +26,14 @@ export async function findOrphans(sql: Sql, ids: readonly string[]): Promise<Set
 
 /**
  * Takes over running jobs whose owner has died. The crash is noted as an error, and the lost attempt is charged if its handler had started; one
- * that was to be cancelled is cancelled and not returned. A job that was in quarantine goes there again, uncharged.
+ * that was to be cancelled is cancelled, as its `state` says. A job that was in quarantine goes there again, uncharged.
  */
 export async function takeOverJobs(
   sql: Sql,
   ids: readonly string[],
   { owner, batch }: Claimant,
-): Promise<Claim[]> {
-  const claims = await sql<(Claim & { state: string })[]>`
+): Promise<(Claim & { state: 'running' | 'cancelled' })[]> {
+  return await sql<(Claim & { state: 'running' | 'cancelled' })[]>`
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
       attempt = attempt - case when cancel_requested_at is null then 0 else 1 end + ${attemptCharge(sql)},
@@ -42,5 +42,4 @@ export async function takeOverJobs(
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
       and ${isLockFree(sql)}
     returning ${claimColumns(sql)}, state`;
-  return claims.filter(({ state }) => state === 'running');
 }

@@ -5,6 +5,7 @@
  * The fence: an outcome is accepted `where state = 'running' and fence = …`; every claim raises the fence, nothing lowers it.
  * Must not know RabbitMQ.
  */
+import type { JobState } from '../job.ts';
 import type { Sql } from './database.ts';
 import { notify } from './notices.ts';
 import {
@@ -254,12 +255,12 @@ export interface Outcome {
 }
 
 /**
- * Records outcomes and returns the ids that were accepted; the others had lost their claim. A job that was to be cancelled is cancelled where
+ * Records outcomes and returns the states that the jobs have now, by id; those that are missing had lost their claim. A job that was to be cancelled is cancelled where
  * it would have run again. A job handed back (`available`) keeps its `published_at`: its message is requeued, or was noted as spent.
  */
-export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Promise<Set<string>> {
+export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Promise<Map<string, JobState>> {
   const announce = outcomes.some(({ delayMs }) => isSoon(undefined, delayMs));
-  const rows = await sql<{ id: string }[]>`
+  const rows = await sql<{ id: string; state: JobState }[]>`
     with given as (
       select * from jsonb_to_recordset(${JSON.stringify(outcomes)}::text::jsonb) as o(
         id bigint, fence int, state text, "delayMs" float8, uncharged boolean, crashed boolean, output jsonb, error text)
@@ -282,8 +283,8 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
       from given
       where job.id = any(${bigints(outcomes.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
         and ${stateById(sql)} = 'running' and job.fence = given.fence
-      returning job.id
+      returning job.id, job.state
     )
-    select id ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``} from recorded`;
-  return new Set(rows.map(({ id }) => id));
+    select id, state ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``} from recorded`;
+  return new Map(rows.map(({ id, state }) => [id, state]));
 }

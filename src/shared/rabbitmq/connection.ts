@@ -115,10 +115,10 @@ export class BrokerConnection {
         this.#blocked = false;
         this.#opened = Promise.withResolvers();
         if (this.#stopping.signal.aborted) return await close(model);
-        publishEvent('broker.disconnected', { connection: this.#options.name, error });
+        publishEvent('broker.disconnected', { connection: this.#options.name, retries: 0, error });
       } catch (error) {
         if (error instanceof Misconfigured && !wasOpen) this.#failed.reject(error);
-        publishEvent('broker.disconnected', { connection: this.#options.name, error });
+        publishEvent('broker.disconnected', { connection: this.#options.name, retries: retry - 1, error });
       }
       await pause(backoffMs(retry, { firstMs: 200, maxMs: 5_000, jitter: 0.75 }), this.#stopping.signal);
     }

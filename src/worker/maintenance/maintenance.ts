@@ -48,11 +48,12 @@ export class Maintenance {
       let waitMs = LEADER_CHECK_MS;
       try {
         if (this.#presence.leader) waitMs = await chore();
+        if (failures > 0) publishEvent('maintenance.recovered', { task, failures });
         failures = 0;
       } catch (error) {
         failures += 1;
         waitMs = backoffMs(failures, { firstMs: 250, maxMs: 5_000 });
-        publishEvent('maintenance.failed', { task, error });
+        publishEvent('maintenance.failed', { task, failures, error });
       }
       await pause(waitMs, wake.signal);
     }

@@ -6,6 +6,7 @@
  * reconnecting. (A redelivered message is a witness of its own; then the claim takes over at once.)
  */
 import { publishEvent } from '#shared/events.ts';
+import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { findSilentOwners, rescueJobs } from '#shared/postgres/job-maintenance.ts';
 import type { Chore } from './maintenance.ts';
@@ -46,6 +47,7 @@ export function createRescuer({ database, onRescued }: { database: Database; onR
     const owners = gone.map(({ owner }) => owner);
     const rescued = await database.query((sql) => rescueJobs(sql, owners, BATCH));
     publishEvent('maintenance.done', { task: 'rescuer', count: rescued.length });
+    for (const job of rescued) publishJobEnd(job, job.state);
     if (rescued.length > 0) onRescued();
     return rescued.length === BATCH ? 0 : LOOK_AGAIN_MS;
   };

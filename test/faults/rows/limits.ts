@@ -185,7 +185,7 @@ async function playConsumerTimeout(scene: Scene): Promise<void> {
 
 function countClosedChannels({ stage }: Scene): number {
   const lines = stage.workers.flatMap(({ life }) => life.program.logs);
-  return lines.filter(({ msg }) => msg === 'consumer lost, registering again').length;
+  return lines.filter(({ msg }) => msg === 'consumers lost, registering again').length;
 }
 
 export const limitRows: readonly Row[] = [deliveryLimit, consumerTimeout];
