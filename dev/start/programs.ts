@@ -33,7 +33,7 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   const { apiPort, log, signal } = options;
   const healthPorts = await freePorts(2);
   const plans = [
-    { name: 'api', program: 'api', port: apiPort, env: { PORT: String(apiPort) } },
+    { name: 'api', program: 'api', port: apiPort, env: { PORT: String(apiPort), API_DRAIN_MS: '0' } }, // nobody is there to send its clients elsewhere
     ...healthPorts.map((port, index) => {
       return {
         name: `worker-${index + 1}`,

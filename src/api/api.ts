@@ -72,6 +72,7 @@ export class Api {
       fetch: (request, env) => (this.#isSchemaSeen ? serving : starting).fetch(request, env),
       host,
       port,
+      drainMs: config.apiDrainMs,
     });
     this.#database = database;
     this.#publisher = publisher;
@@ -98,7 +99,7 @@ export class Api {
     return { url };
   }
 
-  /** Not ready any more, then no new connections, then the requests under way, then what they used. */
+  /** Not ready any more; then the server drains and closes; then what the requests used. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;

@@ -21,6 +21,7 @@ export interface Config {
   apiToken: string | undefined;
   /** The `Host` headers that the API answers, beside those of this machine. Undefined: all. */
   apiHosts: ReadonlySet<string> | undefined;
+  apiDrainMs: number;
   publisherChannels: number;
   workerQueues: readonly QueueChannels[];
   workerHealthPort: number;
@@ -94,6 +95,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     port: values.PORT,
     apiToken: values.API_TOKEN,
     apiHosts: answeredHosts(values),
+    apiDrainMs: values.API_DRAIN_MS,
     publisherChannels: values.PUBLISHER_CHANNELS,
     workerQueues: values.WORKER_QUEUES ?? [...queues].map(([queue, options]) => ({ queue, ...options })),
     workerHealthPort: values.WORKER_HEALTH_PORT,

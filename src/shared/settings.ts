@@ -93,6 +93,12 @@ export const settings = {
     meaning:
       'comma list of `host` or `host:port`: the `Host` headers that the API answers beside `localhost`, `127.0.0.0/8` and `[::1]`. Without it: only those where it listens on a loopback address without a token, else all',
   },
+  API_DRAIN_MS: {
+    schema: whole(0, 600_000),
+    default: '5000',
+    meaning:
+      'milliseconds that the API goes on serving after SIGTERM, closing each connection with its next answer (1 s where nobody is connected)',
+  },
   PUBLISHER_CHANNELS: {
     schema: whole(1, 64),
     default: '4',

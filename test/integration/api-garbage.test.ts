@@ -160,6 +160,22 @@ test.each([
     'POST /v1/jobs HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n',
     400,
   ],
+  ['two hosts', 'GET /livez HTTP/1.1\r\nhost: a\r\nHOST: b\r\n\r\n', 400],
+  ['the same host twice', 'GET /livez HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n', 400],
+  ['no host', 'GET /livez HTTP/1.1\r\n\r\n', 400],
+  [
+    'a length twice',
+    'POST /v1/jobs HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+    400,
+  ],
+  ['a length with a sign', 'POST /v1/jobs HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\n', 400],
+  ['a folded header', 'GET /livez HTTP/1.1\r\nhost: a\r\nx: y\r\n z\r\n\r\n', 400],
+  ['white space before a colon', 'GET /livez HTTP/1.1\r\nhost : a\r\n\r\n', 400],
+  [
+    'an unknown transfer encoding',
+    'POST /v1/jobs HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n',
+    400,
+  ],
   ['headers of 64 KB', `GET /livez HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(65_536)}\r\n\r\n`, 431],
 ])('%s on the socket is answered with a problem', async (_what, bytes, status) => {
   const { hostname, port } = new URL(api.url);

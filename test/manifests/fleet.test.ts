@@ -91,7 +91,8 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
       };
       const worker = environmentOf(manifests, containerOf(manifests, 'worker'));
       expect(graceMs('worker')).toBeGreaterThan(Number(worker['DRAIN_TIMEOUT_MS']) + closingMs);
-      expect(graceMs('api')).toBeGreaterThan(requestsMs);
+      const api = environmentOf(manifests, containerOf(manifests, 'api'));
+      expect(graceMs('api')).toBeGreaterThan(Number(api['API_DRAIN_MS']) + requestsMs + closingMs);
       expect(containerOf(manifests, 'api').lifecycle?.preStop?.sleep?.seconds).toBeGreaterThanOrEqual(5);
     });
 

@@ -30,6 +30,7 @@ test('without anything but the two URLs every setting has the default of the con
     port: 3000,
     apiToken: undefined,
     apiHosts: new Set(),
+    apiDrainMs: 5_000,
     publisherChannels: 4,
     workerQueues: [
       { queue: 'critical', channels: 5, prefetch: 20 },

@@ -83,6 +83,7 @@ export async function startApi({
     DATABASE_URL: databaseUrl,
     AMQP_URL: amqpUrl ?? `amqp://${NOWHERE}`,
     PORT: '0',
+    API_DRAIN_MS: '0', // the connections of `fetch` stay open and silent
     ...environment,
   });
   await using stack = new AsyncDisposableStack();

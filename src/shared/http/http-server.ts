@@ -1,11 +1,12 @@
 /**
  * The HTTP server: a socket for a fetch function.
  *
- * Slow clients are cut off; what is no HTTP gets a problem too. Stopping ends idle connections at once, tells busy ones to close after their
- * answer, and cuts what is left after ten seconds.
+ * Slow clients are cut off; what is no HTTP gets a problem too. A server that stops goes on serving for its drain time and closes each connection
+ * with an answer that says so: a client that is told sends its next request elsewhere, while one that is cut off between two requests loses the
+ * second. What stayed silent through the whole drain is closed at its end, and what is still under way then has ten seconds more.
  */
-import type { Server } from 'node:http';
-import { createServer } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { pause } from '../backoff.ts';
@@ -18,7 +19,12 @@ const LIMITS = {
   /** Longer than the 60 s after which load balancers drop an idle connection: the client closes first. */
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
+  /** A request without a host is refused by the listener, with a problem. */
+  requireHostHeader: false,
 };
+/** A drain ends early where nobody has been connected for so long, in milliseconds. */
+const QUIET_MS = 1_000;
+/** What requests that are under way at the end of the drain may take, in milliseconds. */
 const STOP_DEADLINE_MS = 10_000;
 const STOP_LOOK_MS = 20;
 
@@ -29,20 +35,27 @@ export interface HttpServerOptions {
   host: string;
   /** 0: any free one. */
   port: number;
+  /** How long it goes on serving when it is told to stop, in milliseconds. Defaults to 0: not at all. */
+  drainMs?: number;
 }
 
 export class HttpServer {
-  readonly #options: HttpServerOptions;
+  readonly #options: Required<HttpServerOptions>;
   readonly #server: Server;
   #isStopping = false;
+  #connections = 0;
+  /** Since when nobody has been connected. */
+  #quietSince = performance.now();
 
   constructor(options: HttpServerOptions) {
-    this.#options = options;
+    this.#options = { drainMs: 0, ...options };
     const listener = getRequestListener(options.fetch, { errorHandler: answerFetchError });
-    this.#server = createServer(LIMITS, (request, response) => {
-      if (this.#isStopping) response.shouldKeepAlive = false;
-      void listener(request, response); // answers every error by itself
+    const serverOptions = { ...LIMITS, ServerResponse: lastAnswers(() => this.#isStopping) };
+    this.#server = createServer(serverOptions, (request, response) => {
+      if (hasTwoHosts(request)) void refuseTwoHosts(response);
+      else void listener(request, response); // answers every error by itself
     });
+    this.#server.on('connection', (socket) => this.#count(socket));
     this.#server.on('clientError', answerClientError);
   }
 
@@ -61,9 +74,33 @@ export class HttpServer {
     return promise;
   }
 
+  /** Drains, then closes. Resolves when no connection is left. */
   async stop(): Promise<void> {
     if (!this.#server.listening) return;
     this.#isStopping = true;
+    await this.#drain();
+    await this.#close();
+  }
+
+  #count(socket: Socket): void {
+    this.#connections += 1;
+    socket.once('close', () => {
+      this.#connections -= 1;
+      this.#quietSince = performance.now();
+    });
+  }
+
+  /** Listens on: whoever sends requests here may hear of the stop a little later than this process. */
+  async #drain(): Promise<void> {
+    const startedAt = performance.now();
+    for (let now = startedAt; now - startedAt < this.#options.drainMs; now = performance.now()) {
+      const quietMs = now - Math.max(startedAt, this.#quietSince);
+      if (this.#connections === 0 && quietMs >= QUIET_MS) return;
+      await pause(STOP_LOOK_MS);
+    }
+  }
+
+  async #close(): Promise<void> {
     let isClosed = false;
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => {
@@ -79,6 +116,32 @@ export class HttpServer {
     this.#server.closeAllConnections();
     await closed;
   }
+}
+
+/** Answers that close their connection where the server stops, also those to requests that had come before. */
+function lastAnswers(isStopping: () => boolean): typeof ServerResponse {
+  return class<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+    override writeHead(...head: [number, ...unknown[]]): this {
+      if (isStopping()) this.shouldKeepAlive = false;
+      return Reflect.apply(super.writeHead, this, head);
+    }
+  };
+}
+
+/** Node takes the first of them, a proxy in front may have taken the second. */
+function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
+}
+
+async function refuseTwoHosts(response: ServerResponse): Promise<void> {
+  const problem = problemResponse(400, { detail: 'the request has more than one Host header' });
+  response.shouldKeepAlive = false;
+  response.writeHead(problem.status, Object.fromEntries(problem.headers)).end(await problem.text());
 }
 
 /** A request target or a Host header that makes no URL; the app answers everything else itself. */
