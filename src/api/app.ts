@@ -4,6 +4,7 @@
  * The order is the access control: health is open, the guard comes next, everything behind it needs the token.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { publishEvent } from '#shared/events.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import { refuseForeignPages } from './access/foreign-pages.ts';
 import { requireToken } from './auth.ts';
@@ -54,12 +55,10 @@ export function createStartingApp(dependencies: HealthDependencies): OpenAPIHono
   const app = new OpenAPIHono();
   app.onError(answerError);
   registerHealth(app, dependencies);
-  app.notFound(() =>
-    problemResponse(503, {
-      detail: 'the API is starting: it has not seen the database yet',
-      code: 'starting',
-      headers: { 'retry-after': '1' },
-    }),
-  );
+  app.notFound(() => {
+    const detail = 'the API is starting: it has not seen the database yet';
+    publishEvent('request.unavailable', { code: 'starting', error: detail });
+    return problemResponse(503, { detail, code: 'starting', headers: { 'retry-after': '1' } });
+  });
   return app;
 }

@@ -50,7 +50,7 @@ export interface EventMessages {
   'publish.failed': { jobId: string; error: unknown };
   /** An HTTP request ended in a 500: a fault of ours. */
   'request.failed': { method: string; path: string; error: unknown };
-  /** An HTTP request ended in a 503: a server behind the API is away or busy. */
+  /** An HTTP request ended in a 503: the API, or a server behind it, is busy, away or not seen yet. */
   'request.unavailable': { code: string; error: unknown };
   /** A connection to RabbitMQ is open and prepared. */
   'broker.connected': { connection: string; reconnect: boolean };

@@ -8,6 +8,7 @@ import { logConnections } from './connection-log.ts';
 import { errorMessage } from './errors.ts';
 import type { EventMessages } from './events.ts';
 import { subscribe } from './events.ts';
+import { logUnavailable } from './unavailable-log.ts';
 
 export type { Logger };
 
@@ -17,7 +18,7 @@ export function createLogger({ name, level }: { name: string; level: string }): 
 
 /** Logs what happens from now on. Returns a function that ends it. */
 export function logEvents(log: Logger): () => void {
-  const subscriptions = [...logConnections(log), ...logJobs(log)];
+  const subscriptions = [...logConnections(log), ...logJobs(log), logUnavailable(log)];
   return () => {
     for (const unsubscribe of subscriptions) unsubscribe();
   };
@@ -53,9 +54,6 @@ function logJobs(log: Logger): (() => void)[] {
         'a request failed',
       );
     }),
-    subscribe('request.unavailable', ({ code, error }) =>
-      log.debug({ code, error: errorMessage(error) }, 'a request was answered with 503'),
-    ),
     subscribe('maintenance.done', (message) => log.debug(message, 'maintenance')),
     subscribe('maintenance.failed', ({ task, failures = 1, error }) => {
       const fields = { task, error: errorMessage(error) };

@@ -74,6 +74,11 @@ test.each([
   expect(answer.body.errors[0].pointer).toBe(pointer);
 });
 
+test('a limit that does not fit is told its bounds', async () => {
+  const { body } = await request('GET', '/v1/jobs?limit=1000');
+  expect(body.errors).toEqual([{ detail: 'must be a whole number from 1 to 200', pointer: '/limit' }]);
+});
+
 test('the list takes every filter at once', async () => {
   const query = 'state=available&type=process-order&queue=default&limit=200&cursor=17';
   expect((await request('GET', `/v1/jobs?${query}`)).status).toBe(503);

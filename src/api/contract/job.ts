@@ -136,10 +136,9 @@ export const listRoute = createRoute({
       queue: queueName.optional(),
       limit: z
         .string()
-        .regex(/^\d{1,3}$/, 'must be a whole number')
+        .regex(/^(?:[1-9]\d?|1\d\d|200)$/, 'must be a whole number from 1 to 200')
         .default('50')
         .transform(Number)
-        .pipe(z.int().min(1).max(200))
         .openapi({ type: 'integer', minimum: 1, maximum: 200, default: 50 }),
       cursor: z.string().optional().openapi({ description: 'the `nextCursor` of the page before' }),
     }),

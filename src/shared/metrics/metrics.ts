@@ -12,6 +12,7 @@ import { countJobs } from './job-metrics.ts';
 import { countMaintenance } from './maintenance-metrics.ts';
 import { countMessages } from './message-metrics.ts';
 import { processRegistry } from './process-metrics.ts';
+import { countUnavailable } from './unavailable-metrics.ts';
 
 export interface MetricsOptions {
   /** The names of the job types that are known here. Others are counted together, as `unknown`. */
@@ -35,6 +36,7 @@ export function createMetrics({ types, queues, gauges }: MetricsOptions): Metric
     ...countMessages(registry, queues),
     ...countConnections(registry),
     ...countMaintenance(registry),
+    countUnavailable(registry),
   ];
   for (const gauge of gauges) addGauge(registry, gauge);
   return {

@@ -34,6 +34,14 @@ test('what happens in the process is counted from the moment when the metrics we
   expect(await samples('warren_publishes_confirmed_total')).toEqual(['warren_publishes_confirmed_total 3']);
 });
 
+test('requests that end in a 503 are counted by code, from 0 on', async () => {
+  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
+  const name = 'warren_http_unavailable_total';
+  expect(await allSamples(name)).toContain(`${name}{code="postgres_unavailable"} 0`);
+  publishEvent('request.unavailable', { code: 'postgres_unavailable', error: new Error('away') });
+  expect(await samples(name)).toEqual([`${name}{code="postgres_unavailable"} 1`]);
+});
+
 test('an attempt is running between its start and its end, then counted by its outcome', async () => {
   metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   const labels = 'type="process-order",queue="default"';

@@ -1,0 +1,25 @@
+/**
+ * HTTP requests that end in a 503, by the code of their problem.
+ */
+import type { Registry } from '@prometheus-io/client';
+import { subscribe } from '../events.ts';
+import { createCounter } from './counter.ts';
+
+const CODES = [
+  'starting',
+  'schema_missing',
+  'postgres_unavailable',
+  'postgres_timeout',
+  'postgres_busy',
+  'postgres_stopped',
+  'batch_full',
+];
+
+export function countUnavailable(registry: Registry): () => void {
+  const unavailable = createCounter(registry, {
+    name: 'warren_http_unavailable_total',
+    help: 'HTTP requests that ended in a 503, by the code of their problem.',
+    label: { name: 'code', values: CODES },
+  });
+  return subscribe('request.unavailable', ({ code }) => unavailable.inc({ code }));
+}
