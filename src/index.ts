@@ -7,3 +7,5 @@ export type { App, AppOptions, QueueOptions } from '#shared/app.ts';
 export { defineApp } from '#shared/app.ts';
 export { Conflict, InvalidInput, Misconfigured, Unavailable } from '#shared/errors.ts';
 export type { Job, JobContext, JobDefinition, JobState } from '#shared/job.ts';
+export type { RunningWorker, WarrenOptions } from '#warren.ts';
+export { Warren } from '#warren.ts';

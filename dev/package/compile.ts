@@ -15,7 +15,10 @@ export function compile(root: string): void {
     writeFileSync(resolve(copy, file), text);
   }
   // Standard output belongs to npm: `npm pack --json`.
-  const { status } = spawnSync('tsc', ['-p', 'tsconfig.package.json'], { cwd: root, stdio: ['ignore', 2, 2] });
+  const { status } = spawnSync('tsc', ['-p', 'tsconfig.package.json'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   if (status !== 0) throw new Error('the sources do not compile');
   rmSync(copy, { recursive: true });
   for (const file of globSync('**/*.d.ts', { cwd: dist })) {
@@ -23,7 +26,8 @@ export function compile(root: string): void {
     const text = readFileSync(resolve(dist, file), 'utf8');
     writeFileSync(resolve(dist, file), text.replaceAll(/(['"])(\.{1,2}\/[\w./-]+)\.ts\1/g, '$1$2.js$1'));
   }
-  for (const file of globSync('src/**/*.sql', { cwd: root })) cpSync(resolve(root, file), resolve(dist, file));
+  for (const file of globSync('src/**/*.sql', { cwd: root }))
+    cpSync(resolve(root, file), resolve(dist, file));
   for (const file of globSync('src/cli/main.js', { cwd: dist })) chmodSync(resolve(dist, file), 0o755);
 }
 

@@ -1,0 +1,125 @@
+/**
+ * Warren as a library: what an application holds to enqueue jobs, look at them and run workers, in its own process.
+ *
+ * Guarantees: nothing is opened before `start`; `start` and `stop` may be called twice; two instances share nothing; no environment variable is read.
+ */
+import type { App } from '#shared/app.ts';
+import type { Config } from '#shared/config.ts';
+import { processName, readConfig } from '#shared/config.ts';
+import type { Enqueued, EnqueueOptions } from '#shared/enqueue.ts';
+import { Enqueuer } from '#shared/enqueue.ts';
+import { Misconfigured } from '#shared/errors.ts';
+import type { Job, JobDefinition } from '#shared/job.ts';
+import { Database } from '#shared/postgres/database.ts';
+import { findJobs } from '#shared/postgres/job-queries.ts';
+import { migrate, waitForSchema } from '#shared/postgres/migrate/migrate.ts';
+import { Publisher } from '#shared/rabbitmq/publisher.ts';
+import { Worker } from '#worker/worker.ts';
+
+export interface WarrenOptions {
+  app: App;
+  /** `postgres://…` */
+  databaseUrl: string;
+  /** `amqp://…`, or `none`: no broker, the workers take jobs straight from Postgres. */
+  amqpUrl: string;
+  /** Further settings, by the names and in the spelling of docs/settings.md. Defaults to none. */
+  settings?: Readonly<Record<string, string>>;
+}
+
+/** A worker that runs in this process. */
+export interface RunningWorker {
+  /** Takes no more jobs, lets those that run finish within the drain time, hands the rest back uncharged. */
+  stop(): Promise<void>;
+}
+
+export class Warren {
+  readonly #app: App;
+  readonly #config: Config;
+  readonly #database: Database;
+  readonly #publisher: Publisher;
+  readonly #enqueuer: Enqueuer;
+  readonly #stopping = new AbortController();
+  readonly #workers = new Set<Worker>();
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /** Throws `Misconfigured` with all that is wrong with the settings. */
+  constructor({ app, databaseUrl, amqpUrl, settings = {} }: WarrenOptions) {
+    this.#app = app;
+    this.#config = readConfig('worker', app, { ...settings, DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl });
+    const { poolMin: min, poolMax: max, publisherChannels: channels } = this.#config;
+    const name = processName('api');
+    this.#database = new Database({ url: databaseUrl, name, min, max });
+    this.#publisher = new Publisher({ url: amqpUrl, name, channels, queues: [...app.queues.keys()] });
+    this.#enqueuer = new Enqueuer({ database: this.#database, publisher: this.#publisher, app });
+  }
+
+  /** Brings the schema `warren` up to date. Resolves with the names of the migrations that were applied. */
+  async migrate(): Promise<{ applied: string[] }> {
+    return await migrate({ databaseUrl: this.#config.databaseUrl });
+  }
+
+  /** Resolves when jobs can be enqueued: Postgres is there and its schema is current. RabbitMQ may still be away. Throws `Misconfigured`. */
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict` or `Unavailable`. */
+  async enqueue<Args, Input>(
+    definition: JobDefinition<Args, Input>,
+    args: NoInfer<Input>,
+    options: EnqueueOptions = {},
+  ): Promise<Enqueued> {
+    this.#assertKnown(definition as JobDefinition);
+    return await this.#enqueuer.enqueue({ ...options, definition: definition as JobDefinition, args });
+  }
+
+  /** The job, or undefined where there is none with this id. */
+  async find(id: string): Promise<Job | undefined> {
+    const [job] = await this.#database.query((sql) => findJobs(sql, [id]));
+    return job;
+  }
+
+  /** Runs the application's jobs in this process. Resolves when it takes jobs. */
+  async startWorker(): Promise<RunningWorker> {
+    const worker = new Worker({ config: this.#config, name: processName('worker'), app: this.#app });
+    this.#workers.add(worker);
+    await worker.start(this.#stopping.signal);
+    return {
+      stop: async () => {
+        this.#workers.delete(worker);
+        await worker.stop();
+      },
+    };
+  }
+
+  /** Drains the workers, waits for what is being published, closes every connection. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #start(): Promise<void> {
+    this.#database.start();
+    this.#publisher.start();
+    await waitForSchema(this.#database, this.#stopping.signal);
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.#publisher.stop();
+    await this.#enqueuer.stop();
+    await this.#database.stop();
+  }
+
+  #assertKnown(definition: JobDefinition): void {
+    if (this.#app.definitions.get(definition.type) === definition) return;
+    throw new Misconfigured(`job type "${definition.type}" is not one of application "${this.#app.name}"`);
+  }
+}
