@@ -4,10 +4,12 @@
  *
  * Guarantees: batches start in the order of their items, and with `concurrency` 1 the order is never changed; every item settles
  * with its own result; an item that the server refuses does not fail its neighbours (the batch is split until it stands alone);
- * what waits is bounded by `maxPending`. Knows nothing of Postgres or RabbitMQ.
+ * what waits and what one batch holds are bounded, in items and, where `sizeOf` tells their sizes, in bytes. Knows nothing of Postgres or RabbitMQ.
  */
 import { setImmediate } from 'node:timers';
 import { Unavailable } from './errors.ts';
+
+const MEBIBYTE = 1_048_576;
 
 export interface BatcherOptions<Item, Result> {
   /**
@@ -21,12 +23,19 @@ export interface BatcherOptions<Item, Result> {
   maxItems?: number;
   /** Items that may wait; one more is refused with `Unavailable`. Defaults to 100 000. */
   maxPending?: number;
+  /** What an item takes, in bytes. Defaults to nothing: items are bounded by their number alone. */
+  sizeOf?: (item: Item) => number;
+  /** Bytes in one batch at most; an item that is larger goes alone. Defaults to 4 MiB. */
+  maxBytes?: number;
+  /** Bytes that may wait; an item that would exceed them is refused with `Unavailable`, unless nothing waits. Defaults to 64 MiB. */
+  maxPendingBytes?: number;
   /** Batches under way at once. Defaults to 1. */
   concurrency?: number;
 }
 
 interface Waiting<Item, Result> {
   item: Item;
+  bytes: number;
   since: number;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
@@ -37,8 +46,12 @@ export class Batcher<Item, Result> {
   readonly #isItemError: (error: unknown) => boolean;
   readonly #maxItems: number;
   readonly #maxPending: number;
+  readonly #sizeOf: (item: Item) => number;
+  readonly #maxBytes: number;
+  readonly #maxPendingBytes: number;
   readonly #concurrency: number;
   #waiting: Waiting<Item, Result>[] = [];
+  #waitingBytes = 0;
   #underWay = 0;
   #scheduled = false;
 
@@ -47,6 +60,9 @@ export class Batcher<Item, Result> {
     this.#isItemError = options.isItemError ?? (() => false);
     this.#maxItems = options.maxItems ?? 1_000;
     this.#maxPending = options.maxPending ?? 100_000;
+    this.#sizeOf = options.sizeOf ?? (() => 0);
+    this.#maxBytes = options.maxBytes ?? 4 * MEBIBYTE;
+    this.#maxPendingBytes = options.maxPendingBytes ?? 64 * MEBIBYTE;
     this.#concurrency = options.concurrency ?? 1;
   }
 
@@ -55,8 +71,13 @@ export class Batcher<Item, Result> {
     if (this.#waiting.length >= this.#maxPending) {
       return Promise.reject(new Unavailable('batch_full', `${this.#maxPending} items are waiting already`));
     }
+    const bytes = this.#sizeOf(item);
+    if (this.#waiting.length > 0 && this.#waitingBytes + bytes > this.#maxPendingBytes) {
+      return Promise.reject(new Unavailable('batch_full', `${this.#waitingBytes} bytes are waiting already`));
+    }
+    this.#waitingBytes += bytes;
     return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ item, since: performance.now(), resolve, reject });
+      this.#waiting.push({ item, bytes, since: performance.now(), resolve, reject });
       this.#schedule();
     });
   }
@@ -71,13 +92,27 @@ export class Batcher<Item, Result> {
   }
 
   async #flush(): Promise<void> {
-    const batch = this.#waiting.splice(0, this.#maxItems);
+    const batch = this.#takeBatch();
     if (batch.length === 0) return;
     this.#underWay += 1;
     this.#schedule();
     await this.#settle(batch);
     this.#underWay -= 1;
     this.#schedule();
+  }
+
+  /** The oldest items, as many as fit; at least one. */
+  #takeBatch(): Waiting<Item, Result>[] {
+    const most = Math.min(this.#waiting.length, this.#maxItems);
+    let count = 0;
+    let total = 0;
+    for (; count < most; count += 1) {
+      const { bytes } = this.#waiting[count] as Waiting<Item, Result>;
+      if (count > 0 && total + bytes > this.#maxBytes) break;
+      total += bytes;
+    }
+    this.#waitingBytes -= total;
+    return this.#waiting.splice(0, count);
   }
 
   async #settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {

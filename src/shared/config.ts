@@ -24,6 +24,7 @@ export interface Config {
   apiDrainMs: number;
   publisherChannels: number;
   workerQueues: readonly QueueChannels[];
+  workerArgsMaxBytes: number;
   workerHealthPort: number;
   drainTimeoutMs: number;
   podUrl: string | undefined;
@@ -98,6 +99,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     apiDrainMs: values.API_DRAIN_MS,
     publisherChannels: values.PUBLISHER_CHANNELS,
     workerQueues: values.WORKER_QUEUES ?? [...queues].map(([queue, options]) => ({ queue, ...options })),
+    workerArgsMaxBytes: values.WORKER_ARGS_MAX_BYTES,
     workerHealthPort: values.WORKER_HEALTH_PORT,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     podUrl: values.POD_URL,

@@ -109,6 +109,12 @@ export const settings = {
     meaning:
       'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
   },
+  WORKER_ARGS_MAX_BYTES: {
+    schema: whole(65_536, 1_073_741_824),
+    default: '8388608',
+    meaning:
+      'bytes of job arguments (JSON text) that a worker holds at once; what does not fit waits, a larger job runs alone',
+  },
   WORKER_HEALTH_PORT: {
     schema: whole(0, 65_535),
     default: '9090',

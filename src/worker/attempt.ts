@@ -9,7 +9,8 @@ import { backoffMs, pause } from '#shared/backoff.ts';
 import { errorMessage } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
-import type { Claim, FreeSlots, Outcome } from '#shared/postgres/jobs.ts';
+import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
+import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
 import { QUARANTINED_FROM } from '#shared/postgres/statement-parts.ts';
 import { Abort } from './abort.ts';
 import type { Claimer, Delivered, Refusal } from './claimer.ts';
@@ -167,7 +168,7 @@ export class Attempts {
   async #claim(delivered: Delivered): Promise<Claim | Refusal | undefined> {
     for (let retry = 0; retry > 0 || !this.#draining.signal.aborted; retry += 1) {
       try {
-        return await this.#claimer.claim(delivered);
+        return await this.#claimer.claim(delivered, this.#draining.signal);
       } catch (error) {
         publishEvent('write.retried', { what: 'claim', retry: retry + 1, error });
         if (this.#giveUp.aborted) return undefined;

@@ -2,16 +2,21 @@
  * Claims jobs for the deliveries of all channels, by group commit, and finds out what is the matter with those it cannot claim.
  *
  * Guarantees: nothing is claimed while this worker's presence is not held (others would take it for dead); a job that runs, here or under another
- * living owner, is not claimed; a job that is refused and not at its end has its message noted as spent, so that the relay sends another.
+ * living owner, is not claimed; no more arguments are claimed than there is room for, and a delivery whose job has larger ones waits for it, in turn,
+ * while its job stays available; a job that is refused and not at its end has its message noted as spent, so that the relay sends another.
  */
 import { Batcher } from '#shared/batcher.ts';
 import { Unavailable } from '#shared/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Standing } from '#shared/postgres/job-queries.ts';
 import { findStandings } from '#shared/postgres/job-queries.ts';
-import type { Claim, Claimant, FreeSlots } from '#shared/postgres/jobs.ts';
-import { claimJobs, claimNextJobs, reclaimJobs, spendMessages } from '#shared/postgres/jobs.ts';
+import type { Claim, Claimant, SizedClaimant } from '#shared/postgres/jobs.ts';
+import { claimJobs, reclaimJobs, spendMessages } from '#shared/postgres/jobs.ts';
+import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
+import { claimNextJobs } from '#shared/postgres/next-jobs.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
+import type { ArgsRoom } from './args-room.ts';
+import { LARGE_ABOVE_BYTES } from './args-room.ts';
 import { StartMarks } from './start-marks.ts';
 import { Takeover } from './takeover.ts';
 
@@ -26,9 +31,21 @@ export interface Refusal {
   reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown';
 }
 
+/** The job could be had, but for the room that its arguments want. */
+interface NoRoom {
+  wantsBytes: number;
+}
+
+/** A job to claim. `hasRoom`: room for its arguments is taken already. */
+interface Wish {
+  id: string;
+  hasRoom: boolean;
+}
+
 export interface ClaimerOptions {
   database: Database;
   presence: Presence;
+  room: ArgsRoom;
 }
 
 export class Claimer {
@@ -36,17 +53,21 @@ export class Claimer {
   readonly #presence: Presence;
   readonly #startMarks: StartMarks;
   readonly #takeover: Takeover;
-  /** What this process has claimed and not released, with the fence of the claim. */
-  readonly #held = new Map<string, number>();
+  readonly #room: ArgsRoom;
+  /** What this process has claimed and not released. Each has its room. */
+  readonly #held = new Map<string, { fence: number; argsBytes: number }>();
+  /** Jobs whose delivery waits for room: another delivery of the same job is not wanted. */
+  readonly #waiting = new Set<string>();
   readonly #delivered: Record<string, number> = {};
   /** Jobs that are being taken over: one delivery of a job at a time. */
   readonly #taking = new Set<string>();
   /** The claim without messages that is under way. */
   #asking: Promise<unknown> = Promise.resolve();
-  readonly #claims: Batcher<string, Claim | Refusal>;
+  readonly #claims: Batcher<Wish, Claim | Refusal | NoRoom>;
   readonly #spent: Batcher<string, undefined>;
 
-  constructor({ database, presence }: ClaimerOptions) {
+  constructor({ database, presence, room }: ClaimerOptions) {
+    this.#room = room;
     this.#database = database;
     this.#presence = presence;
     this.#startMarks = new StartMarks({
@@ -56,7 +77,7 @@ export class Claimer {
     });
     this.#takeover = new Takeover({ database, startMarks: this.#startMarks });
     this.#claims = new Batcher({
-      run: (ids) => this.#startMarks.claimed((claimant) => this.#claim(ids, claimant)),
+      run: (wishes) => this.#startMarks.claimed((claimant) => this.#claim(wishes, claimant)),
     });
     this.#spent = new Batcher({
       run: async (ids) => {
@@ -66,9 +87,18 @@ export class Claimer {
     });
   }
 
-  /** Throws `Unavailable` where nobody can tell now; the claim may have been made all the same, and a later call finds it. */
-  async claim({ id, redelivered }: Delivered): Promise<Claim | Refusal> {
-    const result = await this.#claims.add(id);
+  /**
+   * Waits for room where the job's arguments want more than there is; undefined where `draining` aborts meanwhile. Throws `Unavailable` where nobody can
+   * tell now; the claim may have been made all the same, and a later call finds it.
+   */
+  async claim({ id, redelivered }: Delivered, draining: AbortSignal): Promise<Claim | Refusal | undefined> {
+    if (this.#waiting.has(id) && !redelivered) return { reason: 'twice' };
+    let result = await this.#claims.add({ id, hasRoom: false });
+    while ('wantsBytes' in result) {
+      const settled = await this.#claimInTurn(id, result.wantsBytes, draining);
+      if (settled === undefined) return undefined;
+      result = settled;
+    }
     if ('fence' in result) return result;
     if (result.reason === 'runs-elsewhere' && redelivered) {
       const claim = await this.#takeOver(id);
@@ -86,10 +116,20 @@ export class Claimer {
   }
 
   async #claimNext(wanted: readonly FreeSlots[], claimant: Claimant): Promise<Claim[]> {
+    const { small, large } = this.#room;
+    const smallBytes = small.takeUpTo(small.maxBytes);
+    const largeBytes = large.takeUpTo(large.maxBytes);
+    const budget = { smallBytes, largeBytes, largeAbove: LARGE_ABOVE_BYTES, mostBytes: large.maxBytes };
     const except = [...this.#held.keys()];
-    return this.#hold(
-      await this.#database.query((sql) => claimNextJobs(sql, { wanted, except, ...claimant })),
-    );
+    try {
+      const claims = await this.#database.query((sql) =>
+        claimNextJobs(sql, { wanted, except, budget, ...claimant }),
+      );
+      return this.#hold(claims);
+    } finally {
+      small.give(smallBytes);
+      large.give(largeBytes);
+    }
   }
 
   /** Whether this process has a live attempt of the job. */
@@ -104,7 +144,10 @@ export class Claimer {
 
   /** The attempt is over and recorded. */
   release({ id, fence }: Claim): void {
-    if (this.#held.get(id) === fence) this.#held.delete(id);
+    const held = this.#held.get(id);
+    if (held?.fence !== fence) return;
+    this.#held.delete(id);
+    this.#room.give(held.argsBytes);
   }
 
   /** By queue, the latest due time among the jobs that were delivered here: their messages were published after it. */
@@ -125,7 +168,10 @@ export class Claimer {
   }
 
   #hold(claims: Claim[]): Claim[] {
-    for (const { id, fence } of claims) this.#held.set(id, fence);
+    for (const { id, fence, argsBytes } of claims) {
+      this.#held.set(id, { fence, argsBytes });
+      this.#room.count(argsBytes);
+    }
     return claims;
   }
 
@@ -135,41 +181,88 @@ export class Claimer {
     return owner;
   }
 
-  async #claim(deliveries: readonly string[], claimant: Claimant): Promise<(Claim | Refusal)[]> {
-    const results = new Map<string, Claim | Refusal>();
-    for (const id of deliveries) if (this.holds(id)) results.set(id, { reason: 'runs-here' });
-    const wanted = [...new Set(deliveries)].filter((id) => !results.has(id));
-    if (wanted.length > 0) {
-      for (const claim of await this.#database.query((sql) => claimJobs(sql, wanted, claimant))) {
-        results.set(claim.id, claim);
-        this.#noteDelivery(claim);
-      }
+  /** Waits for room and claims the job then. Undefined where the worker drains first. */
+  async #claimInTurn(
+    id: string,
+    argsBytes: number,
+    draining: AbortSignal,
+  ): Promise<Claim | Refusal | NoRoom | undefined> {
+    this.#waiting.add(id);
+    try {
+      if (!(await this.#room.take(argsBytes, draining))) return undefined;
+    } finally {
+      this.#waiting.delete(id);
     }
-    const left = wanted.filter((id) => !results.has(id));
-    if (left.length > 0)
-      for (const [id, result] of await this.#explain(left, claimant)) results.set(id, result);
-    this.#hold([...results.values()].filter((result) => 'fence' in result));
-    return deliveries.map((id) => {
+    try {
+      return await this.#claims.add({ id, hasRoom: true });
+    } finally {
+      this.#room.give(argsBytes); // a claim that was made is counted by itself
+    }
+  }
+
+  async #claim(wishes: readonly Wish[], claimant: Claimant): Promise<(Claim | Refusal | NoRoom)[]> {
+    const results = new Map<string, Claim | Refusal | NoRoom>();
+    for (const { id } of wishes) if (this.holds(id)) results.set(id, { reason: 'runs-here' });
+    const wanted = wishes.filter(({ id }) => !results.has(id));
+    const withRoom = new Set(wanted.filter(({ hasRoom }) => hasRoom).map(({ id }) => id));
+    const unsized = new Set(wanted.map(({ id }) => id)).difference(withRoom);
+    const { small } = this.#room;
+    const reserved = small.takeUpTo(unsized.size * LARGE_ABOVE_BYTES);
+    try {
+      const maxArgsBytes = Math.floor(reserved / unsized.size);
+      await this.#claimInto(results, [...unsized], { ...claimant, maxArgsBytes });
+      await this.#claimInto(results, [...withRoom], claimant);
+      this.#hold([...results.values()].filter((result) => 'fence' in result));
+    } finally {
+      small.give(reserved);
+    }
+    return wishes.map(({ id }) => {
       const result = results.get(id) ?? { reason: 'twice' };
       if ('fence' in result) results.delete(id); // one delivery of several gets the claim
       return result;
     });
   }
 
+  /** Claims those of the jobs that it can, and finds out about the others. */
+  async #claimInto(
+    results: Map<string, Claim | Refusal | NoRoom>,
+    ids: readonly string[],
+    claimant: SizedClaimant,
+  ): Promise<void> {
+    if (ids.length === 0) return;
+    for (const claim of await this.#database.query((sql) => claimJobs(sql, ids, claimant))) {
+      results.set(claim.id, claim);
+      this.#noteDelivery(claim);
+    }
+    const left = ids.filter((id) => !results.has(id));
+    if (left.length === 0) return;
+    for (const [id, result] of await this.#explain(left, claimant)) results.set(id, result);
+  }
+
   #noteDelivery({ queue, dueAt }: Claim): void {
     if (dueAt > (this.#delivered[queue] ?? 0)) this.#delivered[queue] = dueAt;
   }
 
-  /** The rare cases: redelivered, duplicated, cancelled, paused or foreign; and a claim of ours whose answer was lost. */
-  async #explain(ids: readonly string[], claimant: Claimant): Promise<Map<string, Claim | Refusal>> {
+  /** The rare cases: large, redelivered, duplicated, cancelled, paused or foreign; and a claim of ours whose answer was lost. */
+  async #explain(
+    ids: readonly string[],
+    claimant: SizedClaimant,
+  ): Promise<Map<string, Claim | Refusal | NoRoom>> {
     await this.#asking; // what it has claimed is held then, and not unheard
     const standings = await this.#database.query((sql) => findStandings(sql, ids));
-    const results = new Map<string, Claim | Refusal>(ids.map((id) => [id, { reason: 'unknown' }]));
+    const results = new Map<string, Claim | Refusal | NoRoom>(ids.map((id) => [id, { reason: 'unknown' }]));
     const unheard: Standing[] = [];
+    const { maxArgsBytes = Number.POSITIVE_INFINITY } = claimant;
     for (const standing of standings) {
-      const isMine = standing.state === 'running' && standing.owner === claimant.owner;
-      if (isMine && !this.holds(standing.id) && !this.#taking.has(standing.id)) unheard.push(standing);
-      results.set(standing.id, { reason: isMine ? 'runs-here' : toReason(standing) });
+      const { id, state, owner, argsBytes } = standing;
+      const isMine = state === 'running' && owner === claimant.owner;
+      const isUnheard = isMine && !this.holds(id) && !this.#taking.has(id);
+      if ((isUnheard || state === 'available') && argsBytes > maxArgsBytes) {
+        results.set(id, { wantsBytes: argsBytes });
+        continue;
+      }
+      if (isUnheard) unheard.push(standing);
+      results.set(id, { reason: isMine ? 'runs-here' : toReason(standing) });
     }
     if (unheard.length > 0) {
       for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, claimant)))

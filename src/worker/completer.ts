@@ -28,6 +28,7 @@ export class Completer {
         return outcomes.map(({ id }) => accepted.get(id));
       },
       isItemError: isRowError,
+      sizeOf: ({ outputBytes = 0, error = '' }) => outputBytes + error.length,
       concurrency: 2,
     });
   }

@@ -8,7 +8,8 @@
  */
 import { backoffMs, pause } from '#shared/backoff.ts';
 import { publishEvent } from '#shared/events.ts';
-import type { Claim, FreeSlots } from '#shared/postgres/jobs.ts';
+import type { Claim } from '#shared/postgres/jobs.ts';
+import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
 import type { QueueChannels } from '#shared/settings.ts';
 
 const LOOK_AGAIN_MS = 250;

@@ -9,6 +9,7 @@ import { createMetrics } from '#shared/metrics/metrics.ts';
 import { runProgram } from '#shared/shutdown.ts';
 import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
+import { roomGauges } from './room-gauges.ts';
 import { Worker } from './worker.ts';
 
 await runProgram(() => {
@@ -21,7 +22,7 @@ await runProgram(() => {
   const metrics = createMetrics({
     types: app.definitions.keys(),
     queues,
-    gauges: databaseGauges(worker.database, queues),
+    gauges: [...databaseGauges(worker.database, queues), ...roomGauges(worker.argsRoom)],
   });
   const { podUrl } = config;
   const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl });

@@ -12,7 +12,8 @@ import type { Abort, AbortReason } from './abort.ts';
 
 /** How an attempt ended. `drained`: the process stops; `handlerEnded` false: the handler goes on until the process exits. */
 export type Ending =
-  | { kind: 'succeeded'; output: unknown }
+  /** `outputBytes`: the length of the output as JSON. */
+  | { kind: 'succeeded'; output: unknown; outputBytes?: number }
   | { kind: 'snoozed'; delayMs: number }
   | { kind: 'cancelled'; message: string | undefined }
   | { kind: 'failed'; message: string }
@@ -58,7 +59,7 @@ export function toOutcome(
 ): Outcome {
   switch (ending.kind) {
     case 'succeeded':
-      return { id, fence, state: 'completed', output: ending.output };
+      return { id, fence, state: 'completed', output: ending.output, outputBytes: ending.outputBytes };
     case 'snoozed':
       return { id, fence, state: 'scheduled', delayMs: ending.delayMs, uncharged: true };
     case 'cancelled':
@@ -163,7 +164,7 @@ function toSuccess(returned: unknown): Ending {
         message: `the output has ${text.length} characters; at most ${MAX_OUTPUT_BYTES} are kept`,
       };
     }
-    return { kind: 'succeeded', output: returned };
+    return { kind: 'succeeded', output: returned, outputBytes: text?.length };
   } catch (error) {
     return { kind: 'failed', message: `the output is not JSON: ${errorMessage(error)}` };
   }

@@ -15,6 +15,7 @@ import { Presence } from '#shared/postgres/presence.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { prepareTopology } from '#shared/rabbitmq/topology.ts';
+import { ArgsRoom } from './args-room.ts';
 import { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';
 import { Completer } from './completer.ts';
@@ -50,6 +51,7 @@ export interface WorkerOptions {
 
 export class Worker {
   readonly database: Database;
+  readonly argsRoom: ArgsRoom;
   readonly #config: Config;
   readonly #queues: readonly string[];
   readonly #name: string;
@@ -77,6 +79,7 @@ export class Worker {
       max: config.poolMax,
     });
     this.database = database;
+    this.argsRoom = new ArgsRoom(config.workerArgsMaxBytes);
     this.#presence = new Presence({
       url: config.databaseUrl,
       name,
@@ -90,7 +93,7 @@ export class Worker {
       name,
       prepare: (model) => prepareTopology(model, this.#queues),
     });
-    this.#claimer = new Claimer({ database, presence: this.#presence });
+    this.#claimer = new Claimer({ database, presence: this.#presence, room: this.argsRoom });
     this.#attempts = new Attempts({
       claimer: this.#claimer,
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),

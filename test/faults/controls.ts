@@ -13,8 +13,8 @@ const markedBeforeConfirm: Mutation = {
   file: 'shared/postgres/jobs.ts',
   changes: [
     {
-      from: 'insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select id,',
-      to: 'insert into warren.jobs (published_at, id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)\n      select now(), id,',
+      from: 'insert into warren.jobs (id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, state, relay_at)\n      select id,',
+      to: 'insert into warren.jobs (published_at, id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, state, relay_at)\n      select now(), id,',
     },
   ],
 };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimNextJobs } from '../../src/shared/postgres/jobs.ts';
+import { claimNextJobs } from '../../src/shared/postgres/next-jobs.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFaultyProxy } from '../support/faulty-proxy.ts';
@@ -81,12 +81,10 @@ test('a paused queue is left alone without a broker, too', async () => {
     { queue: 'default', slots: 5 },
     { queue: 'critical', slots: 5 },
   ];
-  expect(
-    await fleet.database.query((sql) => claimNextJobs(sql, { wanted, except: [], owner: '1', batch: 1 })),
-  ).toEqual([]);
+  const budget = { smallBytes: 1_000, largeBytes: 0, largeAbove: 1_000, mostBytes: 1_000 };
+  const options = { wanted, except: [], budget, owner: '1', batch: 1 };
+  expect(await fleet.database.query((sql) => claimNextJobs(sql, options))).toEqual([]);
   await fleet.sql((sql) => sql`update warren.queues set paused = false`);
-  const claims = await fleet.database.query((sql) =>
-    claimNextJobs(sql, { wanted, except: [], owner: '1', batch: 1 }),
-  );
+  const claims = await fleet.database.query((sql) => claimNextJobs(sql, options));
   expect(claims.map((claim) => claim.id)).toEqual([id]);
 });

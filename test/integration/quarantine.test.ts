@@ -13,6 +13,7 @@ const claim = (type: string): Claim => ({
   type,
   queue: 'default',
   args: {},
+  argsBytes: 2,
   attempt: 1,
   maxAttempts: 5,
   fence: 1,
@@ -33,7 +34,7 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     };
   };
   const run = runIn(PROGRAM);
-  expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine' });
+  expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine', outputBytes: 6 });
   expect(await run('poison')).toMatchObject({
     kind: 'crashed',
     message: expect.stringContaining('exit code 66'),

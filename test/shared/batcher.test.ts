@@ -139,3 +139,26 @@ describe('a batch that is refused', () => {
     expect(await batcher.add(8)).toBe(16);
   });
 });
+
+test('a batch holds so many bytes at most; an item that is larger goes alone', async () => {
+  const batches: (readonly number[])[] = [];
+  const batcher = new Batcher({
+    run: (items: readonly number[]) => {
+      batches.push(items);
+      return immediately(items);
+    },
+    sizeOf: (item) => item,
+    maxBytes: 10,
+  });
+  const items = [4, 6, 1, 50, 3, 7];
+  expect(await Promise.all(items.map((item) => batcher.add(item)))).toEqual([8, 12, 2, 100, 6, 14]);
+  expect(batches).toEqual([[4, 6], [1], [50], [3, 7]]);
+});
+
+test('more bytes than may wait are refused, whatever their number, until those that wait have gone', async () => {
+  const batcher = new Batcher({ run: immediately, sizeOf: (item: number) => item, maxPendingBytes: 10 });
+  const large = batcher.add(50); // nothing waits: it would be refused for ever
+  await expect(batcher.add(1)).rejects.toMatchObject({ name: 'Unavailable', code: 'batch_full' });
+  expect(await large).toBe(100);
+  expect(await Promise.all([batcher.add(6), batcher.add(4)])).toEqual([12, 8]);
+});

@@ -38,6 +38,7 @@ test('without anything but the two URLs every setting has the default of the con
       { queue: 'webhooks', channels: 5, prefetch: 20 },
       { queue: 'reports', channels: 5, prefetch: 1 },
     ],
+    workerArgsMaxBytes: 8_388_608,
     workerHealthPort: 9090,
     drainTimeoutMs: 25_000,
     logLevel: 'info',

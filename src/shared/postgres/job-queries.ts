@@ -4,7 +4,7 @@
 import type { Job, JobState } from '../job.ts';
 import type { Sql } from './database.ts';
 import type { Fragment } from './statement-parts.ts';
-import { bigints } from './statement-parts.ts';
+import { argsBytes, bigints } from './statement-parts.ts';
 
 /** The jobs with these ids, in no order; ids without a row are left out. */
 export async function findJobs(sql: Sql, ids: readonly string[]): Promise<Job[]> {
@@ -27,12 +27,14 @@ export interface Standing {
   state: JobState;
   owner: string | null;
   fence: number;
+  argsBytes: number;
 }
 
 /** Where these jobs stand; ids without a row are left out. */
 export async function findStandings(sql: Sql, ids: readonly string[]): Promise<Standing[]> {
   return await sql<Standing[]>`
-    select id, state, owner, fence from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
+    select id, state, owner, fence, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
+    where id = any(${bigints(ids)}::text::bigint[])`;
 }
 
 export interface IdempotencyRecord {

@@ -9,6 +9,7 @@ import type { JobState } from '../job.ts';
 import type { Sql } from './database.ts';
 import { notify } from './notices.ts';
 import {
+  argsBytes,
   bigints,
   claimColumns,
   FAST_PATH_MS,
@@ -85,8 +86,8 @@ export async function insertJobs(
       returning job_ids
     ),
     inserted as (
-      insert into warren.jobs (id, type, queue, args, max_attempts, run_at, unique_key, state, relay_at)
-      select id, type, queue, args, max_attempts, due_at, unique_key,
+      insert into warren.jobs (id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, state, relay_at)
+      select id, type, queue, args, octet_length(args::text), max_attempts, due_at, unique_key,
         case when due_at > now() then 'scheduled' else 'available' end,
         case when ${byRelay} then now() else now() + ${FAST_PATH_MS + jobs.length * FAST_PATH_PER_JOB_MS} * interval '1 ms' end
       from input
@@ -148,6 +149,8 @@ export interface Claim {
   type: string;
   queue: string;
   args: unknown;
+  /** The length of the arguments as JSON text. */
+  argsBytes: number;
   attempt: number;
   maxAttempts: number;
   fence: number;
@@ -165,11 +168,19 @@ export interface Claimant {
   batch: number;
 }
 
+/** `maxArgsBytes`: jobs with larger arguments are left as they are; there is no room for them now. Defaults to any size. */
+export interface SizedClaimant extends Claimant {
+  maxArgsBytes?: number;
+}
+
+/** More than any arguments have, as an int. */
+const ANY_SIZE = 2_147_483_647;
+
 /** Claims those of the jobs that are available and whose queue is not paused. By primary key. */
 export async function claimJobs(
   sql: Sql,
   ids: readonly string[],
-  { owner, batch }: Claimant,
+  { owner, batch, maxArgsBytes = ANY_SIZE }: SizedClaimant,
 ): Promise<Claim[]> {
   return await sql<Claim[]>`
     update warren.jobs job
@@ -177,39 +188,7 @@ export async function claimJobs(
       claim_batch = ${batch}, started_at = now(), published_at = coalesce(published_at, now())
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'available'
       and queue <> all (array(select name from warren.queues where paused))
-    returning ${claimColumns(sql)}`;
-}
-
-/** How many jobs of a queue could start now. */
-export interface FreeSlots {
-  queue: string;
-  slots: number;
-}
-
-/**
- * Claims the oldest available jobs of these queues, without a message: for a fleet whose broker is away. Skips paused queues, what others are
- * claiming, and `except`. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available.
- */
-export async function claimNextJobs(
-  sql: Sql,
-  { wanted, except, owner, batch }: Claimant & { wanted: readonly FreeSlots[]; except: readonly string[] },
-): Promise<Claim[]> {
-  return await sql<Claim[]>`
-    with wanted as (
-      select * from jsonb_to_recordset(${JSON.stringify(wanted)}::text::jsonb) as w(queue text, slots int)
-      where queue not in (select name from warren.queues where paused)
-    ),
-    next as (
-      select next.id from wanted, lateral (
-        select id from warren.jobs
-        where state = 'available' and queue = wanted.queue and id <> all(${bigints(except)}::text::bigint[])
-        order by run_at, id limit wanted.slots for update skip locked
-      ) as next
-    )
-    update warren.jobs job
-    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
-      claim_batch = ${batch}, started_at = now()
-    from next where job.id = next.id
+      and ${argsBytes(sql)} <= ${maxArgsBytes}
     returning ${claimColumns(sql)}`;
 }
 
@@ -250,6 +229,8 @@ export interface Outcome {
   /** It took a process of its own down: one crash more. */
   crashed?: boolean;
   output?: unknown;
+  /** The length of the output as JSON: what one statement carries is bounded. */
+  outputBytes?: number | undefined;
   /** Goes into the job's history. */
   error?: string;
 }

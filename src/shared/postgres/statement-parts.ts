@@ -77,9 +77,14 @@ export function stateById(sql: Sql): Fragment {
   return sql`(job.state || '')`;
 }
 
+/** The length of a job's arguments as JSON text. The column is empty in rows that an earlier version inserted. */
+export function argsBytes(sql: Sql): Fragment {
+  return sql`coalesce(job.args_bytes, octet_length(job.args::text))`;
+}
+
 /** What a claim returns of its job. */
 export function claimColumns(sql: Sql): Fragment {
-  return sql`job.id, type, queue, args, attempt, max_attempts as "maxAttempts", fence, crashes,
+  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence, crashes,
     extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
 }
 

@@ -4,12 +4,10 @@ import { expect, test } from 'vitest';
 const folder = new URL('../../../src/shared/postgres/migrate/migrations/', import.meta.url);
 const files = readdirSync(folder).sort();
 
-test('the migrations are numbered without a gap, and named for what they do', () => {
+test('each migration has a number of its own, and is named for what it does', () => {
   expect(files.length).toBeGreaterThan(0);
-  for (const [index, name] of files.entries()) {
-    expect(name).toMatch(/^\d{4}-[a-z][a-z0-9-]*\.sql$/);
-    expect(Number.parseInt(name, 10)).toBe(index + 1);
-  }
+  for (const name of files) expect(name).toMatch(/^\d{4}-[a-z][a-z0-9-]*\.sql$/);
+  expect(new Set(files.map((name) => Number.parseInt(name, 10))).size).toBe(files.length);
 });
 
 test.each(files)('%s can be applied as one transaction', (name) => {

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import type { Job } from '../../src/shared/job.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+/** 48 KiB for large arguments: those above 16 KiB. */
+const room = { WORKER_ARGS_MAX_BYTES: '65536', WORKER_QUEUES: 'default:1:10,critical:1:10' };
+const large = { text: 'x'.repeat(20_000) };
+const giant = { text: 'x'.repeat(100_000) };
+
+/** Jobs that run until they are let go. */
+function heldJobs() {
+  const running = new Set<string>();
+  const gate = Promise.withResolvers<void>();
+  let most = 0;
+  const definition = testJob(async ({ text }, { jobId, signal }) => {
+    if (text === undefined) return;
+    running.add(jobId);
+    most = Math.max(most, running.size);
+    await Promise.race([gate.promise, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    running.delete(jobId);
+  });
+  return { definition, running, letGo: () => gate.resolve(), most: () => most };
+}
+
+const states = (fleet: Fleet, ids: readonly string[]) =>
+  Promise.all(ids.map((id) => fleet.job(id))).then((jobs) => jobs.map(({ state }: Job) => state).sort());
+
+test.each([
+  ['by message', {}],
+  ['without a broker', { AMQP_URL: 'none' }],
+])(
+  '%s, no more arguments are claimed than there is room for: the rest stays available until room is free',
+  async (_, environment) => {
+    const { definition, running, letGo, most } = heldJobs();
+    await using fleet = await startFleet(definition);
+    const ids = await Promise.all(Array.from({ length: 6 }, () => fleet.enqueue(large)));
+    const worker = await fleet.startWorker({ ...room, ...environment });
+    await eventually(
+      () => running.size,
+      (size) => size === 2,
+    );
+    // Small ones pass, in the same queue and in another.
+    const small = await Promise.all([fleet.enqueue(), fleet.enqueue({}, { queue: 'critical' })]);
+    for (const id of small) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+    expect(await states(fleet, ids)).toEqual([...Array(4).fill('available'), 'running', 'running']);
+    expect(worker.argsRoom.takenBytes).toBeGreaterThan(40_000);
+    letGo();
+    for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+    expect(most()).toBe(2);
+    await eventually(
+      () => worker.argsRoom.takenBytes,
+      (bytes) => bytes === 0,
+    );
+  },
+);
+
+test.each([
+  ['by message', {}],
+  ['without a broker', { AMQP_URL: 'none' }],
+])('%s, arguments that exceed all the room run alone', async (_, environment) => {
+  const { definition, letGo, most } = heldJobs();
+  await using fleet = await startFleet(definition);
+  letGo();
+  const ids = await Promise.all(Array.from({ length: 3 }, () => fleet.enqueue(giant)));
+  await fleet.startWorker({ ...room, ...environment });
+  for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(most()).toBe(1);
+});
+
+test('a worker that stops while deliveries wait for room hands them on, uncharged', async () => {
+  const { definition, running, letGo } = heldJobs();
+  await using fleet = await startFleet(definition);
+  const ids = await Promise.all(Array.from({ length: 6 }, () => fleet.enqueue(large)));
+  const worker = await fleet.startWorker(room);
+  await eventually(
+    () => [worker.argsRoom.waiting, running.size],
+    ([waiting, size]) => waiting === 4 && size === 2,
+  );
+  const stopped = fleet.stopWorker(worker);
+  await fleet.startWorker(room);
+  letGo();
+  await stopped;
+  for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+});
+
+test('rows that tell no size, as an earlier version inserts them, are measured when they are claimed', async () => {
+  const { definition, running, letGo, most } = heldJobs();
+  await using fleet = await startFleet(definition);
+  const ids = await Promise.all(Array.from({ length: 4 }, () => fleet.enqueue(large)));
+  await fleet.sql((sql) => sql`update warren.jobs set args_bytes = null`);
+  await fleet.startWorker(room);
+  await eventually(
+    () => running.size,
+    (size) => size === 2,
+  );
+  letGo();
+  for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed' });
+  expect(most()).toBe(2);
+});
