@@ -6,11 +6,12 @@
  */
 import type { JobContext, JobSettings } from '#shared/job.ts';
 import { cancel, defineJob } from './define.ts';
-import { assertLiteralIsPublic, lookupPublic, PrivateAddress } from './webhook/addresses.ts';
+import { assertLiteralIsPublic, createLookup, PrivateAddress } from './webhook/addresses.ts';
 import type { WebhookArguments } from './webhook/arguments.ts';
 import { MAX_TIMEOUT_MS, webhookArguments } from './webhook/arguments.ts';
 import type { Answer } from './webhook/exchange.ts';
 import { exchange } from './webhook/exchange.ts';
+import { NameResolver } from './webhook/name-resolver.ts';
 import { webhookHeaders } from './webhook/signature.ts';
 
 const MAX_BODY_BYTES = 65_536;
@@ -57,7 +58,7 @@ async function send(args: WebhookArguments, context: JobContext): Promise<Answer
       method: args.method,
       headers: composeHeaders(args, body, context),
       body,
-      lookup: mayBePrivate ? undefined : lookupPublic,
+      lookup: createLookup({ resolver: resolverOf(context.settings), mayBePrivate }),
       maxBodyBytes: MAX_BODY_BYTES,
       signal: AbortSignal.any([context.signal, deadline.signal]),
     });
@@ -79,6 +80,17 @@ function isAllowedPrivate(
 ): boolean {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   return webhookAllowPrivate || webhookAllowedDestinations.includes(`${url.hostname}:${port}`);
+}
+
+/** One for all attempts of a process, so that look-ups are bounded and shared; a process has one object of settings. */
+const resolvers = new WeakMap<JobSettings, NameResolver>();
+
+function resolverOf(settings: JobSettings): NameResolver {
+  const known = resolvers.get(settings);
+  if (known !== undefined) return known;
+  const resolver = new NameResolver({ nameservers: settings.webhookNameservers });
+  resolvers.set(settings, resolver);
+  return resolver;
 }
 
 function encodeBody(body: unknown): Buffer {

@@ -31,6 +31,7 @@ export interface Config {
   logLevel: string;
   webhookAllowPrivate: boolean;
   webhookAllowedDestinations: readonly string[];
+  webhookNameservers: readonly string[];
   webhookSecrets: readonly string[];
 }
 
@@ -106,6 +107,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     logLevel: values.LOG_LEVEL,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE,
     webhookAllowedDestinations: values.WEBHOOK_ALLOWED_DESTINATIONS,
+    webhookNameservers: values.WEBHOOK_NAMESERVERS,
     webhookSecrets: values.WEBHOOK_SECRET ?? [],
   };
 }

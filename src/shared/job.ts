@@ -83,6 +83,8 @@ export interface JobSettings {
   webhookAllowPrivate: boolean;
   /** `host:port`: called although they are not public. */
   webhookAllowedDestinations: readonly string[];
+  /** `address` or `address:port`; those of the system where there are none. */
+  webhookNameservers: readonly string[];
   /** `whsec_` and base64, as Standard Webhooks has it, newest first; no signature where there is none. */
   webhookSecrets: readonly string[];
 }

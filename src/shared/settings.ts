@@ -2,6 +2,7 @@
  * The settings table: what each environment variable may hold, its default and what it means. config.ts reads them; docs/settings.md is made from
  * this table and checked against it.
  */
+import { Resolver } from 'node:dns';
 import { z } from 'zod';
 import { isName, MAX_CHANNELS, MAX_PREFETCH } from './app.ts';
 
@@ -145,6 +146,13 @@ export const settings = {
     meaning:
       'comma list of `host:port`: exactly these may be called by `deliver-webhook` although they are not public',
   },
+  WEBHOOK_NAMESERVERS: {
+    schema: list(z.string()).refine(areNameservers, {
+      error: 'must list IP addresses, each with or without a port, as 10.0.0.2 or [fd00::2]:5353',
+    }),
+    meaning:
+      'comma list of `address` or `address:port`: whom `deliver-webhook` asks for names; without it the nameservers of the system',
+  },
   WEBHOOK_SECRET: {
     schema: z
       .string()
@@ -168,6 +176,15 @@ function splitSecrets(text: string): string[] {
 function isWebhookKey(secret: string): boolean {
   const { length } = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
   return length >= 24 && length <= 64;
+}
+
+function areNameservers(list: readonly string[]): boolean {
+  try {
+    new Resolver().setServers(list); // knows best what it takes
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parseQueues(text: string, context: z.RefinementCtx): QueueChannels[] {

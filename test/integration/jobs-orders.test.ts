@@ -144,7 +144,12 @@ function context(more: Partial<JobContext> = {}): JobContext {
     fence: 1,
     signal: new AbortController().signal,
     database,
-    settings: { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecrets: [] },
+    settings: {
+      webhookAllowPrivate: false,
+      webhookAllowedDestinations: [],
+      webhookNameservers: [],
+      webhookSecrets: [],
+    },
     ...more,
   };
 }

@@ -6,7 +6,12 @@ import { startFleet, testJob } from '../support/fleet.ts';
 import { poisonJobs } from '../support/poison-jobs.ts';
 
 const PROGRAM = new URL('../support/poison-quarantine.ts', import.meta.url);
-const settings = { webhookAllowPrivate: false, webhookAllowedDestinations: [], webhookSecrets: [] };
+const settings = {
+  webhookAllowPrivate: false,
+  webhookAllowedDestinations: [],
+  webhookNameservers: [],
+  webhookSecrets: [],
+};
 
 const claim = (type: string): Claim => ({
   id: '1',

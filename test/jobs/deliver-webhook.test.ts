@@ -35,7 +35,14 @@ describe('the request', () => {
     await using endpoint = await startEndpoint(answerWith(204));
     await deliver(
       { url: endpoint.url },
-      { settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecrets: [] } },
+      {
+        settings: {
+          webhookAllowPrivate: true,
+          webhookAllowedDestinations: [],
+          webhookNameservers: [],
+          webhookSecrets: [],
+        },
+      },
     );
     expect(endpoint.requests[0]?.headers).toHaveProperty('webhook-id');
     expect(endpoint.requests[0]?.headers).not.toHaveProperty('webhook-signature');
@@ -186,6 +193,7 @@ describe('a private address', () => {
   const settings = {
     webhookAllowPrivate: false,
     webhookAllowedDestinations: [],
+    webhookNameservers: [],
     webhookSecrets: [webhookSecret],
   };
 
@@ -207,6 +215,7 @@ describe('a private address', () => {
       settings: {
         ...settings,
         webhookAllowedDestinations: [`127.0.0.1:${endpoint.port}`, `localhost:${endpoint.port}`],
+        webhookNameservers: [],
       },
     };
     await deliver({ url: endpoint.url }, listed);
@@ -238,7 +247,12 @@ async function deliver(args: Record<string, unknown>, context: Partial<JobContex
     fence: 1,
     signal: new AbortController().signal,
     database: new Database({ url: 'postgres://unused.invalid/', name: 'unused', min: 0, max: 0 }),
-    settings: { webhookAllowPrivate: true, webhookAllowedDestinations: [], webhookSecrets: [webhookSecret] },
+    settings: {
+      webhookAllowPrivate: true,
+      webhookAllowedDestinations: [],
+      webhookNameservers: [],
+      webhookSecrets: [webhookSecret],
+    },
     ...context,
   });
 }

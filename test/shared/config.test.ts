@@ -44,6 +44,7 @@ test('without anything but the two URLs every setting has the default of the con
     logLevel: 'info',
     webhookAllowPrivate: false,
     webhookAllowedDestinations: [],
+    webhookNameservers: [],
     webhookSecrets: [],
   });
 });
@@ -81,6 +82,8 @@ test.each([
   ['API_HOSTS', 'jobs.example/path'],
   ['WEBHOOK_ALLOWED_DESTINATIONS', '127.0.0.1'],
   ['WEBHOOK_ALLOWED_DESTINATIONS', '10.0.0.0/8:80'],
+  ['WEBHOOK_NAMESERVERS', 'ns.example'],
+  ['WEBHOOK_NAMESERVERS', '10.0.0.2:99999'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(refusal({ ...required, [name]: value })).toContain(name);
 });
@@ -252,4 +255,10 @@ describe('a secret in a file', () => {
 test('the name of a process fits into the 63 bytes of application_name, the presence connection included', () => {
   expect(processName('api')).toMatch(new RegExp(`^warren-api@[^:]+:${process.pid}$`));
   expect(Buffer.byteLength(`${processName('worker')} presence`)).toBeLessThanOrEqual(63);
+});
+
+test('nameservers for webhooks are addresses, with a port or without', () => {
+  const read = (text: string) => readConfig('worker', app, { ...required, WEBHOOK_NAMESERVERS: text });
+  expect(read('10.0.0.2, [fd00::2]:5353').webhookNameservers).toEqual(['10.0.0.2', '[fd00::2]:5353']);
+  expect(read('').webhookNameservers).toEqual([]);
 });

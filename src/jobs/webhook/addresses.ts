@@ -3,11 +3,11 @@
  *
  * Guarantees: what is checked is what is connected to. The name is resolved inside of the connection's own `lookup`, so that no second,
  * different answer (DNS rebinding) can come in between; one private address among several refuses the name.
- * Sources: the IANA registries of special-purpose IPv4 and IPv6 addresses.
+ * Sources: the IANA registries of special-purpose IPv4 and IPv6 addresses, and what clouds serve to their own machines at public addresses.
  */
-import { lookup as resolve } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { BlockList, isIP, isIPv4 } from 'node:net';
+import type { NameResolver } from './name-resolver.ts';
 
 /** The address is not one that a webhook may go to, now or later. */
 export class PrivateAddress extends Error {
@@ -27,6 +27,7 @@ const specialIpv4: readonly [network: string, prefix: number][] = [
   ['10.0.0.0', 8], // private
   ['100.64.0.0', 10], // shared by carriers
   ['127.0.0.0', 8], // loopback
+  ['168.63.129.16', 32], // the platform of Azure, which answers inside of its machines only
   ['169.254.0.0', 16], // link-local: the metadata services of clouds
   ['172.16.0.0', 12], // private
   ['192.0.0.0', 24], // protocol assignments
@@ -68,20 +69,42 @@ export function isPublicAddress(address: string): boolean {
   return !special.check(address, 'ipv6');
 }
 
-/** Throws `PrivateAddress` where the URL's host is an address and not a public one: the connection would not ask `lookupPublic` for it. */
+/** Throws `PrivateAddress` where the URL's host is an address and not a public one: the connection would not ask its `lookup` for it. */
 export function assertLiteralIsPublic({ hostname }: URL): void {
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   if (isIP(host) !== 0 && !isPublicAddress(host)) throw new PrivateAddress(host, host);
 }
 
-/** Resolves a name like `dns.lookup`, for the `lookup` option of a connection; fails with `PrivateAddress` where an address is not public. */
-export const lookupPublic: LookupFunction = (hostname, options, callback) => {
-  resolve(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, []);
-    const refused = addresses.find(({ address }) => !isPublicAddress(address));
-    if (refused !== undefined) return callback(new PrivateAddress(hostname, refused.address), []);
+export interface LookupOptions {
+  resolver: NameResolver;
+  /** Lets every address through. */
+  mayBePrivate: boolean;
+}
+
+/** For the `lookup` option of a connection. Fails with `PrivateAddress` where an address is not public and may not be private. */
+export function createLookup({ resolver, mayBePrivate }: LookupOptions): LookupFunction {
+  const find = async (host: string, wanted: number | undefined) => {
+    const found = await resolver.resolve(host, { usesSearchList: mayBePrivate });
+    const refused = mayBePrivate ? undefined : found.find(({ address }) => !isPublicAddress(address));
+    if (refused !== undefined) throw new PrivateAddress(host, refused.address);
+    const addresses = found.filter(({ family }) => wanted === undefined || wanted === family);
     const [first] = addresses;
-    if (options.all === true || first === undefined) callback(null, addresses);
-    else callback(null, first.address, first.family);
-  });
-};
+    if (first === undefined) throw new Error(`the name ${host} has no IPv${wanted} address`);
+    return { addresses, first };
+  };
+  return (host, { all = false, family }, callback) => {
+    find(host, toFamily(family)).then(
+      ({ addresses, first }) => {
+        if (all) callback(null, addresses);
+        else callback(null, first.address, first.family);
+      },
+      (error: Error) => callback(error, []),
+    );
+  };
+}
+
+/** What a connection asks for; undefined: any. */
+function toFamily(family: number | 'IPv4' | 'IPv6' | undefined): number | undefined {
+  if (family === undefined || family === 0) return undefined;
+  return typeof family === 'number' ? family : Number(family.slice('IPv'.length));
+}

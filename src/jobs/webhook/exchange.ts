@@ -16,8 +16,8 @@ export interface Exchange {
   headers: Record<string, string>;
   /** Empty: no body. */
   body: Uint8Array;
-  /** Resolves the host's name. Undefined: Node's own way. */
-  lookup: LookupFunction | undefined;
+  /** Resolves the host's name. */
+  lookup: LookupFunction;
   maxBodyBytes: number;
   signal: AbortSignal;
 }
@@ -33,13 +33,7 @@ export async function exchange(options: Exchange): Promise<Answer> {
   const { url, method, headers, body, lookup, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-  const request = send(url, {
-    method,
-    headers,
-    signal,
-    agent: false,
-    ...(lookup === undefined ? {} : { lookup }),
-  });
+  const request = send(url, { method, headers, signal, agent: false, lookup });
   request.on('response', resolve);
   request.on('error', (error) => reject(flatten(error))); // stays: an error after the answer must not end the process
   request.on('close', () => reject(new Error('the connection was closed without an answer')));

@@ -41,11 +41,11 @@ export function createQuarantine({ program = MAIN, databaseUrl, name }: Quaranti
   const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
   let next = 0;
   return async (definition, claim, { signal }, { settings }) => {
-    const { webhookAllowPrivate, webhookAllowedDestinations, webhookSecrets } = settings;
+    const { webhookAllowPrivate, webhookAllowedDestinations, webhookNameservers, webhookSecrets } = settings;
     const instruction: Instruction = {
       kind: 'perform',
       claim,
-      settings: { webhookAllowPrivate, webhookAllowedDestinations, webhookSecrets },
+      settings: { webhookAllowPrivate, webhookAllowedDestinations, webhookNameservers, webhookSecrets },
       databaseUrl,
       name: `${name} quarantine`,
     };

@@ -1,24 +1,13 @@
-import type { LookupAddress, LookupAllOptions } from 'node:dns';
-import { expect, test, vi } from 'vitest';
+import type { LookupAddress } from 'node:dns';
+import { isIP } from 'node:net';
+import { expect, test } from 'vitest';
 import {
   assertLiteralIsPublic,
+  createLookup,
   isPublicAddress,
-  lookupPublic,
   PrivateAddress,
 } from '../../../src/jobs/webhook/addresses.ts';
-
-type AllAddresses = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
-
-vi.mock('node:dns', async (original) => {
-  const dns = await original<typeof import('node:dns')>();
-  const answers = [
-    { address: '8.8.8.8', family: 4 },
-    { address: '10.0.0.1', family: 4 },
-  ];
-  const lookup = (name: string, options: LookupAllOptions, callback: AllAddresses) =>
-    name === 'mixed.invalid' ? callback(null, answers) : dns.lookup(name, options, callback);
-  return { ...dns, lookup };
-});
+import { NameResolver } from '../../../src/jobs/webhook/name-resolver.ts';
 
 test.each([
   '0.0.0.0',
@@ -29,6 +18,7 @@ test.each([
   '100.127.255.255',
   '127.0.0.1',
   '127.255.255.254',
+  '168.63.129.16',
   '169.254.169.254',
   '172.16.0.1',
   '172.31.255.255',
@@ -53,12 +43,14 @@ test.each([
   '::ffff:8.8.8.8',
   '64:ff9b::10.0.0.1',
   '64:ff9b::a9fe:a9fe',
+  '64:ff9b::168.63.129.16',
   '64:ff9b:1::1',
   '100::1',
   '2001::1',
   '2001:db8::1',
   '2002:7f00:1::',
   '3fff::1',
+  '5f00::1',
   'fc00::1',
   'fd12:3456::1',
   'fe80::1',
@@ -81,6 +73,8 @@ test.each([
   '100.128.0.0',
   '126.255.255.255',
   '128.0.0.1',
+  '168.63.129.15',
+  '168.63.129.17',
   '169.253.255.255',
   '172.15.255.255',
   '172.32.0.0',
@@ -124,25 +118,62 @@ test.each([
 });
 
 test.each([true, false])(
-  'a name that resolves to loopback is refused, with all addresses asked for: %j',
+  'a name is refused for one private address among public ones, all: %j',
   async (all) => {
-    await expect(resolveName('localhost', all)).rejects.toThrow(PrivateAddress);
+    const looked = lookUp('mixed.example', { all });
+    await expect(looked).rejects.toThrow(PrivateAddress);
+    await expect(looked).rejects.toThrow('mixed.example resolves to 10.0.0.1');
   },
 );
 
-test('a name is refused for one private address among public ones', async () => {
-  await expect(resolveName('mixed.invalid', true)).rejects.toThrow('mixed.invalid resolves to 10.0.0.1');
+test('a private address is passed on where the destination may be private', async () => {
+  expect(await lookUp('mixed.example', { mayBePrivate: true })).toHaveLength(2);
 });
 
 test.each([
-  [true, [{ address: '8.8.8.8', family: 4 }]],
-  [false, '8.8.8.8'],
-])('a public answer is passed on as the connection asked for it, all: %j', async (all, answer) => {
-  expect(await resolveName('8.8.8.8', all)).toEqual(answer); // an address resolves to itself, without a server
+  [
+    { all: true },
+    [
+      { address: '8.8.8.8', family: 4 },
+      { address: '2606:4700::1', family: 6 },
+    ],
+  ],
+  [{ all: false }, '8.8.8.8'],
+  [{ all: false, family: 6 }, '2606:4700::1'],
+  [{ all: true, family: 'IPv6' as const }, [{ address: '2606:4700::1', family: 6 }]],
+])('a public answer is passed on as the connection asked for it: %j', async (wanted, answer) => {
+  expect(await lookUp('public.example', wanted)).toEqual(answer);
 });
 
-function resolveName(name: string, all: boolean): Promise<string | LookupAddress[]> {
+test('a name without an address of the family that is wanted fails', async () => {
+  await expect(lookUp('mixed.example', { family: 6, mayBePrivate: true })).rejects.toThrow('no IPv6 address');
+});
+
+const known = new Map([
+  ['mixed.example', ['8.8.8.8', '10.0.0.1']],
+  ['public.example', ['8.8.8.8', '2606:4700::1']],
+]);
+
+interface Wanted {
+  all?: boolean;
+  family?: number | 'IPv6';
+  mayBePrivate?: boolean;
+}
+
+function lookUp(
+  name: string,
+  { mayBePrivate = false, all = true, ...wanted }: Wanted = {},
+): Promise<string | LookupAddress[]> {
+  const hosts = new Map(
+    [...known].map(([host, addresses]) => [
+      host,
+      addresses.map((address) => ({ address, family: isIP(address) })),
+    ]),
+  );
+  const resolver = new NameResolver({ systemNames: async () => ({ hosts, searchList: [] }) });
   return new Promise((resolve, reject) => {
-    lookupPublic(name, { all }, (error, answer) => (error === null ? resolve(answer) : reject(error)));
+    createLookup({ resolver, mayBePrivate })(name, { all, ...wanted }, (error, answer) =>
+      error === null ? resolve(answer) : reject(error),
+    );
   });
 }
