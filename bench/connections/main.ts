@@ -1,6 +1,7 @@
 // `npm run bench:connections`: who holds which connections to Postgres and RabbitMQ, against what the settings allow.
 // DATABASE_URL and RABBITMQ_MANAGEMENT_URL (or AMQP_URL) say where; DATABASE_POOL_MAX, PUBLISHER_CHANNELS and WORKER_QUEUES what is allowed.
 // Exit code 1 where something exceeds its maximum, 2 where nothing could be asked.
+import { readCommandLine } from '../../dev/command-line.ts';
 import { readEnvironment } from '../../dev/environment.ts';
 import { configuredManagementUrl } from '../../dev/services/configured.ts';
 import { failureMessage } from '../../dev/stop-signals.ts';
@@ -16,6 +17,12 @@ import { readSettings } from './maxima.ts';
 const DEADLINE_MS = 10_000;
 
 async function main(): Promise<number> {
+  readCommandLine({
+    name: 'npm run bench:connections',
+    about:
+      'Shows who holds which connections to Postgres and RabbitMQ, against what the settings allow. DATABASE_URL and RABBITMQ_MANAGEMENT_URL (or AMQP_URL) say where.',
+    flags: {},
+  });
   const environment = readEnvironment();
   const settings = readSettings(environment.inherited);
   const [activity, broker] = await Promise.all([

@@ -1,6 +1,6 @@
 // `npm run bench`: the source article's run on `/api/test/:id`, 3 000 requests on 100 connections, and as many as fill 30 seconds, beside a bare
 // route, the lookup alone and the naive way. All contenders in turn within every round, so that what disturbs the machine disturbs all.
-// Options: `--rounds`, `--seconds` (of the long run of one round), `--requests`, `--connections`. Results are written where none is given.
+// `--help` names the options. Results are written where none is given.
 import { seedOrders } from '../../src/shared/postgres/orders.ts';
 import { collectFacts } from '../report/facts.ts';
 import { renderReport } from '../report/markdown.ts';
@@ -15,7 +15,18 @@ import { playRounds } from './rounds.ts';
 import { Settlement } from './settlement.ts';
 
 const defaults = { rounds: '5', seconds: '6', requests: '3000', connections: '100' };
-const options = readOptions(defaults);
+const options = readOptions({
+  name: 'npm run bench',
+  about:
+    'Measures enqueueing over HTTP beside a bare route, the lookup alone and the naive way. Results are kept where no option is given.',
+  defaults,
+  meanings: {
+    rounds: 'rounds, each with every contender',
+    seconds: "length of a round's long run",
+    requests: "requests of a round's short run",
+    connections: 'connections at a time',
+  },
+});
 const play: PlayOptions = {
   rounds: Number(options.rounds),
   seconds: Number(options.seconds),

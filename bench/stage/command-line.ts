@@ -1,29 +1,27 @@
 // The frame of a benchmark command: its options, its stage from start to stop, signals, and one line about what went wrong.
-import { parseArgs } from 'node:util';
+import type { Flag } from '../../dev/command-line.ts';
+import { readCommandLine } from '../../dev/command-line.ts';
 import { failureMessage, handleStopSignals } from '../../dev/stop-signals.ts';
 import type { Stage } from './stage.ts';
 import { openStage } from './stage.ts';
 
 export type OptionDefaults = Readonly<Record<string, string>>;
 
-/** `--name value` for each of these, texts all of them. An unknown option ends the command with a line that names the known ones. */
-export function readOptions<Defaults extends OptionDefaults>(
-  defaults: Defaults,
-): Record<keyof Defaults, string> {
-  const options = Object.fromEntries(
-    Object.keys(defaults).map((name) => [name, { type: 'string' as const }]),
+/** `--name value` for each of these, texts all of them; `--help` explains them. */
+export function readOptions<Defaults extends OptionDefaults>(command: {
+  name: string;
+  about: string;
+  defaults: Defaults;
+  meanings: Readonly<Record<keyof Defaults, string>>;
+}): Readonly<Record<keyof Defaults, string>> {
+  const { name, about, defaults, meanings } = command;
+  const flags = Object.fromEntries(
+    Object.entries(defaults).map(([flag, preset]) => {
+      const details: Flag = { value: 'VALUE', default: preset, meaning: meanings[flag] ?? '' };
+      return [flag, details];
+    }),
   );
-  try {
-    const { values } = parseArgs({ options, strict: true, allowPositionals: false });
-    return { ...defaults, ...values } as Record<keyof Defaults, string>;
-  } catch (error) {
-    process.stderr.write(
-      `${failureMessage(error)}; there are ${Object.keys(defaults)
-        .map((name) => `--${name}`)
-        .join(', ')}\n`,
-    );
-    process.exit(2);
-  }
+  return { ...defaults, ...readCommandLine({ name, about, flags }) } as Record<keyof Defaults, string>;
 }
 
 /** Whether nothing was chosen: only such a run makes the results that are kept. */

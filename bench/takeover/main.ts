@@ -15,7 +15,16 @@ import { playUnderLoad } from './under-load.ts';
 import { describeUnderLoad } from './under-load-page.ts';
 
 const defaults = { part: 'load,versus', kills: '12', checkout: '.' };
-const options = readOptions(defaults);
+const options = readOptions({
+  name: 'npm run bench:takeover',
+  about: 'Measures from `kill -9` of a worker to the next start of its jobs elsewhere.',
+  defaults,
+  meanings: {
+    part: 'load (a fleet at work), versus (beside the alternatives, at rest), or both',
+    kills: 'how often a worker is killed under load; another number than this keeps no results',
+    checkout: 'checkouts of Warren to compare, separated by commas; another one than this keeps no results',
+  },
+});
 const parts = options.part.split(',');
 for (const part of parts) {
   if (part === 'load') await measureUnderLoad();

@@ -24,7 +24,13 @@ const parts: ReadonlyMap<string, Part> = new Map([
   ['table-size', measureTableSize],
 ]);
 
-const options = readOptions({ part: [...parts.keys()].join(','), scale: '1' });
+const options = readOptions({
+  name: 'npm run bench:work',
+  about:
+    'Measures what a worker does with jobs, part by part. A part that was played at full scale writes a report.',
+  defaults: { part: [...parts.keys()].join(','), scale: '1' },
+  meanings: { part: 'which parts, separated by commas', scale: '0.1 plays a tenth of everything' },
+});
 const scale = Number(options.scale);
 
 await runOnStage(async (stage, log) => {

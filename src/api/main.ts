@@ -3,10 +3,12 @@
  */
 import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
+import { answerHelp } from '#shared/help.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { runProgram } from '#shared/shutdown.ts';
 import { Api } from './api.ts';
 
+answerHelp('api');
 await runProgram(() => {
   const config = readConfig('api', app);
   const name = processName('api');

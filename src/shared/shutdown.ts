@@ -29,7 +29,7 @@ export async function runProgram(create: () => { program: Program; log: Logger }
   }
   const { program, log } = created;
   process.on('unhandledRejection', (reason) =>
-    log.error({ error: describe(reason) }, 'a promise was rejected and nobody cared'),
+    log.error({ error: describe(reason) }, 'a promise was rejected and nothing handled it'),
   );
   const signal = stopSignal(log);
   try {
@@ -37,7 +37,7 @@ export async function runProgram(create: () => { program: Program; log: Logger }
     await Promise.race([program.start(signal), program.failed, stopped]);
     await Promise.race([stopped, program.failed]);
   } catch (error) {
-    if (!signal.aborted) return exitMisconfigured(error);
+    if (!signal.aborted) return exitFailed(log, error);
   }
   log.info('stopping');
   await program.stop();
@@ -62,6 +62,13 @@ function stopSignal(log: Logger): AbortSignal {
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   return stopping.signal;
+}
+
+/** There is a log by now, and whoever reads it expects JSON lines alone. */
+function exitFailed(log: Logger, error: unknown): void {
+  if (error instanceof Misconfigured) log.fatal(error.message);
+  else log.fatal({ error: describe(error) }, 'the program cannot go on');
+  process.exit(1);
 }
 
 function exitMisconfigured(error: unknown): void {

@@ -142,6 +142,11 @@ export class Attempts {
     await Promise.all(this.#unfinished.map(({ claim, outcome }) => this.#completer.record(outcome, claim)));
   }
 
+  /** How many handlers run now. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** How many attempts of the queue's jobs are under way. */
   runningIn(queue: string): number {
     return this.#underWay.get(queue) ?? 0;

@@ -3,6 +3,7 @@
  */
 import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
+import { answerHelp } from '#shared/help.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { databaseGauges } from '#shared/metrics/database-gauges.ts';
 import { createMetrics } from '#shared/metrics/metrics.ts';
@@ -12,6 +13,7 @@ import { serveHealth } from './health.ts';
 import { roomGauges } from './room-gauges.ts';
 import { Worker } from './worker.ts';
 
+answerHelp('worker');
 await runProgram(() => {
   const config = readConfig('worker', app);
   const name = processName('worker');
@@ -45,6 +47,12 @@ await runProgram(() => {
         await worker.start(stopping);
       },
       stop: async () => {
+        const { runningJobs } = worker;
+        if (runningJobs > 0)
+          log.info(
+            { runningJobs, atMostMs: config.drainTimeoutMs },
+            'waiting for running jobs; a second signal stops at once',
+          );
         await worker.stop();
         await deletionCost?.stop();
         await closeHealth();

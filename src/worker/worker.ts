@@ -147,6 +147,11 @@ export class Worker {
     this.#rowLooks.start();
   }
 
+  /** How many jobs run now: what `stop` waits for, as long as the drain time allows. */
+  get runningJobs(): number {
+    return this.#attempts.running;
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#rowLooks.drain();

@@ -1,7 +1,7 @@
 // `npm run faults`: plays the rows of the fault matrix and writes a verdict for each, and docs/faults.md.
 // `--row 1,5` plays these, `--core` the fast core at less than half the load, `--controls` the negative controls, `--quick` a fifth of the load (neither is kept).
 // `--committed` plays the last commit's src/ instead of the working tree's. FAULT_SEED repeats a run. Exit code 1 where a row did not pass, or a control did.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../../dev/command-line.ts';
 import { controls } from './controls.ts';
 import { playRow } from './play.ts';
 import { writeReport } from './report.ts';
@@ -14,13 +14,16 @@ import { CORE_SCALE, writeVerdict } from './verdict.ts';
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
 
-const { values: options } = parseArgs({
-  options: {
-    row: { type: 'string' },
-    core: { type: 'boolean', default: false },
-    controls: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    committed: { type: 'boolean', default: false },
+const options = readCommandLine({
+  name: 'npm run faults',
+  about:
+    'Plays the rows of the fault matrix, and writes a verdict for each and docs/faults.md. Exit code 1 where a row did not pass.',
+  flags: {
+    row: { value: '1,5', meaning: 'these rows alone' },
+    core: { meaning: 'the fast core, at less than half the load' },
+    controls: { meaning: 'the negative controls: broken code that must not pass' },
+    quick: { meaning: 'a fifth of the load; its verdicts are not kept' },
+    committed: { meaning: "the last commit's src/ instead of the working tree's" },
   },
 });
 const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));

@@ -49,7 +49,9 @@ test('a body that is no job id goes to warren.dead, once, with the reason, and t
   await expectConsumerLives();
   const reason = 'undecodable: the body is no job id';
   expect(await lettersOf(bodies.length)).toEqual(
-    bodies.toSorted((a, b) => a.localeCompare(b)).map((body) => ({ body, reason, queue: 'default' })),
+    bodies
+      .toSorted((a, b) => a.localeCompare(b))
+      .map((body) => ({ id: expect.any(String), body, reason, queue: 'default' })),
   );
 });
 
@@ -58,6 +60,7 @@ test('the id of no job goes to warren.dead with the reason', async () => {
   await expectConsumerLives();
   expect(await lettersOf(1)).toEqual([
     {
+      id: '9223372036854775807',
       body: '9223372036854775807',
       reason: 'unknown_job: there is no job 9223372036854775807',
       queue: 'default',
@@ -77,12 +80,12 @@ test('a job of an unknown type is discarded with the reason, uncharged, and can 
   expect(job).toMatchObject({ state: 'discarded', attempt: 0 });
   expect(job.errors).toMatchObject([{ message: reason }]);
   await expectConsumerLives();
-  expect(await lettersOf(1)).toEqual([{ body: id, reason, queue: 'default' }]);
+  expect(await lettersOf(1)).toEqual([{ id, body: id, reason, queue: 'default' }]);
 
   const retried = await fleet.database.query((sql) => retryJob(sql, id));
   expect(retried).toMatchObject({ id, type: 'no-such-type', queue: 'default' });
   if (retried !== null) await fleet.enqueuer.publish([retried]);
-  expect(await lettersOf(1)).toEqual([{ body: id, reason, queue: 'default' }]);
+  expect(await lettersOf(1)).toEqual([{ id, body: id, reason, queue: 'default' }]);
 });
 
 test('when the worker has stopped, nothing is left in the queue or came twice to warren.dead', async () => {

@@ -38,6 +38,8 @@ export async function readyCount(vhost: TestVhost, queue: string): Promise<numbe
 }
 
 export interface Letter {
+  /** The message's own id. */
+  id: string;
   body: string;
   reason: unknown;
   queue: unknown;
@@ -57,11 +59,14 @@ export async function takeMessages(vhost: TestVhost, queue: string): Promise<Get
 
 /** Takes what has come to `warren.dead`. */
 export async function takeDeadLetters(vhost: TestVhost): Promise<Letter[]> {
-  return (await takeMessages(vhost, 'warren.dead')).map(({ content, properties: { headers } }) => ({
-    body: content.toString('latin1'),
-    reason: headers?.['x-warren-reason'],
-    queue: headers?.['x-warren-queue'],
-  }));
+  return (await takeMessages(vhost, 'warren.dead')).map(
+    ({ content, properties: { messageId, headers } }) => ({
+      id: messageId,
+      body: content.toString('latin1'),
+      reason: headers?.['x-warren-reason'],
+      queue: headers?.['x-warren-queue'],
+    }),
+  );
 }
 
 /** The open connections that carry this name. */

@@ -43,6 +43,22 @@ test.each(['api', 'worker'] as const)(
   },
 );
 
+test.each(['api', 'worker'] as const)(
+  'the %s refuses a schema that is older than it in a line of its log',
+  async (name) => {
+    await using database = await createDatabase({ migrated: false });
+    await using program = await startProgram(name, {
+      DATABASE_URL: database.url,
+      AMQP_URL: 'none',
+      PORT: '0',
+      WORKER_HEALTH_PORT: '0',
+    });
+    expect((await program.exited).code).toBe(1);
+    expect(program.text).toEqual([]);
+    expect(program.logs.at(-1)).toMatchObject({ level: 60, msg: expect.stringContaining('npm run migrate') });
+  },
+);
+
 test('a second signal stops a worker at once, though a job is running', async () => {
   await using database = await createDatabase();
   await using vhost = await createVhost();
@@ -62,7 +78,8 @@ test('a second signal stops a worker at once, though a job is running', async ()
   });
   const [socket] = await connected;
   worker.signal('SIGTERM');
-  await worker.waitForLog('stopping');
+  const waiting = await worker.waitForLog('waiting for running jobs; a second signal stops at once');
+  expect(waiting).toMatchObject({ runningJobs: 1, atMostMs: 25_000 });
   worker.signal('SIGTERM');
   expect(await worker.exited).toEqual({ code: 1, signal: null });
   socket.destroy();

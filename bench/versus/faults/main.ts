@@ -1,7 +1,7 @@
 // `npm run faults:versus`: the core faults on every contender, all at the same time, each with the settings that its documentation recommends.
 // Writes bench/results/faults-versus.{json,md} and prints the page. `--scenario kill,broker` and `--contender warren,pg-boss` play a part and keep
 // nothing. Exit code 1 where a fault took no effect or Warren broke a promise.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../../../dev/command-line.ts';
 import { collectFacts } from '../../report/facts.ts';
 import { renderReport } from '../../report/markdown.ts';
 import type { Bar, Report } from '../../report/report.ts';
@@ -30,8 +30,13 @@ const BEGIN_AT_ONCE = 2;
 const MAX_TAKEOVER_MS = 250;
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
-const { values: options } = parseArgs({
-  options: { scenario: { type: 'string' }, contender: { type: 'string' } },
+const options = readCommandLine({
+  name: 'npm run faults:versus',
+  about: 'Plays faults against Warren and other job queues. Results are kept where no option is given.',
+  flags: {
+    scenario: { value: 'NAME', meaning: `one of ${allScenarios.map(({ name }) => name).join(', ')}` },
+    contender: { value: 'NAME', meaning: `one of ${contenderNames.join(', ')}` },
+  },
 });
 const scenarios = choose(allScenarios, ({ name }) => name, options.scenario);
 const contenders = await Promise.all(

@@ -1,10 +1,11 @@
 // `npm run bench:versus`: how fast jobs are taken in and how fast they get done, Warren beside what a user would pick instead.
 // Writes bench/results/versus.{json,md,svg} and prints the page. `--contender`, `--rounds`, `--seconds` and `--part enqueue|work|latency` make a smaller run
 // that keeps nothing.
-import { parseArgs } from 'node:util';
+
 import { collectFacts } from '../../report/facts.ts';
 import { renderReport } from '../../report/markdown.ts';
 import { writeReport } from '../../report/results.ts';
+import { areDefaults, readOptions } from '../../stage/command-line.ts';
 import type { ContenderName } from '../contenders.ts';
 import { findContender } from '../contenders.ts';
 import { startVersusServers } from '../servers/servers.ts';
@@ -57,11 +58,20 @@ const defaults = {
   contender: '',
   part: 'enqueue,work,latency',
 };
-const { values } = parseArgs({
-  options: Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: 'string' as const }])),
+const options = readOptions({
+  name: 'npm run bench:versus',
+  about:
+    'Measures Warren beside other job queues, each with its own servers. Results are kept where no option is given.',
+  defaults,
+  meanings: {
+    rounds: 'rounds of enqueueing',
+    'work-rounds': 'rounds of working',
+    seconds: 'length of a run',
+    contender: 'this contender alone',
+    part: 'which of enqueue, work and latency, separated by commas',
+  },
 });
-const options = { ...defaults, ...values };
-const isWhole = Object.keys(values).length === 0;
+const isWhole = areDefaults(options, defaults);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 const servers = await startVersusServers(log);

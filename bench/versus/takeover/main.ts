@@ -1,10 +1,11 @@
 // `npm run bench:takeover -- --part versus`: from `kill -9` of a worker to the next start of its orphans, while another worker lives and has room.
 // Warren is killed many times, alone on the machine; then the others once each, all at the same time, as they wait for clocks and not for processors.
 // Writes bench/results/takeover.{json,md,svg} and prints the page. `--kills` and `--watch` (seconds) make a smaller run that keeps nothing.
-import { parseArgs } from 'node:util';
+
 import { collectFacts } from '../../report/facts.ts';
 import { renderReport } from '../../report/markdown.ts';
 import { writeReport } from '../../report/results.ts';
+import { areDefaults, readOptions } from '../../stage/command-line.ts';
 import { contenderNames, findContender } from '../contenders.ts';
 import { Act } from '../faults/act.ts';
 import { killOnce } from '../faults/kill.ts';
@@ -25,10 +26,20 @@ const BEGIN_AT_ONCE = 2;
 const DRAIN_MS = 30_000;
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
-const { values } = parseArgs({ options: { kills: { type: 'string' }, watch: { type: 'string' } } });
-const kills = Number(values.kills ?? 15);
-const watchMs = Number(values.watch ?? 90) * 1_000;
-const isWhole = Object.keys(values).length === 0;
+const defaults = { kills: '15', watch: '90' };
+const options = readOptions({
+  name: 'npm run bench:takeover',
+  about:
+    'Measures from `kill -9` of a worker to the next start of its jobs elsewhere. Results are kept where no option is given.',
+  defaults,
+  meanings: {
+    kills: 'how often Warren loses a worker',
+    watch: 'seconds that the others are watched after theirs',
+  },
+});
+const kills = Number(options.kills);
+const watchMs = Number(options.watch) * 1_000;
+const isWhole = areDefaults(options, defaults);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 const servers = await startVersusServers(log);

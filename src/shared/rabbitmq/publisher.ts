@@ -14,7 +14,7 @@ import { pause, withDeadline } from '../backoff.ts';
 import { Unavailable } from '../errors.ts';
 import { publishEvent } from '../events.ts';
 import { BrokerConnection } from './connection.ts';
-import { messageOptions } from './message.ts';
+import { decodeJobId, messageOptions } from './message.ts';
 import { DEAD_EXCHANGE, declareTopology, EXCHANGE, prepareTopology } from './topology.ts';
 
 const CONFIRM_DEADLINE_MS = 5_000;
@@ -129,7 +129,7 @@ export class Publisher {
     return failures;
   }
 
-  /** Puts a delivery that no worker can use where people look, with the reason. */
+  /** Puts a delivery that no worker can use where people look, with the reason and, where it has one, its job's id as the message's. */
   async deadLetter({
     content,
     queue,
@@ -140,7 +140,8 @@ export class Publisher {
     reason: string;
   }): Promise<void> {
     const headers = { 'x-warren-reason': reason, 'x-warren-queue': queue };
-    const options = { persistent: true, mandatory: true, messageId: randomUUID(), headers };
+    const messageId = decodeJobId({ content }) ?? randomUUID();
+    const options = { persistent: true, mandatory: true, messageId, headers };
     const [failure] = await this.#send([{ exchange: DEAD_EXCHANGE, key: queue, body: content, options }]);
     if (failure !== undefined) throw failure;
   }

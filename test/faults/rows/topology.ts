@@ -45,7 +45,7 @@ async function refuseForeignQueue(scene: Scene): Promise<void> {
     });
     const exit = await Promise.race([program.exited, delay(20_000)]);
     await program[Symbol.asyncDispose]();
-    const text = program.text.join(' ');
+    const text = [...program.logs.map(({ msg }) => msg), ...program.text].join(' ');
     scene.prove(`${kind} started on a foreign queue`, 'started', true);
     scene.exactly(`${kind}: exit code on a foreign queue`, 1, exit?.code ?? -1);
     const names = ['warren.default', 'inequivalent arg', 'received', 'current', 'delete it'].filter(

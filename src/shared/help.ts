@@ -1,0 +1,23 @@
+/**
+ * What a program answers to `--help`: what it is, and every setting with its default and meaning.
+ */
+import type { Setting } from './settings.ts';
+import { settings } from './settings.ts';
+
+export function programHelp(program: 'api' | 'worker'): string {
+  const entries = Object.entries<Setting>(settings).map(([name, setting]) => {
+    const preset = setting.default === undefined ? '' : ` (default ${setting.default})`;
+    return `  ${name}${preset}\n      ${setting.meaning.replaceAll('`', '')}`;
+  });
+  return [
+    `node src/${program}/main.ts takes no arguments. Its settings are environment variables:`,
+    ...entries,
+  ].join('\n\n');
+}
+
+/** To be called before anything else. */
+export function answerHelp(program: 'api' | 'worker'): void {
+  if (!process.argv.includes('--help')) return;
+  process.stdout.write(`${programHelp(program)}\n`);
+  process.exit(0);
+}
