@@ -3,13 +3,12 @@
  */
 import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
-import { answerHelp } from '#shared/help.ts';
+import { programHelp } from '#shared/help.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { runProgram } from '#shared/shutdown.ts';
 import { Api } from './api.ts';
 
-answerHelp('api');
-await runProgram(() => {
+await runProgram(programHelp('api'), () => {
   const config = readConfig('api', app);
   const name = processName('api');
   const log = createLogger({ name: 'api', level: config.logLevel });

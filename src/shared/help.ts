@@ -14,10 +14,3 @@ export function programHelp(program: 'api' | 'worker'): string {
     ...entries,
   ].join('\n\n');
 }
-
-/** To be called before anything else. */
-export function answerHelp(program: 'api' | 'worker'): void {
-  if (!process.argv.includes('--help')) return;
-  process.stdout.write(`${programHelp(program)}\n`);
-  process.exit(0);
-}

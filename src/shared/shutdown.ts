@@ -19,8 +19,15 @@ export interface Program {
 /** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
 const SAME_SIGNAL_MS = 500;
 
-/** Never returns: the process exits. `create` reads the settings and opens nothing. */
-export async function runProgram(create: () => { program: Program; log: Logger }): Promise<void> {
+/** Never returns: the process exits. `help` is what `--help` prints; `create` reads the settings and opens nothing. */
+export async function runProgram(
+  help: string,
+  create: () => { program: Program; log: Logger },
+): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${help}\n`);
+    process.exit(0);
+  }
   let created: ReturnType<typeof create>;
   try {
     created = create();

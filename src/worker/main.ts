@@ -3,7 +3,7 @@
  */
 import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
-import { answerHelp } from '#shared/help.ts';
+import { programHelp } from '#shared/help.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { databaseGauges } from '#shared/metrics/database-gauges.ts';
 import { createMetrics } from '#shared/metrics/metrics.ts';
@@ -13,8 +13,7 @@ import { serveHealth } from './health.ts';
 import { roomGauges } from './room-gauges.ts';
 import { Worker } from './worker.ts';
 
-answerHelp('worker');
-await runProgram(() => {
+await runProgram(programHelp('worker'), () => {
   const config = readConfig('worker', app);
   const name = processName('worker');
   const log = createLogger({ name: 'worker', level: config.logLevel });

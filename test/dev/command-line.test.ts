@@ -9,12 +9,13 @@ import { helpText } from '../../dev/command-line.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** The entry point of every npm script; those that need packages of their own are left out, as are the tools of others. */
+/** The entry point of every npm script; what npm itself runs before or after another, and what needs packages of its own, is left out. */
 const entries = Object.entries<string>(
   JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')).scripts,
 ).flatMap(([script, line]) => {
   const entry = /(?:src|dev|bench|test)\/[^ ]+\.ts/.exec(line)?.[0];
-  return entry === undefined || entry.startsWith('bench/versus') ? [] : [{ script, entry }];
+  const isHook = /^(pre|post)/.test(script);
+  return entry === undefined || isHook || entry.startsWith('bench/versus') ? [] : [{ script, entry }];
 });
 
 async function run(entry: string, option: string) {
