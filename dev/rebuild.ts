@@ -2,6 +2,7 @@
 // it again. Harmless at any time: a job that has two messages is claimed once.
 import postgres from 'postgres';
 
+import { commandOptions } from '../src/shared/postgres/connection-options.ts';
 import { unpublishJobs } from '../src/shared/postgres/job-maintenance.ts';
 import { readCommandLine } from './command-line.ts';
 import { runOnDatabase } from './run-on-database.ts';
@@ -15,11 +16,7 @@ readCommandLine({
   flags: {},
 });
 await runOnDatabase(async (databaseUrl) => {
-  const sql = postgres(databaseUrl, {
-    max: 1,
-    connect_timeout: 10,
-    connection: { application_name: 'warren-rebuild' },
-  });
+  const sql = postgres(databaseUrl, commandOptions('warren-rebuild'));
   try {
     let total = 0;
     for (;;) {

@@ -40,9 +40,16 @@ export class Api {
 
   /** Opens nothing. */
   constructor({ config, name, app }: ApiOptions) {
-    const { databaseUrl, amqpUrl, poolMin: min, poolMax: max, host, port } = config;
+    const { databaseUrl: url, amqpUrl, poolMin: min, poolMax: max, host, port } = config;
     const queues = [...app.queues.keys()];
-    const database = new Database({ url: databaseUrl, name, min, max, deadlineMs: STATEMENT_DEADLINE_MS });
+    const database = new Database({
+      url,
+      isPooled: config.databaseDirectUrl !== undefined,
+      name,
+      min,
+      max,
+      deadlineMs: STATEMENT_DEADLINE_MS,
+    });
     const publisher = new Publisher({
       url: amqpUrl,
       name,

@@ -13,6 +13,8 @@ import { settings } from './settings.ts';
 
 export interface Config {
   databaseUrl: string;
+  /** Undefined: `databaseUrl` leads to Postgres itself. Otherwise to a PgBouncer in transaction mode, and this one past it. */
+  databaseDirectUrl: string | undefined;
   amqpUrl: string;
   poolMin: number;
   poolMax: number;
@@ -90,6 +92,7 @@ function findContradictions(program: 'api' | 'worker', app: App, values: Partial
 function toConfig({ queues }: App, values: Settings): Config {
   return {
     databaseUrl: values.DATABASE_URL,
+    databaseDirectUrl: values.DATABASE_DIRECT_URL,
     amqpUrl: values.AMQP_URL,
     poolMin: values.DATABASE_POOL_MIN,
     poolMax: values.DATABASE_POOL_MAX,

@@ -58,6 +58,12 @@ export const settings = {
     secret: true,
     meaning: 'where Postgres is; required',
   },
+  DATABASE_DIRECT_URL: {
+    schema: url('postgres:', 'postgresql:').optional(),
+    secret: true,
+    meaning:
+      'Postgres without a PgBouncer in transaction mode; set it where `DATABASE_URL` leads to one. A worker holds one connection there, and migrations run there',
+  },
   AMQP_URL: {
     schema: z.union([z.literal('none'), url('amqp:', 'amqps:')]),
     secret: true,

@@ -72,8 +72,9 @@ export class Worker {
     this.#queues = [...app.queues.keys()];
     this.#config = config;
     this.#name = name;
+    const place = { url: config.databaseUrl, isPooled: config.databaseDirectUrl !== undefined };
     const database = new Database({
-      url: config.databaseUrl,
+      ...place,
       name,
       min: config.poolMin,
       max: config.poolMax,
@@ -81,7 +82,7 @@ export class Worker {
     this.database = database;
     this.argsRoom = new ArgsRoom(config.workerArgsMaxBytes);
     this.#presence = new Presence({
-      url: config.databaseUrl,
+      url: config.databaseDirectUrl ?? config.databaseUrl,
       name,
       delivered: () => this.#claimer.delivered,
       onNotice: (notice) => onNotice(notice),
@@ -99,7 +100,7 @@ export class Worker {
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
       definitions: app.definitions,
       context: { database, settings: config },
-      quarantine: createQuarantine({ program: quarantineProgram, databaseUrl: config.databaseUrl, name }),
+      quarantine: createQuarantine({ program: quarantineProgram, place, name }),
       giveUp: this.#givingUp.signal,
     });
     this.#consumers = config.amqpUrl === NO_BROKER ? [] : this.#createConsumers();

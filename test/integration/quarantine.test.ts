@@ -31,7 +31,11 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
   await using fleet = await startFleet(testJob(async () => {}));
   const { database } = fleet;
   const runIn = (program: URL) => {
-    const run = createQuarantine({ program, databaseUrl: fleet.testDatabase.url, name: 'quarantine-test' });
+    const run = createQuarantine({
+      program,
+      place: { url: fleet.testDatabase.url },
+      name: 'quarantine-test',
+    });
     return async (type: string, abort = new Abort()) => {
       const definition = poisonJobs.get(type);
       if (definition === undefined) throw new Error(`no job type ${type}`);

@@ -9,14 +9,15 @@
 import postgres from 'postgres';
 import { backoffMs, pause, withDeadline } from '../backoff.ts';
 import { Unavailable } from '../errors.ts';
+import type { ConnectionPlace } from './connection-options.ts';
+import { connectionOptions } from './connection-options.ts';
 import { isTimeout, isUnavailable } from './failures.ts';
 
 /** What runs a statement: a connection of the pool, or a postgres.js client or transaction of the caller's. */
 // biome-ignore lint/complexity/noBannedTypes: `{}` is how postgres.js spells "no custom types"
 export type Sql = postgres.ISql<{}>;
 
-export interface DatabaseOptions {
-  url: string;
+export interface DatabaseOptions extends ConnectionPlace {
   /** `application_name` of every connection, as `pg_stat_activity` shows it. */
   name: string;
   min: number;
@@ -25,8 +26,6 @@ export interface DatabaseOptions {
   deadlineMs?: number;
 }
 
-/** The server ends a statement by itself after this, should the client be gone without the server's notice. */
-const STATEMENT_TIMEOUT_MS = 15_000;
 const MIN_DEADLINE_MS = 100;
 /** What a timer may be late, in milliseconds. */
 const LATE_MS = 2_000;
@@ -43,7 +42,7 @@ interface Connection {
 }
 
 export class Database {
-  readonly #options: Required<DatabaseOptions>;
+  readonly #options: DatabaseOptions & { deadlineMs: number };
   readonly #connections: Connection[];
   readonly #waiting: ((connection: Connection) => void)[] = [];
   readonly #stopping = new AbortController();
@@ -104,7 +103,7 @@ export class Database {
 
   #client(connection: Connection): postgres.Sql {
     return postgres(this.#options.url, {
-      ...clientOptions(this.#options.name),
+      ...connectionOptions(this.#options.name, this.#options),
       max: 1,
       idle_timeout: connection.permanent ? 0 : IDLE_SECONDS,
       onclose: () => {
@@ -175,27 +174,4 @@ export class Database {
 export async function inCallersTransaction<T>(sql: Sql, work: (sql: Sql) => Promise<T>): Promise<T> {
   if (!('savepoint' in sql)) return await work(sql);
   return (await (sql as postgres.TransactionSql).savepoint(work)) as T;
-}
-
-/** What every client of ours has in common, the presence connection included. Units: seconds for postgres.js, milliseconds for the server. */
-export function clientOptions(name: string): postgres.Options<Record<string, never>> {
-  return {
-    connect_timeout: 5,
-    max_lifetime: null,
-    backoff: (retries: number) => backoffMs(retries, { firstMs: 50, maxMs: 1_000, jitter: 0.5 }) / 1_000,
-    fetch_types: false, // arrays travel as literals or as JSON: no extra query per connection
-    onnotice: () => {}, // postgres.js prints notices otherwise
-    connection: {
-      application_name: name,
-      // Every statement has its index. A plan that was made while the table was small is kept by the session when it no longer is.
-      enable_seqscan: 'off',
-      jit: 'off', // compiling costs more than any of them; what the planner is not to choose looks dear to it
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-      client_connection_check_interval: 1_000, // a statement whose client has gone ends
-      tcp_keepalives_idle: 5,
-      tcp_keepalives_interval: 2,
-      tcp_keepalives_count: 3,
-    },
-  };
 }

@@ -2,6 +2,7 @@
  * The demonstration's orders: the shop of the source article.
  */
 import postgres from 'postgres';
+import { commandOptions } from './connection-options.ts';
 import type { Sql } from './database.ts';
 
 export interface OrderItem {
@@ -80,11 +81,7 @@ export async function totalOrdersOfDay(sql: Sql, day: string): Promise<DayTotal>
 
 /** Fills the table with orders 1 to 10 000, made from their ids alone. Running it again changes nothing. */
 export async function seedOrders({ databaseUrl }: { databaseUrl: string }): Promise<{ inserted: number }> {
-  const sql = postgres(databaseUrl, {
-    max: 1,
-    connect_timeout: 10,
-    connection: { application_name: 'warren-seed' },
-  });
+  const sql = postgres(databaseUrl, commandOptions('warren-seed'));
   try {
     const { count } = await sql`
       insert into warren.orders (id, customer, items, currency, note, created_at)

@@ -11,7 +11,7 @@
 import postgres from 'postgres';
 import { backoffMs, pause, withDeadline } from '../backoff.ts';
 import { Unavailable } from '../errors.ts';
-import { clientOptions } from './database.ts';
+import { connectionOptions } from './connection-options.ts';
 import type { Notice } from './notices.ts';
 import { NOTICE_CHANNEL, parseNotice } from './notices.ts';
 import { LOCK_WAIT_MS, retakeOwnerNumber, takeOwnerNumber } from './owner-number.ts';
@@ -28,6 +28,7 @@ const TERM_MARGIN_MS = 1_000;
 const DEADLINE_MS = 5_000;
 
 export interface PresenceOptions {
+  /** Where sessions last as long as their connection: never through a PgBouncer in transaction mode. */
   url: string;
   /** The process's name; the connection shows as `<name> presence`. */
   name: string;
@@ -108,7 +109,7 @@ export class Presence {
   /** One connection, from its opening to its end. Returns whether the lock was held at all. */
   async #session(): Promise<boolean> {
     const closed = new AbortController();
-    const { connection, ...options } = clientOptions(this.#sessionName);
+    const { connection, ...options } = connectionOptions(this.#sessionName, { url: this.#options.url });
     const sql = postgres(this.#options.url, {
       ...options,
       connection: {

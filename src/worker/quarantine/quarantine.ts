@@ -11,6 +11,7 @@ import { fork } from 'node:child_process';
 import { aborted, MAX_TIMER_MS } from '#shared/backoff.ts';
 import { errorMessage } from '#shared/errors.ts';
 import type { JobSettings } from '#shared/job.ts';
+import type { ConnectionPlace } from '#shared/postgres/connection-options.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
 import type { AbortReason } from '../abort.ts';
 import type { Ending, Perform } from '../perform.ts';
@@ -24,7 +25,7 @@ const START_MS = 20_000;
 
 /** What the process is told: first its job, then perhaps to stop. */
 export type Instruction =
-  | { kind: 'perform'; claim: Claim; settings: JobSettings; databaseUrl: string; name: string }
+  | { kind: 'perform'; claim: Claim; settings: JobSettings; place: ConnectionPlace; name: string }
   | { kind: 'abort'; reason: AbortReason };
 
 /** What it tells: that the handler starts, then how it ended. */
@@ -32,12 +33,13 @@ export type Report = 'started' | Ending;
 
 export interface QuarantineOptions {
   program: URL | undefined;
-  databaseUrl: string;
+  /** Where its database is. */
+  place: ConnectionPlace;
   /** The worker's name; the process's connection shows as `<name> quarantine`. */
   name: string;
 }
 
-export function createQuarantine({ program = MAIN, databaseUrl, name }: QuarantineOptions): Perform {
+export function createQuarantine({ program = MAIN, place, name }: QuarantineOptions): Perform {
   const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
   let next = 0;
   return async (definition, claim, { signal }, { settings }) => {
@@ -46,7 +48,7 @@ export function createQuarantine({ program = MAIN, databaseUrl, name }: Quaranti
       kind: 'perform',
       claim,
       settings: { webhookAllowPrivate, webhookAllowedDestinations, webhookNameservers, webhookSecrets },
-      databaseUrl,
+      place,
       name: `${name} quarantine`,
     };
     const lane = next++ % PROCESSES;

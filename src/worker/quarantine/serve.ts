@@ -25,8 +25,8 @@ export async function serveQuarantine(
     if (instruction.kind === 'perform') told.resolve(instruction);
     else abort.abort(instruction.reason);
   });
-  const { claim, settings, databaseUrl, name } = await told.promise;
-  const database = new Database({ url: databaseUrl, name, min: 0, max: 2 });
+  const { claim, settings, place, name } = await told.promise;
+  const database = new Database({ ...place, name, min: 0, max: 2 });
   const definition = definitions.get(claim.type);
   await report('started');
   const ending: Ending =

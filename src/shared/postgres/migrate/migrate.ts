@@ -9,8 +9,10 @@ import postgres from 'postgres';
 import { backoffMs, pause } from '../../backoff.ts';
 import { Misconfigured, Unavailable } from '../../errors.ts';
 import { publishEvent } from '../../events.ts';
+import { commandOptions } from '../connection-options.ts';
 import type { Database } from '../database.ts';
 import { isMissingSchema } from '../failures.ts';
+import { assertSearchPath } from '../search-path.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 const LOCK = [0x7761_7272, -1] as const;
@@ -30,12 +32,8 @@ function migrations(): Migration[] {
 
 /** Applies what is missing and returns the names of the files applied. Throws what Postgres says. */
 export async function migrate({ databaseUrl }: { databaseUrl: string }): Promise<{ applied: string[] }> {
-  const sql = postgres(databaseUrl, {
-    max: 1,
-    connect_timeout: 10,
-    onnotice: () => {},
-    connection: { application_name: 'warren-migrate', lock_timeout: 60_000 },
-  });
+  const { connection, ...options } = commandOptions('warren-migrate');
+  const sql = postgres(databaseUrl, { ...options, connection: { ...connection, lock_timeout: 60_000 } });
   try {
     await sql`select pg_advisory_lock(${LOCK[0]}::int, ${LOCK[1]}::int)`;
     await sql.unsafe(`
@@ -80,10 +78,11 @@ export async function assertSchemaIsCurrent(database: Database): Promise<void> {
   }
 }
 
-/** Waits until Postgres can be asked and the schema is current. Throws `Misconfigured` where it is older; ends early when `stopping` aborts. */
+/** Waits until Postgres can be asked, and the schema is current. Throws `Misconfigured` where it is older or the search path is not safe; ends early when `stopping` aborts. */
 export async function waitForSchema(database: Database, stopping: AbortSignal): Promise<void> {
   for (let retry = 1; !stopping.aborted; retry += 1) {
     try {
+      await assertSearchPath(database);
       return await assertSchemaIsCurrent(database);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
