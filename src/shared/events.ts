@@ -68,6 +68,13 @@ export interface EventMessages {
   'presence.held': { owner: string };
   /** This worker has lost its advisory lock; it is taken again. */
   'presence.lost': { error: unknown };
+  /**
+   * This worker runs `count` jobs of a dead one now, whose number and name these are. `ms`: from the first of their messages that came back to the last
+   * start.
+   */
+  'owner.taken-over': { owner: string; name: string; count: number; ms: number };
+  /** `count` jobs of a dead or frozen worker wait for another one: their messages were gone too. */
+  'owner.rescued': { owner: string; name: string; count: number };
   /** A round of a chore failed, so many times in a row by now; it is tried again. */
   'maintenance.failed': { task: string; failures?: number; error: unknown };
   /** A chore goes on that had failed so many times in a row. */

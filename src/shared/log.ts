@@ -43,6 +43,8 @@ function logJobs(log: Logger): (() => void)[] {
         message.running ? 'a handler ignores its abort signal' : 'an abandoned handler has ended',
       );
     }),
+    subscribe('owner.taken-over', (message) => log.warn(message, 'jobs of a dead worker were taken over')),
+    subscribe('owner.rescued', (message) => log.warn(message, 'jobs of a dead worker were given back')),
     subscribe('delivery.suppressed', (message) => log.debug(message, 'a delivery started nothing')),
     subscribe('delivery.dead-lettered', (message) => log.error(message, 'a delivery was dead-lettered')),
     subscribe('publish.returned', (message) => log.error(message, 'RabbitMQ has no queue for a job')),

@@ -10,6 +10,7 @@ import { Unavailable } from '#shared/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Standing } from '#shared/postgres/job-queries.ts';
 import { findStandings } from '#shared/postgres/job-queries.ts';
+import type { Orphan } from '#shared/postgres/job-takeover.ts';
 import type { Claim, Claimant, SizedClaimant } from '#shared/postgres/jobs.ts';
 import { claimJobs, reclaimJobs, spendMessages } from '#shared/postgres/jobs.ts';
 import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
@@ -29,6 +30,8 @@ export interface Delivered {
 /** Why a job is not claimed. Its message is spent, save for `unknown`: no such row, somebody should know. */
 export interface Refusal {
   reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown';
+  /** Who runs it elsewhere. */
+  owner?: string;
 }
 
 /** The job could be had, but for the room that its arguments want. */
@@ -100,8 +103,8 @@ export class Claimer {
       result = settled;
     }
     if ('fence' in result) return result;
-    if (result.reason === 'runs-elsewhere' && redelivered) {
-      const claim = await this.#takeOver(id);
+    if (result.owner !== undefined && redelivered) {
+      const claim = await this.#takeOver({ id, owner: result.owner });
       if (claim !== undefined) return claim;
     }
     if (['runs-here', 'runs-elsewhere', 'waits'].includes(result.reason)) await this.#spent.add(id);
@@ -155,11 +158,12 @@ export class Claimer {
     return this.#delivered;
   }
 
-  async #takeOver(id: string): Promise<Claim | undefined> {
+  async #takeOver(orphan: Orphan): Promise<Claim | undefined> {
+    const { id } = orphan;
     if (this.#taking.has(id)) return undefined;
     this.#taking.add(id);
     try {
-      const claim = await this.#takeover.attempt(id);
+      const claim = await this.#takeover.takeOver(orphan);
       if (claim !== undefined) this.#hold([claim]);
       return claim;
     } finally {
@@ -262,7 +266,7 @@ export class Claimer {
         continue;
       }
       if (isUnheard) unheard.push(standing);
-      results.set(id, { reason: isMine ? 'runs-here' : toReason(standing) });
+      results.set(id, isMine ? { reason: 'runs-here' } : toRefusal(standing));
     }
     if (unheard.length > 0) {
       for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, claimant)))
@@ -272,8 +276,8 @@ export class Claimer {
   }
 }
 
-function toReason({ state }: Standing): Refusal['reason'] {
-  if (state === 'running') return 'runs-elsewhere';
-  if (state === 'available') return 'waits'; // its queue is paused, or it has become available just now
-  return state === 'scheduled' || state === 'retryable' ? 'not-due' : 'ended';
+function toRefusal({ state, owner }: Standing): Refusal {
+  if (state === 'running') return { reason: 'runs-elsewhere', ...(owner === null ? {} : { owner }) };
+  if (state === 'available') return { reason: 'waits' }; // its queue is paused, or it has become available just now
+  return { reason: state === 'scheduled' || state === 'retryable' ? 'not-due' : 'ended' };
 }

@@ -1,51 +1,50 @@
 /**
- * Takes over a running job whose message has come back, if its owner is dead.
- *
- * Two witnesses: the broker has lost the consumer, and Postgres the owner's session (its lock is free; a beat that is late says nothing here). The
- * broker may see the dead socket first, and a living owner may be reconnecting: hence several looks within a second, and only two in a row that find
- * the lock free will do.
+ * Takes over a running job whose message has come back, if its owner is dead: one verdict for all jobs of the owner, one statement for all that wait.
  */
 import { pause } from '#shared/backoff.ts';
 import { Batcher } from '#shared/batcher.ts';
+import { publishEvent } from '#shared/events.ts';
 import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { findOrphans, takeOverJobs } from '#shared/postgres/job-takeover.ts';
+import type { Orphan } from '#shared/postgres/job-takeover.ts';
+import { takeOverJobs } from '#shared/postgres/job-takeover.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
+import { OwnerWatch } from './owner-watch.ts';
 import type { StartMarks } from './start-marks.ts';
 
-/**
- * Between the looks, in milliseconds: short at first, for the takeover; longer later, where the servers are slow and so may be the return of a living
- * owner. The message holds a slot meanwhile.
- */
-const BETWEEN_LOOKS_MS = [40, 40, 40, 40, 40, 40, 40, 40, 80, 80, 160, 320];
+/** So long the takeovers from one owner are counted before they are told of, in milliseconds. */
+const TELL_AFTER_MS = 1_000;
 
 export interface TakeoverOptions {
   database: Database;
   startMarks: StartMarks;
 }
 
+interface Tally {
+  count: number;
+  since: number;
+  lastAt: number;
+}
+
 export class Takeover {
-  readonly #looks: Batcher<string, boolean>;
-  readonly #takings: Batcher<string, Claim | undefined>;
+  readonly #watch: OwnerWatch;
+  readonly #takings: Batcher<Orphan, Claim | undefined>;
+  /** By owner, what is to be told of. */
+  readonly #tallies = new Map<string, Tally>();
 
   constructor({ database, startMarks }: TakeoverOptions) {
-    this.#looks = new Batcher({
-      run: async (ids) => {
-        const orphans = await database.query((sql) => findOrphans(sql, ids));
-        return ids.map((id) => orphans.has(id));
-      },
-    });
+    this.#watch = new OwnerWatch(database);
     this.#takings = new Batcher({
-      run: async (ids) => {
+      run: async (orphans) => {
         const taken = await startMarks.claimed((claimant) =>
-          database.query((sql) => takeOverJobs(sql, ids, claimant)),
+          database.query((sql) => takeOverJobs(sql, orphans, claimant)),
         );
         const byId = new Map<string, Claim>();
         for (const { state, ...claim } of taken) {
           if (state === 'running') byId.set(claim.id, claim);
           else publishJobEnd(claim, state);
         }
-        return ids.map((id) => {
+        return orphans.map(({ id }) => {
           const claim = byId.get(id);
           byId.delete(id); // two deliveries of one job do not both get it
           return claim;
@@ -55,14 +54,25 @@ export class Takeover {
   }
 
   /** The claim, or undefined where the owner lives. Throws `Unavailable`. */
-  async attempt(id: string): Promise<Claim | undefined> {
-    let wasOrphan = await this.#looks.add(id);
-    for (const waitMs of BETWEEN_LOOKS_MS) {
-      await pause(waitMs);
-      const isOrphan = await this.#looks.add(id);
-      if (isOrphan && wasOrphan) return await this.#takings.add(id);
-      wasOrphan = isOrphan;
-    }
-    return undefined;
+  async takeOver(orphan: Orphan): Promise<Claim | undefined> {
+    const since = performance.now();
+    const dead = await this.#watch.findDead(orphan.owner);
+    if (dead === undefined) return undefined;
+    const claim = await this.#takings.add(orphan);
+    if (claim !== undefined) this.#count(orphan.owner, dead.name, since);
+    return claim;
+  }
+
+  #count(owner: string, name: string, since: number): void {
+    const tally = this.#tallies.get(owner) ?? { count: 0, since, lastAt: since };
+    tally.count += 1;
+    tally.lastAt = performance.now();
+    if (tally.count > 1) return;
+    this.#tallies.set(owner, tally);
+    void pause(TELL_AFTER_MS).then(() => {
+      this.#tallies.delete(owner);
+      const { count, lastAt } = tally;
+      publishEvent('owner.taken-over', { owner, name, count, ms: Math.round(lastAt - tally.since) });
+    });
   }
 }

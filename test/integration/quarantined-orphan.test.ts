@@ -30,7 +30,11 @@ test('a crash is charged to the jobs that ran in the process, and not to one in 
   const ran = await orphan(fleet, 1);
   const quarantined = await orphan(fleet, 2);
   const claims = await fleet.database.query((sql) =>
-    takeOverJobs(sql, [ran, quarantined], { owner: '1', batch: 1 }),
+    takeOverJobs(
+      sql,
+      [ran, quarantined].map((id) => ({ id, owner: '4711' })),
+      { owner: '1', batch: 1 },
+    ),
   );
   expect(claims.map(({ crashes, attempt }) => [crashes, attempt]).sort()).toEqual([
     [2, 1],
@@ -45,7 +49,13 @@ test('a job that was claimed and not started when its worker died keeps its atte
   const started = await orphan(fleet, 0);
   const claimed = await orphan(fleet, 0, 2);
   const rescued = await orphan(fleet, 0, 2);
-  await fleet.database.query((sql) => takeOverJobs(sql, [started, claimed], { owner: '1', batch: 1 }));
+  await fleet.database.query((sql) =>
+    takeOverJobs(
+      sql,
+      [started, claimed].map((id) => ({ id, owner: '4711' })),
+      { owner: '1', batch: 1 },
+    ),
+  );
   await fleet.database.query((sql) => rescueJobs(sql, ['4711'], 10));
   expect(await crashesOf(fleet, started)).toEqual({
     crashes: 1,
@@ -72,7 +82,9 @@ test('a job that was to be cancelled and had not started is cancelled uncharged,
   const found = [await orphan(fleet, 0, 2), await orphan(fleet, 0, 2)];
   await fleet.sql((sql) => sql`update warren.jobs set cancel_requested_at = now()`);
   const [first = '', second = ''] = found;
-  await fleet.database.query((sql) => takeOverJobs(sql, [first], { owner: '1', batch: 1 }));
+  await fleet.database.query((sql) =>
+    takeOverJobs(sql, [{ id: first, owner: '4711' }], { owner: '1', batch: 1 }),
+  );
   await fleet.database.query((sql) => rescueJobs(sql, ['4711'], 10));
   for (const id of [first, second])
     expect(await crashesOf(fleet, id)).toEqual({

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { findOrphans, takeOverJobs } from '../../src/shared/postgres/job-takeover.ts';
+import { lookAtOwner, takeOverJobs } from '../../src/shared/postgres/job-takeover.ts';
 import { readyCount } from '../support/broker.ts';
+import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
@@ -50,6 +51,7 @@ test('the jobs of a worker that is killed are taken over by another, and only th
       );
     }),
   );
+  using takeovers = listen('owner.taken-over');
   await fleet.startWorker();
 
   for (const id of running) {
@@ -63,12 +65,18 @@ test('the jobs of a worker that is killed are taken over by another, and only th
   // A crash is no failure of the job: it leaves as many attempts as there were.
   expect(await fleet.until(last)).toMatchObject({ state: 'completed', attempt: 2, maxAttempts: 2 });
   expect(runs.toSorted()).toEqual([...running, prefetched, last].toSorted());
+  await eventually(
+    () => takeovers.all.reduce((sum, { count }) => sum + count, 0),
+    (count) => count === 3,
+  );
+  for (const { name } of takeovers.all) expect(name).toBe(`crash-worker@test:${killed.pid}`);
 });
 
 test('a worker that dies before Postgres has read what it told holds its lock until then', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   await using killed = await startEndlessWorker(fleet);
-  const id = await fleet.sql((sql) =>
+  const look = (owner: string) => fleet.database.query((sql) => lookAtOwner(sql, owner));
+  const orphan = await fleet.sql((sql) =>
     sql.begin(async (transaction) => {
       await transaction`select 1 from warren.workers for update`; // the mark of the start waits for this
       const job = await fleet.enqueue();
@@ -78,17 +86,20 @@ test('a worker that dies before Postgres has read what it told holds its lock un
         () => sessionsOfKilled(fleet),
         (sessions) => sessions.length === 1,
       );
-      expect(await fleet.database.query((sql) => findOrphans(sql, [job]))).toEqual(new Set());
-      return job;
+      const owner = await ownerOf(fleet, job);
+      expect(await look(owner)).toMatchObject({ isLockFree: false });
+      return { id: job, owner };
     }),
   );
   await eventually(
-    () => fleet.database.query((sql) => findOrphans(sql, [id])),
-    (orphans) => orphans.has(id),
-    { timeoutMs: 10_000, everyMs: 1 },
+    () => look(orphan.owner),
+    ({ isLockFree }) => isLockFree,
+    { everyMs: 1 },
   );
-  const [claim] = await fleet.database.query((sql) => takeOverJobs(sql, [id], { owner: '900001', batch: 1 }));
-  expect(claim).toMatchObject({ id, attempt: 2, crashes: 1 });
+  const [claim] = await fleet.database.query((sql) =>
+    takeOverJobs(sql, [orphan], { owner: '900001', batch: 1 }),
+  );
+  expect(claim).toMatchObject({ id: orphan.id, attempt: 2, crashes: 1 });
 });
 
 test('the rescuer gives back a job of a killed worker whose message is gone', async () => {
@@ -104,11 +115,20 @@ test('the rescuer gives back a job of a killed worker whose message is gone', as
     (ready) => ready === 1,
   );
   await fleet.vhost.management.purgeQueue('warren.default');
+  using rescues = listen('owner.rescued');
   await fleet.startWorker();
   const job = await fleet.until(id);
   expect(job).toMatchObject({ state: 'completed', attempt: 2, output: 'rescued' });
   expect(job.errors).toMatchObject([{ attempt: 1, message: expect.stringMatching(/^worker_crashed/) }]);
+  expect(rescues.all).toMatchObject([{ name: `crash-worker@test:${killed.pid}`, count: 1 }]);
 });
+
+async function ownerOf(fleet: Fleet, id: string): Promise<string> {
+  const [row] = await fleet.sql(
+    (sql) => sql<{ owner: string }[]>`select owner from warren.jobs where id = ${id}`,
+  );
+  return row?.owner ?? '';
+}
 
 /** Kills the worker while one of its statements waits for a lock. */
 async function killWaiting(fleet: Fleet, killed: Program): Promise<void> {

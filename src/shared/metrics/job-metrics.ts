@@ -4,6 +4,7 @@
 import type { Registry } from '@prometheus-io/client';
 import { Counter, Gauge, Histogram } from '@prometheus-io/client';
 import { subscribe } from '../events.ts';
+import { createCounter } from './counter.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 /** What an attempt can come to, as `warren_attempts_finished_total` has it. */
@@ -104,6 +105,10 @@ function observeAttempts(registry: Registry, known: KnownLabels): (() => void)[]
     help: 'Outcomes that were refused: the attempt had lost its claim.',
     registers,
   });
+  const takenOver = createCounter(registry, {
+    name: 'warren_jobs_taken_over_total',
+    help: 'Jobs that this process has taken over from dead workers.',
+  });
   for (const labels of all(known)) {
     running.set(labels, 0);
     for (const outcome of OUTCOMES) finished.inc({ ...labels, outcome }, 0);
@@ -122,5 +127,6 @@ function observeAttempts(registry: Registry, known: KnownLabels): (() => void)[]
     }),
     subscribe('attempt.abandoned', ({ running: goesOn }) => abandoned.inc(goesOn ? 1 : -1)),
     subscribe('attempt.fenced', () => fenced.inc()),
+    subscribe('owner.taken-over', ({ count }) => takenOver.inc(count)),
   ];
 }

@@ -66,6 +66,8 @@ export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Pub
 /** An owner of running jobs that shows no life. `isLockFree` false: it holds its lock, but its lease is over. */
 export interface SilentOwner {
   owner: string;
+  /** The name of its connections; empty where its row is gone. */
+  name: string;
   isLockFree: boolean;
 }
 
@@ -83,7 +85,8 @@ export async function findSilentOwners(sql: Sql): Promise<SilentOwner[]> {
       select owner, ${isLockFree(sql)} as "isLockFree", ${isLeaseOver(sql)} as "isLeaseOver"
       from owners where owner is not null
     )
-    select owner, "isLockFree" from seen where "isLockFree" or "isLeaseOver"`;
+    select owner, "isLockFree", coalesce((select name from warren.workers worker where worker.owner = seen.owner), '') as name
+    from seen where "isLockFree" or "isLeaseOver"`;
 }
 
 /** A running job that was given back; `cancelled` where that had been asked for. */
@@ -91,6 +94,8 @@ export interface RescuedJob {
   id: string;
   type: string;
   queue: string;
+  /** Of the dead worker. */
+  owner: string;
   state: 'available' | 'cancelled';
 }
 
@@ -107,7 +112,7 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
       attempt = attempt - 1 + ${attemptCharge(sql)}, max_attempts = max_attempts + ${attemptCharge(sql)},
       crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}, published_at = null, relay_at = now()
     from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
-    returning job.id, type, queue, state`;
+    returning job.id, owner, type, queue, state`;
 }
 
 /**

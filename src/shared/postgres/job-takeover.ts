@@ -16,23 +16,38 @@ import {
   withCrash,
 } from './statement-parts.ts';
 
-/** Which of these running jobs have an owner whose advisory lock is free. It may be reconnecting: look twice. */
-export async function findOrphans(sql: Sql, ids: readonly string[]): Promise<Set<string>> {
-  const rows = await sql<{ id: string }[]>`
-    select id from warren.jobs job
-    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and ${isLockFree(sql)}`;
-  return new Set(rows.map(({ id }) => id));
+/** A running job whose owner may be dead. */
+export interface Orphan {
+  id: string;
+  owner: string;
+}
+
+export interface OwnerLook {
+  isLockFree: boolean;
+  /** The name of the owner's connections; empty where its row is gone. */
+  name: string;
+}
+
+/** Whether the owner's advisory lock is free. It may be reconnecting: look twice. */
+export async function lookAtOwner(sql: Sql, owner: string): Promise<OwnerLook> {
+  const [row] = await sql<OwnerLook[]>`
+    select ${isLockFree(sql)} as "isLockFree",
+      coalesce((select name from warren.workers where owner = looked_at.owner), '') as name
+    from (select ${owner}::text::int as owner) as looked_at`;
+  return row ?? { isLockFree: false, name: '' };
 }
 
 /**
- * Takes over running jobs whose owner has died. The crash is noted as an error, and the lost attempt is charged if its handler had started; one
- * that was to be cancelled is cancelled, as its `state` says. A job that was in quarantine goes there again, uncharged.
+ * Takes over running jobs whose owner is one of those given and has died. The crash is noted as an error, and the lost attempt is charged if its
+ * handler had started; one that was to be cancelled is cancelled, as its `state` says. A job that was in quarantine goes there again, uncharged.
  */
 export async function takeOverJobs(
   sql: Sql,
-  ids: readonly string[],
+  orphans: readonly Orphan[],
   { owner, batch }: Claimant,
 ): Promise<(Claim & { state: 'running' | 'cancelled' })[]> {
+  const ids = orphans.map(({ id }) => id);
+  const owners = [...new Set(orphans.map((orphan) => orphan.owner))];
   return await sql<(Claim & { state: 'running' | 'cancelled' })[]>`
     update warren.jobs job
     set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
@@ -40,6 +55,7 @@ export async function takeOverJobs(
       max_attempts = max_attempts + ${attemptCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)},
       fence = fence + 1, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
+      and owner = any(${bigints(owners)}::text::bigint[]) -- it may have another one by now, who reconnects
       and ${isLockFree(sql)}
     returning ${claimColumns(sql)}, state`;
 }

@@ -8,6 +8,7 @@
 import { publishEvent } from '#shared/events.ts';
 import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import type { RescuedJob, SilentOwner } from '#shared/postgres/job-maintenance.ts';
 import { findSilentOwners, rescueJobs } from '#shared/postgres/job-maintenance.ts';
 import type { Chore } from './maintenance.ts';
 
@@ -47,8 +48,16 @@ export function createRescuer({ database, onRescued }: { database: Database; onR
     const owners = gone.map(({ owner }) => owner);
     const rescued = await database.query((sql) => rescueJobs(sql, owners, BATCH));
     publishEvent('maintenance.done', { task: 'rescuer', count: rescued.length });
+    tellOwners(gone, rescued);
     for (const job of rescued) publishJobEnd(job, job.state);
     if (rescued.length > 0) onRescued();
     return rescued.length === BATCH ? 0 : LOOK_AGAIN_MS;
   };
+}
+
+function tellOwners(gone: readonly SilentOwner[], rescued: readonly RescuedJob[]): void {
+  for (const { owner, name } of gone) {
+    const count = rescued.filter((job) => job.owner === owner).length;
+    if (count > 0) publishEvent('owner.rescued', { owner, name, count });
+  }
 }

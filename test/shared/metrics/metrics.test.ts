@@ -68,6 +68,7 @@ test.each([
   'warren_reconnects_total{peer="rabbitmq"}',
   'warren_maintenance_failures_total{task="relay"}',
   'warren_completions_fenced_total',
+  'warren_jobs_taken_over_total',
 ])('%s stands at 0 before its first event', async (sample) => {
   metrics = createMetrics({ types, queues: queueNames, gauges: [] });
   expect(await metrics.render()).toContain(`\n${sample} 0\n`);

@@ -17,7 +17,7 @@ beforeEach(() => {
   rescues = 0;
   const query = async (statement: unknown): Promise<(SilentOwner | string)[]> => {
     if (dead === 'away') throw new Error('away');
-    if (statement === findSilentOwners) return dead.map((owner) => ({ owner, isLockFree }));
+    if (statement === findSilentOwners) return dead.map((owner) => ({ owner, name: '', isLockFree }));
     rescues += 1;
     return ['7'];
   };
