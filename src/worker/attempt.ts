@@ -34,9 +34,6 @@ export interface AttemptsOptions {
   giveUp: AbortSignal;
 }
 
-/** The waits before a job that does not exist is looked for again, in milliseconds. */
-const UNKNOWN_LOOKS_MS = [50, 150, 400, 800, 1_600];
-
 export class Attempts {
   readonly #claimer: Claimer;
   readonly #completer: Completer;
@@ -59,11 +56,11 @@ export class Attempts {
     this.#giveUp = giveUp;
   }
 
-  /** Runs one attempt of the job, if it can be had. Never rejects. */
-  async run(delivered: Delivered): Promise<Disposition> {
-    const claim = await this.#claimKnown(delivered);
+  /** Runs one attempt of the job, if it can be had. `unknown`: there is no such job, or not yet. Never rejects. */
+  async run(delivered: Delivered): Promise<Disposition | 'unknown'> {
+    const claim = await this.#claim(delivered);
     if (claim === undefined) return 'requeue';
-    if ('reason' in claim) return disposeRefused(delivered.id, claim);
+    if ('reason' in claim) return disposeRefused(delivered.id, claim.reason);
     return await this.runClaimed(claim);
   }
 
@@ -156,16 +153,6 @@ export class Attempts {
     this.#underWay.set(queue, this.runningIn(queue) + change);
   }
 
-  /** Looks again for a job that is not there: the message of a transaction that commits late comes before its row. */
-  async #claimKnown(delivered: Delivered): Promise<Claim | Refusal | undefined> {
-    for (const waitMs of UNKNOWN_LOOKS_MS) {
-      const claim = await this.#claim(delivered);
-      if (claim === undefined || 'fence' in claim || claim.reason !== 'unknown') return claim;
-      await pause(waitMs, this.#draining.signal);
-    }
-    return await this.#claim(delivered);
-  }
-
   /**
    * Tries until it is known. Undefined where the process drains before that; but a claim that was asked for and not answered may have been made,
    * and is asked for again until the process must stop.
@@ -236,9 +223,10 @@ export class Attempts {
 }
 
 /** Refused deliveries are spent: the row decides what happens next. */
-function disposeRefused(jobId: string, { reason }: Refusal): Disposition {
+function disposeRefused(jobId: string, reason: Refusal['reason']): 'ack' | 'unknown' {
+  if (reason === 'unknown') return 'unknown';
   publishEvent('delivery.suppressed', { jobId, reason });
-  return reason === 'unknown' ? { deadLetter: `unknown_job: there is no job ${jobId}` } : 'ack';
+  return 'ack';
 }
 
 function dispose(recorded: Recorded, ending: Ending): Disposition {

@@ -19,6 +19,7 @@ import { ArgsRoom } from './args-room.ts';
 import { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';
 import { Completer } from './completer.ts';
+import type { DeadLetter } from './consumer.ts';
 import { Consumer } from './consumer.ts';
 import { FallbackLane } from './fallback-lane.ts';
 import type { Check } from './health.ts';
@@ -27,6 +28,7 @@ import { Maintenance } from './maintenance/maintenance.ts';
 import { createNoticeHandler } from './notice-handler.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
 import { RowLooks } from './row-looks.ts';
+import { UnknownJobs } from './unknown-jobs.ts';
 
 /** What aborted handlers, and the records of their outcomes, may take. */
 const ABORTED_MS = 2_000;
@@ -60,6 +62,7 @@ export class Worker {
   readonly #consumers: Consumer[];
   readonly #claimer: Claimer;
   readonly #attempts: Attempts;
+  readonly #unknownJobs: UnknownJobs;
   readonly #fallbackLane: FallbackLane;
   readonly #maintenance: Maintenance;
   readonly #rowLooks: RowLooks;
@@ -101,6 +104,11 @@ export class Worker {
       definitions: app.definitions,
       context: { database, settings: config },
       quarantine: createQuarantine({ program: quarantineProgram, place, name }),
+      giveUp: this.#givingUp.signal,
+    });
+    this.#unknownJobs = new UnknownJobs({
+      database,
+      deadLetter: (letter) => this.#deadLetter(letter),
       giveUp: this.#givingUp.signal,
     });
     this.#consumers = config.amqpUrl === NO_BROKER ? [] : this.#createConsumers();
@@ -157,11 +165,12 @@ export class Worker {
     this.#stopping.abort();
     this.#rowLooks.drain();
     this.#attempts.drain();
+    this.#unknownJobs.drain();
     for (const consumer of this.#consumers) consumer.pause();
     const idle = Promise.all([
       this.#attempts.idle(),
       this.#fallbackLane.drain(),
-      ...this.#consumers.map((consumer) => consumer.idle()),
+      Promise.all(this.#consumers.map((consumer) => consumer.idle())).then(() => this.#unknownJobs.idle()),
     ]);
     await Promise.race([idle, pause(this.#config.drainTimeoutMs)]);
     this.#attempts.abort();
@@ -231,15 +240,20 @@ export class Worker {
           queue,
           prefetch,
           tag: `${queue}.${index + 1}${at}`,
-          run: (delivered) => this.#attempts.run(delivered),
-          deadLetter: async (letter) => {
-            const publisher = this.#openPublisher();
-            await publisher.connection.opened(DEAD_LETTER_DEADLINE_MS);
-            await publisher.deadLetter(letter);
+          run: async (delivered) => {
+            const disposition = await this.#attempts.run(delivered);
+            return disposition === 'unknown' ? this.#unknownJobs.take(delivered.id, queue) : disposition;
           },
+          deadLetter: (letter) => this.#deadLetter(letter),
         });
       }),
     );
+  }
+
+  async #deadLetter(letter: DeadLetter): Promise<void> {
+    const publisher = this.#openPublisher();
+    await publisher.connection.opened(DEAD_LETTER_DEADLINE_MS);
+    await publisher.deadLetter(letter);
   }
 
   /** A connection of its own, opened by the first who publishes: one that has published would be blocked by an alarm, acknowledgements included. */

@@ -208,13 +208,17 @@ export async function reclaimJobs(
 }
 
 /**
- * Notes that the messages of these jobs are spent: the relay sends new ones in a while, should the jobs wait then. A mark of the spent message that
+ * Notes that the messages of these jobs are spent: the relay sends new ones after `repeatAfterMs`, should the jobs wait then. A mark of the spent message that
  * comes later must not hide a waiting job, hence the fence. Jobs that have ended or are not due are left alone.
  */
-export async function spendMessages(sql: Sql, ids: readonly string[]): Promise<void> {
+export async function spendMessages(
+  sql: Sql,
+  ids: readonly string[],
+  { repeatAfterMs = SPENT_MESSAGE_MS } = {},
+): Promise<void> {
   await sql`
     update warren.jobs job
-    set published_at = null, relay_at = now() + ${SPENT_MESSAGE_MS} * interval '1 ms',
+    set published_at = null, relay_at = now() + ${repeatAfterMs} * interval '1 ms',
       fence = fence + case when state = 'available' then 1 else 0 end
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} in ('available', 'running')`;
 }
