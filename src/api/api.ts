@@ -16,6 +16,7 @@ import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
+import { BodyBudget, bodyGauges } from './body-budget.ts';
 
 /** 503 is owed within 2 s when Postgres is away. */
 const STATEMENT_DEADLINE_MS = 1_500;
@@ -57,10 +58,11 @@ export class Api {
       queues,
     });
     const enqueuer = new Enqueuer({ database, publisher, app });
+    const bodies = new BodyBudget(config.apiBodyBytes);
     const metrics = createMetrics({
       types: app.definitions.keys(),
       queues,
-      gauges: databaseGauges(database, queues),
+      gauges: [...databaseGauges(database, queues), ...bodyGauges(bodies)],
     });
     const dependencies: AppDependencies = {
       database,
@@ -69,6 +71,7 @@ export class Api {
       metrics,
       definitions: app.definitions,
       queues,
+      bodies,
       apiToken: config.apiToken,
       hosts: config.apiHosts,
       phase: () => this.#phase(),

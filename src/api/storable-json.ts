@@ -2,38 +2,24 @@
  * Whether a parsed JSON value can be kept in Postgres (`jsonb`) and read back as it was sent.
  *
  * Refused: what jsonb cannot hold (U+0000, lone surrogates in strings and names), numbers that JavaScript has already changed (integers beyond
- * ±(2^53 − 1), numbers too large for it) and nesting that is too deep. Pure, and a loop: no depth can overflow the stack.
+ * ±(2^53 − 1), numbers too large for it) and nesting that is too deep. Pure; allocates nothing per value, and goes no deeper than `maxDepth`.
  */
 import type { InputIssue } from '#shared/errors.ts';
 import { jsonPointer } from '#shared/input-issues.ts';
 
-interface Container {
-  value: object;
-  key: string | number;
-  parent: Container | undefined;
-  depth: number;
+export interface FindUnstorableOptions {
+  /** Containers within each other, the value itself included. */
+  maxDepth: number;
+  maxIssues: number;
+  /** To the value, in what is talked about. Defaults to the whole. */
+  pointer?: string;
 }
 
-/** What is wrong with the value, at most `maxIssues`. `maxDepth`: containers within each other, the value itself included. */
-export function findUnstorable(
-  root: unknown,
-  { maxDepth, maxIssues }: { maxDepth: number; maxIssues: number },
-): InputIssue[] {
-  const issues: InputIssue[] = [];
-  const containers: Container[] = [{ value: { '': root }, key: '', parent: undefined, depth: 0 }];
-  for (const container of containers) {
-    const isArray = Array.isArray(container.value);
-    for (const [key, value] of Object.entries(container.value)) {
-      const fault =
-        (isArray ? undefined : findTextFault(key, 'the name of a member')) ??
-        (container.depth >= maxDepth && isContainer(value) ? TOO_DEEP : findFault(value));
-      if (fault !== undefined) issues.push({ detail: fault, pointer: pointerTo(container, key) });
-      else if (isContainer(value))
-        containers.push({ value, key, parent: container, depth: container.depth + 1 });
-      if (issues.length >= maxIssues) return issues;
-    }
-  }
-  return issues;
+/** What is wrong with the value, at most `maxIssues`. */
+export function findUnstorable(root: unknown, options: FindUnstorableOptions): InputIssue[] {
+  const walk: Walk = { ...options, pointer: options.pointer ?? '', path: [], issues: [] };
+  look(walk, root);
+  return walk.issues;
 }
 
 /** Whether Postgres can hold the text. */
@@ -41,10 +27,47 @@ export function isStorableText(text: string): boolean {
   return findTextFault(text, '') === undefined;
 }
 
-const TOO_DEEP = 'is nested too deep';
+interface Walk extends Required<FindUnstorableOptions> {
+  /** From the root to where it is. */
+  path: (string | number)[];
+  issues: InputIssue[];
+}
 
-function isContainer(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+/** False: there are enough issues. */
+function look(walk: Walk, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return tell(walk, findFault(value));
+  if (walk.path.length >= walk.maxDepth) return tell(walk, 'is nested too deep');
+  return Array.isArray(value) ? lookAtElements(walk, value) : lookAtMembers(walk, value);
+}
+
+function lookAtElements(walk: Walk, elements: readonly unknown[]): boolean {
+  const at = walk.path.push(0) - 1;
+  for (let index = 0; index < elements.length; index += 1) {
+    walk.path[at] = index;
+    if (!look(walk, elements[index])) return false;
+  }
+  walk.path.pop();
+  return true;
+}
+
+function lookAtMembers(walk: Walk, container: object): boolean {
+  const at = walk.path.push('') - 1;
+  for (const name of Object.keys(container)) {
+    walk.path[at] = name;
+    const fault = findTextFault(name, 'the name of a member');
+    const goesOn =
+      fault === undefined ? look(walk, (container as Record<string, unknown>)[name]) : tell(walk, fault);
+    if (!goesOn) return false;
+  }
+  walk.path.pop();
+  return true;
+}
+
+function tell({ path, pointer, issues, maxIssues }: Walk, fault: string | undefined): boolean {
+  if (fault === undefined) return true;
+  const parts = path.map((part) => String(part).replaceAll('\u0000', '\ufffd').toWellFormed());
+  issues.push({ detail: fault, pointer: pointer + jsonPointer(parts) });
+  return issues.length < maxIssues;
 }
 
 function findFault(value: unknown): string | undefined {
@@ -60,12 +83,4 @@ function findTextFault(text: string, what: string): string | undefined {
   if (text.includes('\u0000')) return `${what} contains U+0000`;
   if (!text.isWellFormed()) return `${what} contains half of a surrogate pair`;
   return undefined;
-}
-
-/** The outermost container is not part of the value. */
-function pointerTo(container: Container, key: string): string {
-  const path: string[] = [key];
-  for (let at: Container | undefined = container; at?.parent !== undefined; at = at.parent)
-    path.unshift(String(at.key));
-  return jsonPointer(path.slice(1).map((part) => part.replaceAll('\u0000', '\ufffd').toWellFormed()));
 }

@@ -24,6 +24,7 @@ export interface Config {
   /** The `Host` headers that the API answers, beside those of this machine. Undefined: all. */
   apiHosts: ReadonlySet<string> | undefined;
   apiDrainMs: number;
+  apiBodyBytes: number;
   publisherChannels: number;
   workerQueues: readonly QueueChannels[];
   workerArgsMaxBytes: number;
@@ -101,6 +102,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     apiToken: values.API_TOKEN,
     apiHosts: answeredHosts(values),
     apiDrainMs: values.API_DRAIN_MS,
+    apiBodyBytes: values.API_BODY_BYTES,
     publisherChannels: values.PUBLISHER_CHANNELS,
     workerQueues: values.WORKER_QUEUES ?? [...queues].map(([queue, options]) => ({ queue, ...options })),
     workerArgsMaxBytes: values.WORKER_ARGS_MAX_BYTES,

@@ -5,12 +5,12 @@
  * with the broker away, blocked or behind, the row stays unpublished and the relay sends it (safe path). Joins Postgres and RabbitMQ; nothing
  * else does.
  */
-import { createHash } from 'node:crypto';
 import type { App } from './app.ts';
 import { pause } from './backoff.ts';
 import { Batcher } from './batcher.ts';
 import { Conflict, errorMessage, InvalidInput } from './errors.ts';
 import { publishEvent } from './events.ts';
+import { withIdempotency, withSharedIdempotency } from './idempotency.ts';
 import { toInputIssues } from './input-issues.ts';
 import type { Job, JobDefinition } from './job.ts';
 import type { Database, Sql } from './postgres/database.ts';
@@ -23,9 +23,11 @@ import {
   forgetIdempotencyKey,
   replaceIdempotentJobs,
 } from './postgres/job-queries.ts';
-import type { InsertedJob, NewJob, Publishable } from './postgres/jobs.ts';
+import type { NewJob } from './postgres/job-rows.ts';
+import type { InsertedJob, Publishable } from './postgres/jobs.ts';
 import { insertJobs, markPublished } from './postgres/jobs.ts';
 import type { Publisher } from './rabbitmq/publisher.ts';
+import { mapInSlices } from './slices.ts';
 
 export interface EnqueueOptions {
   /** Defaults to the job type's queue. */
@@ -108,8 +110,7 @@ export class Enqueuer {
   /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict` or `Unavailable`. */
   async enqueue<Input>(request: EnqueueRequest<Input>, idempotencyKey?: string): Promise<Enqueued> {
     this.#assertQueue(request);
-    const [job] = withIdempotency([toNewJob(request)], idempotencyKey);
-    return await this.#insertOrFind(job as NewJob);
+    return await this.#insertOrFind(withIdempotency(toNewJob(request), idempotencyKey));
   }
 
   /** Enqueues all or none in one statement and returns their ids in order; a held unique key gives its holder's id. */
@@ -118,7 +119,7 @@ export class Enqueuer {
     idempotencyKey?: string,
   ): Promise<string[]> {
     for (const request of requests) this.#assertQueue(request);
-    const jobs = withIdempotency(requests.map(toNewJob), idempotencyKey);
+    const jobs = await withSharedIdempotency(await mapInSlices(requests, toNewJob), idempotencyKey);
     const rows = await this.#database
       .query(
         (sql) => insertJobs(sql, jobs, { byRelay: !this.#publisher.ready, isOneRequest: true }),
@@ -255,6 +256,7 @@ function toNewJob({
     type: definition.type,
     queue: queue ?? definition.queue,
     args: parsed.data,
+    argsJson: JSON.stringify(parsed.data),
     maxAttempts: maxAttempts ?? definition.maxAttempts,
     runAt,
     delayMs,
@@ -269,13 +271,6 @@ function refuseUnstorable(error: unknown): never {
     'not_storable',
     `Postgres cannot keep the job as it is: ${errorMessage(error, 200)}`,
   );
-}
-
-/** The jobs of one request, under its key. The fingerprint tells whether a later request with the key is the same. */
-function withIdempotency(jobs: readonly NewJob[], idempotencyKey: string | undefined): NewJob[] {
-  if (idempotencyKey === undefined) return [...jobs];
-  const fingerprint = createHash('sha256').update(JSON.stringify(jobs)).digest('base64');
-  return jobs.map((job) => ({ ...job, idempotencyKey, fingerprint }));
 }
 
 function toJob(job: NewJob, { id, state, runAt, createdAt }: InsertedJob): Job {

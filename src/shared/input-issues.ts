@@ -4,12 +4,15 @@
 import type { z } from 'zod';
 import type { InputIssue } from './errors.ts';
 
-/** One issue per thing to mend. `prefix` is the pointer to what was parsed. */
+/** zod finds all that is wrong, and a thousandth issue helps nobody. */
+const MAX_ISSUES = 100;
+
+/** One issue per thing to mend, a hundred at most. `prefix` is the pointer to what was parsed. */
 export function toInputIssues(issues: readonly z.core.$ZodIssue[], prefix = ''): InputIssue[] {
-  return issues.flatMap((issue) => {
+  return issues.slice(0, MAX_ISSUES).flatMap((issue) => {
     const pointer = prefix + jsonPointer(issue.path);
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, MAX_ISSUES).map((key) => ({
         detail: 'there is no such member',
         pointer: pointer + jsonPointer([key]),
       }));

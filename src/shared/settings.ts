@@ -106,6 +106,12 @@ export const settings = {
     meaning:
       'milliseconds that the API goes on serving after SIGTERM, closing each connection with its next answer (1 s where nobody is connected)',
   },
+  API_BODY_BYTES: {
+    schema: whole(24 * 1_048_576, 4_294_967_296),
+    default: String(24 * 1_048_576),
+    meaning:
+      'bytes of request bodies that the API holds at once; what does not fit is answered with 503. Each JSON value counts as 25 bytes beside its text. 24 MiB suit a heap of 256 MiB',
+  },
   PUBLISHER_CHANNELS: {
     schema: whole(1, 64),
     default: '4',

@@ -31,6 +31,7 @@ test('without anything but the two URLs every setting has the default of the con
     apiToken: undefined,
     apiHosts: new Set(),
     apiDrainMs: 5_000,
+    apiBodyBytes: 25_165_824,
     publisherChannels: 4,
     workerQueues: [
       { queue: 'critical', channels: 5, prefetch: 20 },

@@ -4,6 +4,7 @@
 import { Api } from '../../src/api/api.ts';
 import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
+import { BodyBudget } from '../../src/api/body-budget.ts';
 import { app, definitions, queueNames } from '../../src/jobs/registry.ts';
 import { readConfig } from '../../src/shared/config.ts';
 import { Enqueuer } from '../../src/shared/enqueue.ts';
@@ -25,7 +26,16 @@ export function createOfflineApp(options: Partial<AppDependencies> = {}): Return
   });
   const enqueuer = new Enqueuer({ database, publisher, app });
   const metrics = { render: async () => 'up 1\n', contentType: 'text/plain; version=0.0.4' };
-  return createApp({ database, publisher, enqueuer, metrics, definitions, queues: queueNames, ...options });
+  return createApp({
+    database,
+    publisher,
+    enqueuer,
+    metrics,
+    definitions,
+    queues: queueNames,
+    bodies: new BodyBudget(25_165_824),
+    ...options,
+  });
 }
 
 /** An answer, with its body parsed where it is JSON. */

@@ -1,7 +1,7 @@
 /**
  * Where the life of a job begins: a request becomes a committed row.
  *
- * By the time a handler runs, the body was read within bounds (request-body.ts) and fits the route's schema (contract/job.ts). 202 waits for the
+ * By the time a handler runs, the body was read within bounds (request-body.ts, batch-body.ts) and fits its schema (contract/job.ts). 202 waits for the
  * commit in Postgres, never for RabbitMQ; shared/enqueue.ts goes on from here.
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
@@ -13,15 +13,23 @@ import type { Database } from '#shared/postgres/database.ts';
 import { findJobs, listJobs } from '#shared/postgres/job-queries.ts';
 import { createLookup } from '#shared/postgres/lookup.ts';
 import { parseId } from '#shared/row-id.ts';
+import { readBatch } from '../batch-body.ts';
+import type { BodyBudget } from '../body-budget.ts';
 import type { NewJobBody } from '../contract/job.ts';
-import { enqueueBatchRoute, enqueueRoute, listRoute, showRoute } from '../contract/job.ts';
+import {
+  enqueueBatchHeadersRoute,
+  enqueueBatchRoute,
+  enqueueRoute,
+  listRoute,
+  MAX_BATCH_BYTES,
+  MAX_JOB_BYTES,
+  MAX_JOB_DEPTH,
+  MAX_JOB_VALUES,
+  showRoute,
+} from '../contract/job.ts';
 import { findBatchIssues } from '../job-batch.ts';
 import { presentJob } from '../job-presentation.ts';
-import { jsonBody } from '../request-body.ts';
-
-const MEBIBYTE = 1_048_576;
-/** `args` may nest 64 deep, whatever they are wrapped in. */
-const ARGS_DEPTH = 64;
+import { bodyReader, jsonBody } from '../request-body.ts';
 
 export interface JobDependencies {
   database: Database;
@@ -29,15 +37,20 @@ export interface JobDependencies {
   definitions: ReadonlyMap<string, JobDefinition>;
   /** The queues of the application. */
   queues: readonly string[];
+  /** What the bodies under way may hold. */
+  bodies: BodyBudget;
 }
 
 export function registerJobs(
   app: OpenAPIHono,
-  { database, enqueuer, definitions, queues }: JobDependencies,
+  { database, enqueuer, definitions, queues, bodies }: JobDependencies,
 ): void {
   const findJob = createLookup(database, findJobs);
 
-  app.post(enqueueRoute.path, jsonBody({ maxBytes: MEBIBYTE, maxDepth: ARGS_DEPTH + 1 }));
+  app.post(
+    enqueueRoute.path,
+    jsonBody({ budget: bodies, maxBytes: MAX_JOB_BYTES, maxValues: MAX_JOB_VALUES, maxDepth: MAX_JOB_DEPTH }),
+  );
   app.openapi(enqueueRoute, async (c) => {
     const request = toRequest(c.req.valid('json'), definitions);
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
@@ -46,16 +59,19 @@ export function registerJobs(
     return c.json({ job: presentJob(job) }, created ? 202 : 200);
   });
 
-  app.post(enqueueBatchRoute.path, jsonBody({ maxBytes: 16 * MEBIBYTE, maxDepth: ARGS_DEPTH + 3 }));
-  app.openapi(enqueueBatchRoute, async (c) => {
-    const { jobs } = c.req.valid('json');
-    const issues = findBatchIssues(jobs, { definitions, queues });
-    if (issues.length > 0) throw new InvalidInput('invalid_jobs', 'no job was enqueued', issues);
-    const requests = jobs.map((job) => toRequest(job, definitions));
-    await database.query((sql) => sql`select 1`); // a batch has a long deadline: this one tells in time that Postgres is away
-    const ids = await enqueuer.enqueueBatch(requests, c.req.valid('header')['Idempotency-Key']);
-    return c.json({ ids }, 202);
-  });
+  const withBatch = bodyReader({ budget: bodies, maxBytes: MAX_BATCH_BYTES });
+  app.openAPIRegistry.registerPath(enqueueBatchRoute);
+  app.openapi(enqueueBatchHeadersRoute, (c) =>
+    withBatch(c, async (bytes, reservation) => {
+      const jobs = await readBatch(bytes, reservation);
+      const issues = await findBatchIssues(jobs, { definitions, queues });
+      if (issues.length > 0) throw new InvalidInput('invalid_jobs', 'no job was enqueued', issues);
+      const requests = jobs.map((job) => toRequest(job, definitions));
+      await database.query((sql) => sql`select 1`); // a batch has a long deadline: this one tells in time that Postgres is away
+      const ids = await enqueuer.enqueueBatch(requests, c.req.valid('header')['Idempotency-Key']);
+      return c.json({ ids }, 202);
+    }),
+  );
 
   app.openapi(showRoute, async (c) => {
     const { id } = c.req.valid('param');

@@ -45,7 +45,7 @@ const url = z
 
 const headers = z.record(z.string(), z.string()).superRefine((given, { addIssue }) => {
   const names = Object.keys(given).map((name) => name.toLowerCase());
-  if (names.length > MAX_HEADERS) addIssue(`at most ${MAX_HEADERS} headers`);
+  if (names.length > MAX_HEADERS) return addIssue(`at most ${MAX_HEADERS} headers`);
   if (new Set(names).size < names.length) addIssue('a header is given twice');
   for (const [name, value] of Object.entries(given)) {
     const problem = findHeaderProblem(name, value);

@@ -19,7 +19,7 @@ const LIMITS = {
   /** Longer than the 60 s after which load balancers drop an idle connection: the client closes first. */
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
-  /** A request without a host is refused by the listener, with a problem. */
+  /** Refused with a problem instead. */
   requireHostHeader: false,
 };
 /** A drain ends early where nobody has been connected for so long, in milliseconds. */
@@ -52,7 +52,7 @@ export class HttpServer {
     const listener = getRequestListener(options.fetch, { errorHandler: answerFetchError });
     const serverOptions = { ...LIMITS, ServerResponse: lastAnswers(() => this.#isStopping) };
     this.#server = createServer(serverOptions, (request, response) => {
-      if (hasTwoHosts(request)) void refuseTwoHosts(response);
+      if (countHosts(request) !== 1) void refuseHosts(response);
       else void listener(request, response); // answers every error by itself
     });
     this.#server.on('connection', (socket) => this.#count(socket));
@@ -128,18 +128,18 @@ function lastAnswers(isStopping: () => boolean): typeof ServerResponse {
   };
 }
 
-/** Node takes the first of them, a proxy in front may have taken the second. */
-function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
+/** Of two, Node takes the first, and a proxy in front may have taken the second. */
+function countHosts({ rawHeaders }: IncomingMessage): number {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
-  return hosts > 1;
+  return hosts;
 }
 
-async function refuseTwoHosts(response: ServerResponse): Promise<void> {
-  const problem = problemResponse(400, { detail: 'the request has more than one Host header' });
+async function refuseHosts(response: ServerResponse): Promise<void> {
+  const problem = problemResponse(400, { detail: 'the request must have one Host header' });
   response.shouldKeepAlive = false;
   response.writeHead(problem.status, Object.fromEntries(problem.headers)).end(await problem.text());
 }

@@ -13,6 +13,7 @@ const CODES = [
   'postgres_busy',
   'postgres_stopped',
   'batch_full',
+  'bodies_full',
 ];
 
 export function countUnavailable(registry: Registry): () => void {

@@ -7,6 +7,8 @@
  */
 import type { JobState } from '../job.ts';
 import type { Sql } from './database.ts';
+import type { NewJob } from './job-rows.ts';
+import { writeRows } from './job-rows.ts';
 import { notify } from './notices.ts';
 import {
   argsBytes,
@@ -22,20 +24,6 @@ import {
 const SPENT_MESSAGE_MS = 2_000;
 /** A job due sooner than this is announced to the scheduler, which looks for later ones by itself, in milliseconds. */
 const ANNOUNCE_BELOW_MS = 1_000;
-
-/** A job to insert. */
-export interface NewJob {
-  type: string;
-  queue: string;
-  args: unknown;
-  maxAttempts: number;
-  /** RFC 3339; wins over `delayMs`. */
-  runAt?: string | undefined;
-  delayMs?: number | undefined;
-  uniqueKey?: string | undefined;
-  idempotencyKey?: string | undefined;
-  fingerprint?: string | undefined;
-}
 
 /** `duplicate`: a live job holds the unique key. `known`: the idempotency key was used before. In both cases nothing was inserted. */
 export interface InsertedJob {
@@ -56,25 +44,12 @@ export async function insertJobs(
   jobs: readonly NewJob[],
   { byRelay = false, announced = true, isOneRequest = false } = {},
 ): Promise<InsertedJob[]> {
-  const rows = jobs.map((job, n) => ({
-    n,
-    type: job.type,
-    queue: job.queue,
-    args: job.args,
-    max_attempts: job.maxAttempts,
-    run_at: job.runAt,
-    delay_ms: job.delayMs,
-    unique_key: job.uniqueKey,
-    request: isOneRequest ? 0 : n,
-    key: job.idempotencyKey,
-    fingerprint: job.fingerprint,
-  }));
   const announce = announced && jobs.some(({ runAt, delayMs }) => isSoon(runAt, delayMs));
   return await sql<InsertedJob[]>`
     with input as (
       select nextval('warren.jobs_id_seq') as id, given.*,
         coalesce(given.run_at, now() + given.delay_ms * interval '1 ms', now()) as due_at
-      from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as given(
+      from jsonb_to_recordset(${writeRows(jobs, { isOneRequest })}::text::jsonb) as given(
         n int, type text, queue text, args jsonb, max_attempts int, run_at timestamptz, delay_ms float8,
         unique_key text, request int, key text, fingerprint text)
     ),
