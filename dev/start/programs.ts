@@ -1,4 +1,4 @@
-// The API and two workers as children of the start command, each in a process group of its own.
+// The API and two workers as children of the start command, each in a process group of its own, and each started again when it ends.
 // Guarantees: they have answered `/readyz` with 200 when this resolves; stopping asks them to drain and waits for it.
 import { resolve } from 'node:path';
 
@@ -7,6 +7,7 @@ import { OwnedProcess } from '../owned-process.ts';
 import type { ProcessRecord } from '../process-record.ts';
 import { waitUntil } from '../wait-until.ts';
 import { formatLogLine } from './log-lines.ts';
+import { SupervisedProgram } from './supervised-program.ts';
 
 export type ProgramsOptions = {
   readonly env: Readonly<Record<string, string>>;
@@ -16,12 +17,24 @@ export type ProgramsOptions = {
   readonly signal: AbortSignal;
 };
 
+export type Worker = {
+  readonly program: SupervisedProgram;
+  /** Where it answers `/readyz` and `/metrics`. */
+  readonly url: string;
+};
+
 export type Programs = AsyncDisposable & {
   readonly apiUrl: string;
-  /** Where each worker answers `/readyz` and `/metrics`. */
-  readonly workerUrls: readonly string[];
-  /** Resolves with the first program that ends without having been asked. */
-  readonly firstExit: Promise<OwnedProcess>;
+  readonly workers: readonly Worker[];
+  /** Stops every program in good order and starts it again, with the sources as they are now. */
+  replaceAll(): Promise<void>;
+};
+
+type Plan = {
+  readonly name: string;
+  readonly kind: 'api' | 'worker';
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
 };
 
 const root = resolve(import.meta.dirname, '../..');
@@ -32,60 +45,59 @@ const stopTimeoutMs = 30_000;
 export async function startPrograms(options: ProgramsOptions): Promise<Programs> {
   const { apiPort, log, signal } = options;
   const healthPorts = await freePorts(2);
-  const plans = [
-    { name: 'api', program: 'api', port: apiPort, env: { PORT: String(apiPort), API_DRAIN_MS: '0' } }, // nobody is there to send its clients elsewhere
-    ...healthPorts.map((port, index) => {
-      return {
-        name: `worker-${index + 1}`,
-        program: 'worker',
-        port,
-        env: { WORKER_HEALTH_PORT: String(port) },
-      };
+  const plans: Plan[] = [
+    { name: 'api', kind: 'api', port: apiPort, env: { PORT: String(apiPort) } },
+    ...healthPorts.map((port, index): Plan => {
+      const env = { WORKER_HEALTH_PORT: String(port) };
+      return { name: `worker-${index + 1}`, kind: 'worker', port, env };
     }),
   ];
   await using started = new AsyncDisposableStack();
-  const processes: OwnedProcess[] = [];
+  const programs: SupervisedProgram[] = [];
   // All stop at once: one drain timeout, not three.
   started.defer(async () => {
-    await Promise.all(processes.map(async (running) => running.stop()));
+    await Promise.all(programs.map(async (program) => program.stop()));
   });
-  for (const { name, program, env } of plans) {
-    processes.push(await startProgram({ ...options, name, program, env: { ...options.env, ...env } }));
+  for (const plan of plans) {
+    const start = async () => startProcess(plan, options);
+    programs.push(await SupervisedProgram.start({ name: plan.name, start, log }));
   }
   await Promise.all(
     plans.map(async ({ name, port }, index) =>
       waitUntil({
         what: name,
-        check: async () => isReady(`http://127.0.0.1:${port}/readyz`),
-        assertPossible: () => processes[index]?.assertRunning(),
+        check: async () => isReady(urlOf(port)),
+        assertPossible: () => programs[index]?.assertRunning(),
         timeoutMs: readyTimeoutMs,
         log,
         signal,
       }),
     ),
   );
+  // Only now: a program that cannot start at all ends the command.
+  for (const program of programs) program.supervise();
   const stack = started.move();
   return {
-    apiUrl: `http://127.0.0.1:${apiPort}`,
-    workerUrls: healthPorts.map((port) => `http://127.0.0.1:${port}`),
-    firstExit: Promise.race(processes.map(async (running) => running.exited.then(() => running))),
+    apiUrl: urlOf(apiPort),
+    workers: plans.flatMap(({ kind, port }, index) => {
+      const program = programs[index];
+      return kind === 'worker' && program !== undefined ? [{ program, url: urlOf(port) }] : [];
+    }),
+    replaceAll: async () => {
+      await Promise.all(programs.map(async (program) => program.replace()));
+    },
     [Symbol.asyncDispose]: async () => stack.disposeAsync(),
   };
 }
 
-async function startProgram({
-  name,
-  program,
-  env,
-  record,
-  log,
-}: ProgramsOptions & { name: string; program: string }): Promise<OwnedProcess> {
-  const main = resolve(root, 'src', program, 'main.ts');
+async function startProcess(plan: Plan, { env, record, log }: ProgramsOptions): Promise<OwnedProcess> {
+  const { name, kind } = plan;
+  const main = resolve(root, 'src', kind, 'main.ts');
   return OwnedProcess.start({
     name,
     command: process.execPath,
     args: [main],
-    env,
+    env: { ...env, ...plan.env },
     cwd: root,
     output: { onLine: (line) => log(formatLogLine(name, line)) },
     marker: main,
@@ -95,9 +107,13 @@ async function startProgram({
   });
 }
 
+function urlOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}
+
 async function isReady(url: string): Promise<true | undefined> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
   const body = await response.text();
-  if (!response.ok) throw new Error(`${url} answered ${response.status} ${body.slice(0, 200)}`);
+  if (!response.ok) throw new Error(`${url}/readyz answered ${response.status} ${body.slice(0, 200)}`);
   return true;
 }

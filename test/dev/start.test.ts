@@ -30,11 +30,21 @@ test('the table shows every job with its time from enqueue to finish, or what we
   const job = { type: 'process-order', attempt: 1, createdAt: '2026-11-20T12:00:00.000Z', errors: [] };
   const table = formatTable([
     { ...job, id: '1', state: 'completed', finishedAt: '2026-11-20T12:00:00.042Z' },
-    { ...job, id: '22', state: 'retryable', finishedAt: null, errors: [{ message: 'refused' }] },
+    {
+      ...job,
+      id: '22',
+      state: 'retryable',
+      attempt: 2,
+      finishedAt: null,
+      errors: [
+        { attempt: 1, message: 'refused' },
+        { attempt: 2, message: 'too late' },
+      ],
+    },
   ]);
   expect(table.split('\n')).toEqual([
-    '  id  type           state      attempt  enqueue to finish',
+    '  id  type           state      attempt  enqueue to finish  errors',
     '  1   process-order  completed  1        42 ms',
-    '  22  process-order  retryable  1        -                  refused',
+    '  22  process-order  retryable  2        -                  attempt 1: refused; attempt 2: too late',
   ]);
 });

