@@ -5,18 +5,21 @@ import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
 import { programHelp } from '#shared/help.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
+import { LogOutput } from '#shared/log-output.ts';
 import { runProgram } from '#shared/shutdown.ts';
 import { Api } from './api.ts';
 
 await runProgram(programHelp('api'), () => {
   const config = readConfig('api', app);
   const name = processName('api');
-  const log = createLogger({ name: 'api', level: config.logLevel });
+  const output = new LogOutput(process.stdout);
+  const log = createLogger({ name: 'api', level: config.logLevel, output });
   logEvents(log);
   const api = new Api({ config, name, app });
 
   return {
     log,
+    output,
     program: {
       failed: api.failed,
       start: async () => {

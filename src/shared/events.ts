@@ -75,6 +75,10 @@ export interface EventMessages {
   'owner.taken-over': { owner: string; name: string; count: number; ms: number };
   /** `count` jobs of a dead or frozen worker wait for another one: their messages were gone too. */
   'owner.rescued': { owner: string; name: string; count: number };
+  /** A line of the log was dropped: the output is full, stuck or gone. */
+  'log.dropped': Record<string, never>;
+  /** The log is written again, after so many lines were dropped. */
+  'log.recovered': { lines: number };
   /** A round of a chore failed, so many times in a row by now; it is tried again. */
   'maintenance.failed': { task: string; failures?: number; error: unknown };
   /** A chore goes on that had failed so many times in a row. */

@@ -8,20 +8,34 @@ import { logConnections } from './connection-log.ts';
 import { errorMessage } from './errors.ts';
 import type { EventMessages } from './events.ts';
 import { subscribe } from './events.ts';
+import type { LogOutput } from './log-output.ts';
 import { logUnavailable } from './unavailable-log.ts';
 
 export type { Logger };
 
-export function createLogger({ name, level }: { name: string; level: string }): Logger {
-  return pino({ name, level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime });
+export interface LoggerOptions {
+  name: string;
+  level: string;
+  output: LogOutput;
+}
+
+export function createLogger({ name, level, output }: LoggerOptions): Logger {
+  const options = { name, level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
+  return pino(options, output);
 }
 
 /** Logs what happens from now on. Returns a function that ends it. */
 export function logEvents(log: Logger): () => void {
-  const subscriptions = [...logConnections(log), ...logJobs(log), logUnavailable(log)];
+  const subscriptions = [...logConnections(log), ...logJobs(log), logUnavailable(log), logDropped(log)];
   return () => {
     for (const unsubscribe of subscriptions) unsubscribe();
   };
+}
+
+function logDropped(log: Logger): () => void {
+  return subscribe('log.recovered', (message) =>
+    log.warn(message, 'log lines were dropped: they could not be written'),
+  );
 }
 
 function logJobs(log: Logger): (() => void)[] {

@@ -1,12 +1,13 @@
 /**
  * Runs a program from its start to its exit: signals, exit codes, the last line of defence against what nobody caught.
  *
- * SIGTERM or SIGINT stops it cleanly (exit 0), a second one at once (exit 1); a setting or a schema that cannot work ends it with one readable
+ * SIGTERM, SIGINT or SIGHUP stops it cleanly (exit 0), a second one at once (exit 1); a setting or a schema that cannot work ends it with one readable
  * line (exit 1). An outage never ends it.
  */
 import { aborted } from './backoff.ts';
 import { errorMessage, Misconfigured } from './errors.ts';
 import type { Logger } from './log.ts';
+import { LogOutput } from './log-output.ts';
 
 export interface Program {
   /** Resolves when it works; rejects with `Misconfigured` where it never will. Must end early when the signal aborts. */
@@ -16,25 +17,31 @@ export interface Program {
   stop: () => Promise<void>;
 }
 
+interface Created {
+  program: Program;
+  log: Logger;
+  /** Where the log goes. */
+  output: LogOutput;
+}
+
+/** What the last lines of the log may take at a slow reader, in milliseconds. */
+const FLUSH_MS = 1_000;
 /** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
 const SAME_SIGNAL_MS = 500;
 
 /** Never returns: the process exits. `help` is what `--help` prints; `create` reads the settings and opens nothing. */
-export async function runProgram(
-  help: string,
-  create: () => { program: Program; log: Logger },
-): Promise<void> {
+export async function runProgram(help: string, create: () => Created): Promise<void> {
   if (process.argv.includes('--help')) {
     process.stdout.write(`${help}\n`);
     process.exit(0);
   }
-  let created: ReturnType<typeof create>;
+  let created: Created;
   try {
     created = create();
   } catch (error) {
     return exitMisconfigured(error);
   }
-  const { program, log } = created;
+  const { program, log, output } = created;
   process.on('unhandledRejection', (reason) =>
     log.error({ error: describe(reason) }, 'a promise was rejected and nothing handled it'),
   );
@@ -44,11 +51,12 @@ export async function runProgram(
     await Promise.race([program.start(signal), program.failed, stopped]);
     await Promise.race([stopped, program.failed]);
   } catch (error) {
-    if (!signal.aborted) return exitFailed(log, error);
+    if (!signal.aborted) return await exitFailed(created, error);
   }
   log.info('stopping');
   await program.stop();
   log.info('stopped');
+  await output.flushed(FLUSH_MS);
   process.exit(0);
 }
 
@@ -66,21 +74,21 @@ function stopSignal(log: Logger): AbortSignal {
       process.exit(1);
     }
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
   return stopping.signal;
 }
 
 /** There is a log by now, and whoever reads it expects JSON lines alone. */
-function exitFailed(log: Logger, error: unknown): void {
+async function exitFailed({ log, output }: Created, error: unknown): Promise<void> {
   if (error instanceof Misconfigured) log.fatal(error.message);
   else log.fatal({ error: describe(error) }, 'the program cannot go on');
+  await output.flushed(FLUSH_MS);
   process.exit(1);
 }
 
 function exitMisconfigured(error: unknown): void {
   const line = error instanceof Misconfigured ? error.message : describe(error);
-  process.stderr.write(`${line.replaceAll('\n', ' ')}\n`);
+  new LogOutput(process.stderr).write(`${line.replaceAll('\n', ' ')}\n`);
   process.exit(1);
 }
 

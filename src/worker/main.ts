@@ -5,6 +5,7 @@ import { app } from '#jobs/registry.ts';
 import { processName, readConfig } from '#shared/config.ts';
 import { programHelp } from '#shared/help.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
+import { LogOutput } from '#shared/log-output.ts';
 import { databaseGauges } from '#shared/metrics/database-gauges.ts';
 import { createMetrics } from '#shared/metrics/metrics.ts';
 import { runProgram } from '#shared/shutdown.ts';
@@ -16,7 +17,8 @@ import { Worker } from './worker.ts';
 await runProgram(programHelp('worker'), () => {
   const config = readConfig('worker', app);
   const name = processName('worker');
-  const log = createLogger({ name: 'worker', level: config.logLevel });
+  const output = new LogOutput(process.stdout);
+  const log = createLogger({ name: 'worker', level: config.logLevel, output });
   logEvents(log);
   const worker = new Worker({ config, name, app });
   const queues = [...app.queues.keys()];
@@ -31,6 +33,7 @@ await runProgram(programHelp('worker'), () => {
 
   return {
     log,
+    output,
     program: {
       failed: worker.failed,
       start: async (stopping) => {

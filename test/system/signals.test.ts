@@ -21,11 +21,21 @@ test.each(['api', 'worker'] as const)(
   'the %s waits for servers that are away, and stops when it is told to',
   async (name) => {
     await using program = await startProgram(name, nowhere);
-    await program.waitForLog('a write is tried again');
+    await program.waitForLog('writes are tried again');
     program.signal('SIGTERM');
     expect(await program.exited).toEqual({ code: 0, signal: null });
   },
 );
+
+test.each(['api', 'worker'] as const)('SIGHUP and SIGINT stop the %s cleanly too', async (name) => {
+  for (const signal of ['SIGHUP', 'SIGINT'] as const) {
+    await using program = await startProgram(name, nowhere);
+    await program.waitForLog('writes are tried again');
+    program.signal(signal);
+    expect(await program.exited).toEqual({ code: 0, signal: null });
+    expect(program.logs.at(-1)?.msg).toBe('stopped');
+  }
+});
 
 test.each(['api', 'worker'] as const)(
   'the %s tells in one line what is wrong with its settings',

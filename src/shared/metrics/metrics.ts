@@ -9,6 +9,7 @@ import { countConnections } from './connection-metrics.ts';
 import type { GaugeSource } from './gauge-source.ts';
 import { addGauge } from './gauge-source.ts';
 import { countJobs } from './job-metrics.ts';
+import { countDroppedLines } from './log-metrics.ts';
 import { countMaintenance } from './maintenance-metrics.ts';
 import { countMessages } from './message-metrics.ts';
 import { processRegistry } from './process-metrics.ts';
@@ -37,6 +38,7 @@ export function createMetrics({ types, queues, gauges }: MetricsOptions): Metric
     ...countConnections(registry),
     ...countMaintenance(registry),
     countUnavailable(registry),
+    countDroppedLines(registry),
   ];
   for (const gauge of gauges) addGauge(registry, gauge);
   return {

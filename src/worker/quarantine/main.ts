@@ -8,7 +8,7 @@ import type { Instruction } from './quarantine.ts';
 import { serveQuarantine } from './serve.ts';
 
 endWithParent(); // the job is another worker's then
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {}); // its worker says when to stop
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}); // its worker says when to stop
 process.on('disconnect', () => process.exit(1));
 process.on('unhandledRejection', (reason) => {
   process.stderr.write(`a promise was rejected and nobody cared: ${errorMessage(reason)}\n`); // as in a worker

@@ -11,6 +11,7 @@ import { fork } from 'node:child_process';
 import { aborted, MAX_TIMER_MS } from '#shared/backoff.ts';
 import { errorMessage } from '#shared/errors.ts';
 import type { JobSettings } from '#shared/job.ts';
+import { LogOutput } from '#shared/log-output.ts';
 import type { ConnectionPlace } from '#shared/postgres/connection-options.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
 import type { AbortReason } from '../abort.ts';
@@ -22,6 +23,9 @@ const PROCESSES = 4;
 const KILL_AFTER_MS = 1_000;
 /** What a process may take to start, in milliseconds. */
 const START_MS = 20_000;
+
+/** How long the output of a process is read after its end, in milliseconds. */
+const LAST_OUTPUT_MS = 1_000;
 
 /** What the process is told: first its job, then perhaps to stop. */
 export type Instruction =
@@ -67,7 +71,8 @@ async function runAlone(
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<Ending> {
-  const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(program, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  passOn(child);
   let hasStarted = false;
   let isLate = false;
   let ending: Ending | undefined;
@@ -95,6 +100,24 @@ async function runAlone(
   if (signal.aborted) return stopped(signal);
   if (isLate) return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };
   return hasStarted ? crashed(how) : notStarted(how);
+}
+
+/** Not inherited: a child that shares the worker's output would make it wait for the reader of that output. */
+function passOn(child: ChildProcess): void {
+  for (const [from, to] of [
+    [child.stdout, process.stdout],
+    [child.stderr, process.stderr],
+  ] as const) {
+    const output = new LogOutput(to);
+    from?.on('data', (chunk: Buffer) => output.write(chunk));
+  }
+  child.once('exit', () => {
+    const closing = setTimeout(() => {
+      child.stdout?.destroy(); // a process that the job has left behind holds it
+      child.stderr?.destroy();
+    }, LAST_OUTPUT_MS);
+    child.once('close', () => clearTimeout(closing));
+  });
 }
 
 /** How the process ended, when all that it told has been read. */
