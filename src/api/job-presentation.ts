@@ -3,7 +3,8 @@
  */
 import type { z } from '@hono/zod-openapi';
 import type { Job } from '#shared/job.ts';
-import type { jobSchema } from './contract/job.ts';
+import type { ListedJob } from '#shared/postgres/job-list.ts';
+import type { jobSchema, listedJobSchema } from './contract/job.ts';
 
 export function presentJob(job: Job): z.infer<typeof jobSchema> {
   return {
@@ -22,4 +23,9 @@ export function presentJob(job: Job): z.infer<typeof jobSchema> {
     output: job.output,
     errors: job.errors,
   };
+}
+
+/** As it stands in a list, with what was cut named where anything was. */
+export function presentListedJob(job: ListedJob): z.infer<typeof listedJobSchema> {
+  return job.truncated.length === 0 ? presentJob(job) : { ...presentJob(job), truncated: job.truncated };
 }

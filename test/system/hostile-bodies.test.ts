@@ -5,9 +5,11 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { asAdministrator } from '../support/administrator.ts';
 import { manifestNodeOptions, manifestSetting } from '../support/manifest-environment.ts';
 import type { Program } from '../support/program.ts';
 import { startProgram } from '../support/program.ts';
+import type { TestDatabase } from '../support/servers.ts';
 import { createDatabase } from '../support/servers.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -16,12 +18,13 @@ const HANG_MS = 10_000;
 const PROBE_EVERY_MS = 5;
 
 const stack = new AsyncDisposableStack();
+let database: TestDatabase;
 let program: Program;
 let url: string;
 const agent = new Agent({ keepAlive: true });
 
 beforeAll(async () => {
-  const database = stack.use(await createDatabase());
+  database = stack.use(await createDatabase());
   program = stack.use(
     await startProgram('api', {
       DATABASE_URL: database.url,
@@ -181,6 +184,29 @@ test.for([
     expect(Math.max(one.slowestMs, many.slowestMs)).toBeLessThan(HANG_MS);
   },
 );
+
+test('lists of jobs with a megabyte of arguments are answered, many at once', async ({ annotate }) => {
+  await asAdministrator(database.url, async (sql) => {
+    await sql`
+      insert into warren.jobs (type, queue, args, state, max_attempts, run_at)
+      select 'a', 'default', jsonb_build_object('text', text), 'completed', 1, now()
+      from generate_series(1, 200), lateral (
+        select case when random() < 0.5 then repeat('a', ${MEBIBYTE})
+          else (select string_agg(md5(n::text), '') from generate_series(1, ${MEBIBYTE / 32}) n) end as text
+      ) as given`;
+  });
+  const { result, slowestMs } = await probing(() =>
+    Promise.all(Array.from({ length: 20 }, () => send('/v1/jobs?limit=200'))),
+  );
+  await annotate(`slowest probe: ${Math.round(slowestMs)} ms`);
+  for (const { status, text } of result) {
+    expect(status).toBe(200);
+    const { jobs } = JSON.parse(text);
+    expect(jobs).toHaveLength(200);
+    expect(jobs[0]).toMatchObject({ type: 'a', args: null, truncated: ['args'] });
+  }
+  expect(slowestMs).toBeLessThan(HANG_MS);
+});
 
 test('nothing is held of the bodies when they are answered', async () => {
   const { text } = await send('/metrics');

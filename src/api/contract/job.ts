@@ -4,6 +4,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isName } from '#shared/app.ts';
 import { jobStates } from '#shared/job.ts';
+import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/postgres/job-list.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';
 
@@ -78,6 +79,17 @@ export const jobSchema = z
     errors: z.array(z.object({ attempt: z.int(), at: z.string(), message: z.string() })),
   })
   .openapi('Job');
+
+export const listedJobSchema = jobSchema
+  .extend({
+    truncated: z
+      .array(z.enum(truncatedMembers))
+      .optional()
+      .openapi({
+        description: `the members that are too large for a list, above ${MAX_LISTED_BYTES} bytes: \`args\` and \`output\` are null then, of \`errors\` the last one is left, its message cut. \`GET /v1/jobs/{id}\` has them`,
+      }),
+  })
+  .openapi('ListedJob');
 
 const headers = z.object({
   'Idempotency-Key': z
@@ -167,7 +179,7 @@ export const listRoute = createRoute({
   responses: {
     200: {
       description: 'a page; `nextCursor` is null on the last one',
-      content: json(z.object({ jobs: z.array(jobSchema), nextCursor: z.string().nullable() })),
+      content: json(z.object({ jobs: z.array(listedJobSchema), nextCursor: z.string().nullable() })),
     },
     ...problems(422, 503),
   },

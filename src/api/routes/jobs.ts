@@ -10,7 +10,8 @@ import type { EnqueueRequest, Enqueuer } from '#shared/enqueue.ts';
 import { InvalidInput } from '#shared/errors.ts';
 import type { JobDefinition } from '#shared/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { findJobs, listJobs } from '#shared/postgres/job-queries.ts';
+import { listJobs } from '#shared/postgres/job-list.ts';
+import { findJobs } from '#shared/postgres/job-queries.ts';
 import { createLookup } from '#shared/postgres/lookup.ts';
 import { parseId } from '#shared/row-id.ts';
 import { readBatch } from '../batch-body.ts';
@@ -28,7 +29,7 @@ import {
   showRoute,
 } from '../contract/job.ts';
 import { findBatchIssues } from '../job-batch.ts';
-import { presentJob } from '../job-presentation.ts';
+import { presentJob, presentListedJob } from '../job-presentation.ts';
 import { bodyReader, jsonBody } from '../request-body.ts';
 
 export interface JobDependencies {
@@ -86,7 +87,7 @@ export function registerJobs(
     const jobs = await database.query((sql) => listJobs(sql, { ...filter, before, limit: limit + 1 }));
     const page = jobs.slice(0, limit);
     const nextCursor = jobs.length > limit ? (page.at(-1)?.id ?? null) : null;
-    return c.json({ jobs: page.map(presentJob), nextCursor }, 200);
+    return c.json({ jobs: page.map(presentListedJob), nextCursor }, 200);
   });
 }
 

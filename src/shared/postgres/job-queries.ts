@@ -61,27 +61,6 @@ export async function forgetIdempotencyKey(sql: Sql, key: string, ids: readonly 
     delete from warren.idempotency_keys where key = ${key} and job_ids = ${bigints(ids)}::text::bigint[]`;
 }
 
-export interface JobFilter {
-  state?: JobState | undefined;
-  type?: string | undefined;
-  queue?: string | undefined;
-  /** Only jobs with a smaller id. */
-  before?: string | undefined;
-  limit: number;
-}
-
-/** Jobs, newest first. Walks the primary key backwards, or a partial index of the state. */
-export async function listJobs(sql: Sql, { state, type, queue, before, limit }: JobFilter): Promise<Job[]> {
-  return await sql<Job[]>`
-    select ${jobColumns(sql)} from warren.jobs
-    where true
-      ${state === undefined ? sql`` : sql`and state = ${state}`}
-      ${type === undefined ? sql`` : sql`and type = ${type}`}
-      ${queue === undefined ? sql`` : sql`and queue = ${queue}`}
-      ${before === undefined ? sql`` : sql`and id < ${before}::text::bigint`}
-    order by id desc limit ${limit}`;
-}
-
 /** So many jobs of a queue are in this state. */
 export interface QueueCount {
   queue: string;
