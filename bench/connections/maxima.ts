@@ -5,6 +5,7 @@ import { settings } from '../../src/shared/settings.ts';
 
 export interface Settings {
   poolMax: number;
+  jobsPoolMax: number;
   publisherChannels: number;
   /** Consumers of a worker: the sum of its channels. */
   workerChannels: number;
@@ -22,6 +23,7 @@ const shopQueues = [...app.queues].map(
 );
 const defaults = {
   DATABASE_POOL_MAX: settings.DATABASE_POOL_MAX.default,
+  JOBS_POOL_MAX: settings.JOBS_POOL_MAX.default,
   PUBLISHER_CHANNELS: settings.PUBLISHER_CHANNELS.default,
   WORKER_QUEUES: shopQueues.join(),
 };
@@ -38,6 +40,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const queues = read('WORKER_QUEUES', (text) => settings.WORKER_QUEUES.schema.safeParse(text));
   return {
     poolMax: read('DATABASE_POOL_MAX', (text) => settings.DATABASE_POOL_MAX.schema.safeParse(text)),
+    jobsPoolMax: read('JOBS_POOL_MAX', (text) => settings.JOBS_POOL_MAX.schema.safeParse(text)),
     publisherChannels: read('PUBLISHER_CHANNELS', (text) =>
       settings.PUBLISHER_CHANNELS.schema.safeParse(text),
     ),
@@ -45,7 +48,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   };
 }
 
-/** A worker holds one connection beside its pool: `warren-worker@host:7 presence`. */
+/** A worker holds one connection beside its pools: `warren-worker@host:7 presence`. */
 const PRESENCE = 1;
 /** A passing channel that asks for the depths of the queues, or declares them. */
 const QUESTION = 1;
@@ -57,7 +60,7 @@ const QUARANTINE_POOLS = 4 * 2;
 /** Undefined for what is none of ours. */
 export function maximaOf(
   process: string,
-  { poolMax, publisherChannels, workerChannels }: Settings,
+  { poolMax, jobsPoolMax, publisherChannels, workerChannels }: Settings,
 ): Maxima | undefined {
   if (/ quarantin?e?$/.test(process))
     // Postgres cuts names at 63 bytes
@@ -66,7 +69,7 @@ export function maximaOf(
     return { database: poolMax, connections: 1, channels: publisherChannels + QUESTION, consumers: 0 };
   if (process.startsWith('warren-worker@'))
     return {
-      database: poolMax + PRESENCE,
+      database: poolMax + jobsPoolMax + PRESENCE,
       connections: 1 + RELAY,
       channels: workerChannels + QUESTION + RELAY + QUESTION,
       consumers: workerChannels,
@@ -74,7 +77,7 @@ export function maximaOf(
   return undefined;
 }
 
-/** `warren-worker@host:7` of its presence connection; any other name as it is. */
+/** `warren-worker@host:7` of its presence connection and those of its handlers; any other name as it is. */
 export function processOf(name: string): string {
-  return name.replace(/ presence$/, '');
+  return name.replace(/ (presence|jobs)$/, '');
 }

@@ -5,15 +5,17 @@
  * thousands of times per second on a handful of connections.
  */
 import { z } from 'zod';
+import { withDeadline } from '#shared/backoff.ts';
 import { Batcher } from '#shared/batcher.ts';
-import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
-import type { Lookup } from '#shared/postgres/lookup.ts';
-import { createLookup } from '#shared/postgres/lookup.ts';
+import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import type { Order, OrderItem, OrderTotal } from '#shared/postgres/orders.ts';
 import { findOrders, writeOrderTotals } from '#shared/postgres/orders.ts';
 import { parseId } from '#shared/row-id.ts';
 import { cancel, defineJob } from './define.ts';
+
+/** What a statement of a group may take, in milliseconds. */
+const STATEMENT_MS = 10_000;
 
 /** A row id as a decimal string, or a number that JavaScript holds exactly. Always a decimal string afterwards. */
 const orderId = z
@@ -24,9 +26,9 @@ const orderId = z
 export const processOrder = defineJob({
   type: 'process-order',
   args: z.strictObject({ orderId }),
-  async perform({ orderId }, { database }) {
-    const { findOrder, writes } = sharedBy(database);
-    const order = await findOrder(orderId);
+  async perform({ orderId }, { sql }) {
+    const { reads, writes } = sharedBy(sql);
+    const order = await reads.add(orderId);
     if (order === undefined) return cancel(`there is no order ${orderId}`); // nor will there be: ids are not used again
     const totalCents = totalInCents(order.items);
     await writes.add({ id: orderId, totalCents });
@@ -50,32 +52,48 @@ export function totalInCents(items: readonly OrderItem[]): number {
 }
 
 interface Shared {
-  findOrder: Lookup<Order>;
+  reads: Batcher<string, Order | undefined>;
   writes: Batcher<OrderTotal, undefined>;
 }
 
-/** They live as long as their database: a process has one, tests have several. */
-const shared = new WeakMap<Database, Shared>();
+/** They live as long as their client: a process has one, tests have several. */
+const shared = new WeakMap<HandlerClient, Shared>();
 
-function sharedBy(database: Database): Shared {
-  let found = shared.get(database);
+function sharedBy(sql: HandlerClient): Shared {
+  let found = shared.get(sql);
   if (found === undefined) {
-    found = createShared(database);
-    shared.set(database, found);
+    found = createShared(sql);
+    shared.set(sql, found);
   }
   return found;
 }
 
-function createShared(database: Database): Shared {
+function createShared(sql: HandlerClient): Shared {
   return {
-    findOrder: createLookup(database, findOrders),
+    reads: new Batcher<string, Order | undefined>({
+      run: async (ids) => {
+        const orders = await inTime(findOrders(sql, [...new Set(ids)]));
+        const byId = new Map(orders.map((order) => [order.id, order]));
+        return ids.map((id) => byId.get(id));
+      },
+      concurrency: 2,
+    }),
     writes: new Batcher<OrderTotal, undefined>({
       run: async (totals) => {
         const latest = new Map(totals.map((total) => [total.id, total]));
-        await database.query((sql) => writeOrderTotals(sql, [...latest.values()]));
+        await inTime(writeOrderTotals(sql, [...latest.values()]));
         return totals.map(() => undefined);
       },
       isItemError: isRowError,
     }),
   };
+}
+
+/** A statement whose connection has gone without a word must not hold those of later jobs: they take another connection then. */
+function inTime<T>(statement: Promise<T>): Promise<T> {
+  return withDeadline(
+    statement,
+    STATEMENT_MS,
+    () => new Error(`Postgres did not answer within ${STATEMENT_MS} ms`),
+  );
 }

@@ -18,6 +18,7 @@ export interface Config {
   amqpUrl: string;
   poolMin: number;
   poolMax: number;
+  jobsPoolMax: number;
   host: string;
   port: number;
   apiToken: string | undefined;
@@ -97,6 +98,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     amqpUrl: values.AMQP_URL,
     poolMin: values.DATABASE_POOL_MIN,
     poolMax: values.DATABASE_POOL_MAX,
+    jobsPoolMax: values.JOBS_POOL_MAX,
     host: values.HOST,
     port: values.PORT,
     apiToken: values.API_TOKEN,

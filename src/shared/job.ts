@@ -2,7 +2,7 @@
  * The words of the system: what a job, a job type and its states are. Types only, no behaviour.
  */
 import type { ZodType } from 'zod';
-import type { Database } from './postgres/database.ts';
+import type { HandlerClient } from './postgres/handler-client.ts';
 
 /** `scheduled` → `available` → `running` → `completed` | `retryable` (→ `available` when due) | `discarded` | `cancelled`. */
 export const jobStates = [
@@ -74,7 +74,11 @@ export interface JobContext {
   fence: number;
   /** Aborts at the timeout, at a cancel and at the end of the drain time. */
   readonly signal: AbortSignal;
-  database: Database;
+  /**
+   * A postgres.js client on Warren's database with a pool of its own. No deadlines and no planner settings of Warren's: what a statement may take is up
+   * to the handler.
+   */
+  readonly sql: HandlerClient;
   settings: JobSettings;
 }
 

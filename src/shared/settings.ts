@@ -79,6 +79,12 @@ export const settings = {
     default: '10',
     meaning: 'open Postgres connections that a process may have',
   },
+  JOBS_POOL_MAX: {
+    schema: whole(1, 500),
+    default: '10',
+    meaning:
+      'open Postgres connections that the handlers of a worker may have for their own SQL (`context.sql`)',
+  },
   HOST: {
     schema: z.string().min(1),
     default: '127.0.0.1',

@@ -27,7 +27,7 @@ export interface AttemptsOptions {
   /** The job types of this worker, by name. */
   definitions: ReadonlyMap<string, JobDefinition>;
   /** What every handler is given beside its own job. */
-  context: Pick<JobContext, 'database' | 'settings'>;
+  context: Pick<JobContext, 'sql' | 'settings'>;
   /** Runs a handler where it cannot take the worker down. */
   quarantine: Perform;
   /** Aborts when the process must stop. */
@@ -38,7 +38,7 @@ export class Attempts {
   readonly #claimer: Claimer;
   readonly #completer: Completer;
   readonly #definitions: ReadonlyMap<string, JobDefinition>;
-  readonly #context: Pick<JobContext, 'database' | 'settings'>;
+  readonly #context: Pick<JobContext, 'sql' | 'settings'>;
   readonly #running = new Map<string, Abort>();
   readonly #quarantine: Perform;
   readonly #unheard = new Set<Promise<void>>();

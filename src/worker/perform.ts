@@ -7,6 +7,7 @@ import { backoffMs, MAX_TIMER_MS } from '#shared/backoff.ts';
 import { errorMessage, Unavailable } from '#shared/errors.ts';
 import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
+import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
 import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
 import type { Abort, AbortReason } from './abort.ts';
 
@@ -40,7 +41,7 @@ export async function perform(
   definition: JobDefinition,
   claim: Claim,
   abort: Abort,
-  context: Pick<JobContext, 'database' | 'settings'>,
+  context: Pick<JobContext, 'sql' | 'settings'>,
 ): Promise<Ending> {
   const timeoutMs = Math.min(definition.timeoutMs, MAX_TIMER_MS);
   const timeout = setTimeout(() => abort.abort('timeout'), timeoutMs);
@@ -48,7 +49,7 @@ export async function perform(
   const settled = await orGivenUp(handler, abort);
   clearTimeout(timeout);
   if (settled === 'given-up') reportAbandoned(claim, handler);
-  return toEnding(settled, abort.reason, definition.timeoutMs);
+  return toEnding(settled, abort.reason, { timeoutMs: definition.timeoutMs, sql: context.sql });
 }
 
 /** The outcome to record for an ending. Pure, save for the backoff's jitter. */
@@ -93,14 +94,14 @@ function retryMs(definition: JobDefinition, attempt: number): number {
 function toContext(
   { id, attempt, maxAttempts, fence }: Claim,
   abort: Abort,
-  { database, settings }: Pick<JobContext, 'database' | 'settings'>,
+  { sql, settings }: Pick<JobContext, 'sql' | 'settings'>,
 ): JobContext {
   return {
     jobId: id,
     attempt,
     maxAttempts,
     fence,
-    database,
+    sql,
     settings,
     get signal() {
       return abort.signal;
@@ -138,7 +139,11 @@ function reportAbandoned({ id: jobId, type }: Claim, handler: Promise<Settled>):
   void handler.then(() => publishEvent('attempt.abandoned', { jobId, type, running: false }));
 }
 
-function toEnding(settled: Settled, reason: AbortReason | undefined, timeoutMs: number): Ending {
+function toEnding(
+  settled: Settled,
+  reason: AbortReason | undefined,
+  { timeoutMs, sql }: { timeoutMs: number; sql: JobContext['sql'] },
+): Ending {
   if (settled !== 'given-up' && 'returned' in settled) return toSuccess(settled.returned);
   if (reason !== undefined) {
     if (reason === 'cancel') return { kind: 'cancelled', message: undefined };
@@ -146,10 +151,16 @@ function toEnding(settled: Settled, reason: AbortReason | undefined, timeoutMs: 
     return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };
   }
   const threw = settled === 'given-up' ? settled : settled.threw;
-  if (threw instanceof Unavailable && threw.code === 'postgres_unavailable') {
+  if (isOutage(threw, sql)) {
     return { kind: 'snoozed', delayMs: backoffMs(1, OUTAGE_RETRY) }; // our outage, not the job's failure
   }
   return { kind: 'failed', message: errorMessage(threw) };
+}
+
+/** Whether Warren's own Postgres is away, be it for the handler's SQL or for a library call of the handler. */
+function isOutage(threw: unknown, sql: JobContext['sql']): boolean {
+  if (threw instanceof Unavailable) return threw.code === 'postgres_unavailable';
+  return hasLostPostgres(sql, threw);
 }
 
 function toSuccess(returned: unknown): Ending {

@@ -10,6 +10,8 @@ import { pause } from '#shared/backoff.ts';
 import type { Config } from '#shared/config.ts';
 import { publishEvent } from '#shared/events.ts';
 import { Database } from '#shared/postgres/database.ts';
+import type { HandlerClient } from '#shared/postgres/handler-client.ts';
+import { createHandlerClient } from '#shared/postgres/handler-client.ts';
 import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
 import { Presence } from '#shared/postgres/presence.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
@@ -58,6 +60,7 @@ export class Worker {
   readonly #queues: readonly string[];
   readonly #name: string;
   readonly #presence: Presence;
+  readonly #handlerClient: HandlerClient;
   readonly #connection: BrokerConnection;
   readonly #consumers: Consumer[];
   readonly #claimer: Claimer;
@@ -92,6 +95,7 @@ export class Worker {
       onHeld: () => this.#onPresenceHeld(),
       onLost: (error) => publishEvent('presence.lost', { error }),
     });
+    this.#handlerClient = createHandlerClient({ ...place, name: `${name} jobs`, max: config.jobsPoolMax });
     this.#connection = new BrokerConnection({
       url: config.amqpUrl,
       name,
@@ -102,7 +106,7 @@ export class Worker {
       claimer: this.#claimer,
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
       definitions: app.definitions,
-      context: { database, settings: config },
+      context: { sql: this.#handlerClient, settings: config },
       quarantine: createQuarantine({ program: quarantineProgram, place, name }),
       giveUp: this.#givingUp.signal,
     });
@@ -188,7 +192,7 @@ export class Worker {
     await Promise.all([chores, this.#rowLooks.stop(), this.#connection.stop()]);
     await this.#publisher?.stop();
     await this.#presence.stop();
-    await this.database.stop();
+    await Promise.all([this.database.stop(), this.#handlerClient.end({ timeout: 2 })]);
   }
 
   /** For /readyz: what this worker needs, each by name. */

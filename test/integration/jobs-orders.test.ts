@@ -1,25 +1,26 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildReport } from '../../src/jobs/build-report.ts';
 import { Cancel } from '../../src/jobs/define.ts';
 import { processOrder } from '../../src/jobs/process-order.ts';
 import type { JobContext } from '../../src/shared/job.ts';
-import { Database } from '../../src/shared/postgres/database.ts';
+import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
 import type { DayTotal, Order } from '../../src/shared/postgres/orders.ts';
 import { findOrders, seedOrders, writeOrderTotals } from '../../src/shared/postgres/orders.ts';
 import type { TestDatabase } from '../support/servers.ts';
 import { createDatabase } from '../support/servers.ts';
 
 let server: TestDatabase;
-let database: Database;
+let sql: Sql;
 
 beforeAll(async () => {
   server = await createDatabase();
   await seedOrders({ databaseUrl: server.url });
-  database = new Database({ url: server.url, name: 'warren-test', min: 1, max: 4 });
+  sql = createHandlerClient({ url: server.url, name: 'warren-test', max: 4 });
 });
 
 afterAll(async () => {
-  await database.stop();
+  await sql.end({ timeout: 2 });
   await server[Symbol.asyncDispose]();
 });
 
@@ -43,11 +44,12 @@ test('an order that does not exist cancels the job and writes nothing', async ()
 });
 
 test('orders that are processed at once share two statements, and each job gets its own result', async () => {
-  const query = vi.spyOn(database, 'query');
+  const { counted, count } = countStatements();
   const ids = Array.from({ length: 500 }, (_, n) => String(n % 400 === 399 ? 20_000 + n : (n % 400) + 1_000));
-  const results = await Promise.all(ids.map((orderId) => processOrder.perform({ orderId }, context())));
-  expect(query).toHaveBeenCalledTimes(2);
-  query.mockRestore();
+  const results = await Promise.all(
+    ids.map((orderId) => processOrder.perform({ orderId }, context({ sql: counted }))),
+  );
+  expect(count()).toBe(2);
 
   const orders = new Map((await find(ids)).map((order) => [order.id, order]));
   for (const [n, id] of ids.entries()) {
@@ -72,7 +74,7 @@ test('two workers that write the same orders in opposite order do not lock each 
   const descending = ascending.toReversed();
   for (let round = 0; round < 5; round += 1) {
     const writes = [ascending, descending, ascending, descending].map((totals) =>
-      database.query((sql) => writeOrderTotals(sql, totals)),
+      writeOrderTotals(sql, totals),
     );
     await expect(Promise.all(writes)).resolves.toBeDefined();
   }
@@ -106,19 +108,27 @@ test('a report counts and sums the orders of each day in UTC, today first', asyn
 
 test('a report that is aborted stops before the next day', async () => {
   const controller = new AbortController();
-  const query = vi.spyOn(database, 'query').mockImplementationOnce(async () => {
-    controller.abort('cancel');
-    return { day: '2001-01-01', orders: 0, totalCents: 0 };
-  });
-  await expect(buildReport.perform({ days: 366 }, context({ signal: controller.signal }))).rejects.toBe(
-    'cancel',
-  );
-  expect(query).toHaveBeenCalledTimes(1);
-  query.mockRestore();
+  const { counted, count } = countStatements(() => controller.abort('cancel'));
+  const aborted = context({ sql: counted, signal: controller.signal });
+  await expect(buildReport.perform({ days: 366 }, aborted)).rejects.toBe('cancel');
+  expect(count()).toBe(1);
 });
 
+/** The same client, which counts what it is asked. */
+function countStatements(onStatement = () => {}): { counted: Sql; count: () => number } {
+  let count = 0;
+  const counted = new Proxy(sql, {
+    apply: (target, self, given: Parameters<Sql>) => {
+      count += 1;
+      onStatement();
+      return Reflect.apply(target, self, given);
+    },
+  });
+  return { counted, count: () => count };
+}
+
 async function find(ids: readonly string[]): Promise<Order[]> {
-  return await database.query((sql) => findOrders(sql, ids));
+  return await findOrders(sql, ids);
 }
 
 async function findOrder(id: string): Promise<Order> {
@@ -128,12 +138,9 @@ async function findOrder(id: string): Promise<Order> {
 }
 
 async function insertOrder(id: string, createdAt: string, items: readonly object[]): Promise<void> {
-  await database.query(
-    async (sql) =>
-      await sql`
-      insert into warren.orders (id, customer, items, currency, note, created_at)
-      values (${id}, '{}', ${JSON.stringify(items)}::text::jsonb, 'EUR', '', ${createdAt}::text::timestamptz)`,
-  );
+  await sql`
+    insert into warren.orders (id, customer, items, currency, note, created_at)
+    values (${id}, '{}', ${JSON.stringify(items)}::text::jsonb, 'EUR', '', ${createdAt}::text::timestamptz)`;
 }
 
 function context(more: Partial<JobContext> = {}): JobContext {
@@ -143,7 +150,7 @@ function context(more: Partial<JobContext> = {}): JobContext {
     maxAttempts: 10,
     fence: 1,
     signal: new AbortController().signal,
-    database,
+    sql,
     settings: {
       webhookAllowPrivate: false,
       webhookAllowedDestinations: [],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
 import type { Claim } from '../../src/shared/postgres/jobs.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
@@ -29,7 +30,7 @@ const claim = (type: string): Claim => ({
 
 test('the quarantine tells how a job ended, crashed, or could not be run at all', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
-  const { database } = fleet;
+  const sql = createHandlerClient({ url: fleet.testDatabase.url, name: 'test', max: 1 });
   const runIn = (program: URL) => {
     const run = createQuarantine({
       program,
@@ -39,7 +40,7 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     return async (type: string, abort = new Abort()) => {
       const definition = poisonJobs.get(type);
       if (definition === undefined) throw new Error(`no job type ${type}`);
-      return await run(definition, claim(type), abort, { database, settings });
+      return await run(definition, claim(type), abort, { sql, settings });
     };
   };
   const run = runIn(PROGRAM);

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import type { Sql } from 'postgres';
 import { describe, expect, test } from 'vitest';
 import { Cancel } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import type { JobContext } from '../../src/shared/job.ts';
-import { Database } from '../../src/shared/postgres/database.ts';
 import { closed, startEndpoint } from './webhook/endpoint.ts';
 
 const key = Buffer.from('a secret of more than twenty-four bytes');
@@ -246,7 +246,7 @@ async function deliver(args: Record<string, unknown>, context: Partial<JobContex
     maxAttempts: 10,
     fence: 1,
     signal: new AbortController().signal,
-    database: new Database({ url: 'postgres://unused.invalid/', name: 'unused', min: 0, max: 0 }),
+    sql: {} as Sql,
     settings: {
       webhookAllowPrivate: true,
       webhookAllowedDestinations: [],

@@ -26,6 +26,7 @@ test('without anything but the two URLs every setting has the default of the con
     amqpUrl: 'amqp://localhost',
     poolMin: 2,
     poolMax: 10,
+    jobsPoolMax: 10,
     host: '127.0.0.1',
     port: 3000,
     apiToken: undefined,

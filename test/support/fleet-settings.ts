@@ -58,11 +58,13 @@ export function scalersOf(manifests: readonly Manifest[], program: ProgramName):
 /** Connections to Postgres with every autoscaler at its end, one pod more of each during an update, and a migration. */
 export function mostConnections(manifests: readonly Manifest[]): number {
   const perProgram = (['api', 'worker'] as const).map((program) => {
-    const poolMax = Number(environmentOf(manifests, containerOf(manifests, program))['DATABASE_POOL_MAX']);
+    const environment = environmentOf(manifests, containerOf(manifests, program));
+    const poolMax = Number(environment['DATABASE_POOL_MAX']);
     const surge = Number(deploymentOf(manifests, program)['spec'].strategy.rollingUpdate.maxSurge);
-    const presence = program === 'worker' ? 1 : 0;
+    const presence = 1;
+    const ofWorker = program === 'worker' ? presence + Number(environment['JOBS_POOL_MAX']) : 0;
     const max = Math.max(...scalersOf(manifests, program).map((scaler) => scaler.max));
-    return (max + surge) * (poolMax + presence);
+    return (max + surge) * (poolMax + ofWorker);
   });
   return perProgram.reduce((sum, connections) => sum + connections, 1);
 }

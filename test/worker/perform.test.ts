@@ -7,7 +7,7 @@ import { readConfig } from '../../src/shared/config.ts';
 import { Unavailable } from '../../src/shared/errors.ts';
 import { subscribe } from '../../src/shared/events.ts';
 import type { JobContext, JobDefinition } from '../../src/shared/job.ts';
-import type { Database } from '../../src/shared/postgres/database.ts';
+import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
 import type { Claim } from '../../src/shared/postgres/jobs.ts';
 import type { AbortReason } from '../../src/worker/abort.ts';
 import { Abort } from '../../src/worker/abort.ts';
@@ -31,7 +31,7 @@ const claim: Claim = {
   crashes: 0,
 };
 const context = {
-  database: {} as Database,
+  sql: createHandlerClient({ url: 'postgres://x:1234/x', name: 'test', max: 1 }),
   settings: readConfig('worker', testApp(), { DATABASE_URL: 'postgres://x/x', AMQP_URL: 'amqp://x' }),
 };
 
@@ -74,14 +74,14 @@ afterEach(() => {
 
 test('a handler is given its arguments and who it is', async () => {
   const seen: unknown[] = [];
-  await run(async (args, { jobId, attempt, maxAttempts, fence, signal, database, settings }) => {
-    seen.push(args, { jobId, attempt, maxAttempts, fence }, signal.aborted, database, settings);
+  await run(async (args, { jobId, attempt, maxAttempts, fence, signal, sql, settings }) => {
+    seen.push(args, { jobId, attempt, maxAttempts, fence }, signal.aborted, sql, settings);
   });
   expect(seen).toEqual([
     { n: 1 },
     { jobId: '7', attempt: 2, maxAttempts: 5, fence: 3 },
     false,
-    context.database,
+    context.sql,
     context.settings,
   ]);
 });
@@ -124,6 +124,28 @@ describe('what is returned', () => {
       message: expect.stringMatching(/^the output is not JSON: /),
     });
   });
+});
+
+test.each([
+  ['a refused connection', { code: 'ECONNREFUSED', port: 1234 }],
+  ['a connection that was lost', { code: 'CONNECTION_CLOSED', query: 'select 1' }],
+  ['a server that is shut down', { code: '57P01', query: 'select 1' }],
+])('a handler whose SQL meets %s is not charged for it: it runs again', async (_, properties) => {
+  const ending = await run(async () => {
+    throw Object.assign(new Error('away'), properties);
+  });
+  expect(ending).toEqual({ kind: 'snoozed', delayMs: expect.any(Number) });
+});
+
+test.each([
+  ['somebody else who is away', { code: 'ECONNREFUSED', port: 80 }],
+  ['a statement that is wrong', { code: '42601', query: 'selct 1' }],
+  ['a statement that was cancelled', { code: '57014', query: 'select 1' }],
+])('a handler that meets %s has failed', async (_, properties) => {
+  const ending = await run(async () => {
+    throw Object.assign(new Error('no'), properties);
+  });
+  expect(ending).toEqual({ kind: 'failed', message: 'Error: no' });
 });
 
 test('a handler that meets an outage of our own Postgres is not charged for it: it runs again', async () => {

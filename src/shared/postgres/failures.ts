@@ -36,6 +36,12 @@ export function isUnavailable(error: unknown): boolean {
   return NETWORK_CODES.has(code) || UNAVAILABLE_STATES.test(code);
 }
 
+/** Whether Postgres could not be reached, or the connection to it was lost: by the network, or by the server as it went down. */
+export function isConnectionLoss(error: unknown): error is Error {
+  const code = codeOf(error);
+  return NETWORK_CODES.has(code) || /^(08|57P0[123])/.test(code);
+}
+
 /** Whether the server has ended the statement because it took too long. */
 export function isTimeout(error: unknown): boolean {
   return codeOf(error) === '57014';

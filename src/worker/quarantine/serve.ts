@@ -2,11 +2,14 @@
  * The other side of the quarantine: performs the one job that it is told, says how it ended, and lets go of everything.
  */
 import type { JobDefinition } from '#shared/job.ts';
-import { Database } from '#shared/postgres/database.ts';
+import { createHandlerClient } from '#shared/postgres/handler-client.ts';
 import { Abort } from '../abort.ts';
 import type { Ending } from '../perform.ts';
 import { perform } from '../perform.ts';
 import type { Instruction, Report } from './quarantine.ts';
+
+/** One job runs here. */
+const MAX_CONNECTIONS = 2;
 
 export interface QuarantineChannel {
   onInstruction: (listener: (instruction: Instruction) => void) => void;
@@ -26,13 +29,13 @@ export async function serveQuarantine(
     else abort.abort(instruction.reason);
   });
   const { claim, settings, place, name } = await told.promise;
-  const database = new Database({ ...place, name, min: 0, max: 2 });
+  const sql = createHandlerClient({ ...place, name, max: MAX_CONNECTIONS });
   const definition = definitions.get(claim.type);
   await report('started');
   const ending: Ending =
     definition === undefined
       ? { kind: 'failed', message: `the quarantine has no job type "${claim.type}"` }
-      : await perform(definition, claim, abort, { database, settings });
+      : await perform(definition, claim, abort, { sql, settings });
   await report(ending);
-  await database.stop();
+  await sql.end({ timeout: 2 });
 }

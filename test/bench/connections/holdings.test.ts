@@ -17,19 +17,24 @@ const api = { name: 'warren-api@a:1', connections: 1, channels: 4, consumers: 0 
 
 describe('the maxima', () => {
   test('come from the settings, with the programs’ own defaults', () => {
-    expect(settings).toEqual({ poolMax: 10, publisherChannels: 4, workerChannels: 20 });
+    expect(settings).toEqual({ poolMax: 10, jobsPoolMax: 10, publisherChannels: 4, workerChannels: 20 });
     const changed = {
       DATABASE_POOL_MAX: '5',
       PUBLISHER_CHANNELS: '',
       WORKER_QUEUES: 'default:2:10,reports:1:1',
     };
-    expect(readSettings(changed)).toEqual({ poolMax: 5, publisherChannels: 4, workerChannels: 3 });
+    expect(readSettings(changed)).toEqual({
+      poolMax: 5,
+      jobsPoolMax: 10,
+      publisherChannels: 4,
+      workerChannels: 3,
+    });
     expect(() => readSettings({ DATABASE_POOL_MAX: 'many' })).toThrow('DATABASE_POOL_MAX is wrong: many');
   });
 
   test('count the presence connection of a worker with it', () => {
     expect(processOf('warren-worker@b:2 presence')).toBe('warren-worker@b:2');
-    expect(maximaOf('warren-worker@b:2', settings)).toMatchObject({ database: 11, consumers: 20 });
+    expect(maximaOf('warren-worker@b:2', settings)).toMatchObject({ database: 21, consumers: 20 });
     expect(maximaOf('warren-api@a:1', settings)).toMatchObject({ database: 10, connections: 1, channels: 5 });
   });
 
@@ -61,10 +66,10 @@ describe('what is held', () => {
       'PROCESS             POSTGRES   ACTIVE   RABBITMQ   CHANNELS   CONSUMERS',
       'psql                3          1        0          0          0',
       'warren-api@a:1      10/10      1        1/1        4/5        0/0',
-      'warren-worker@b:2   11/11      2        2/2        21/23      20/20',
+      'warren-worker@b:2   11/21      2        2/2        21/23      20/20',
       '(all)               24/97      4        3          25         20',
       '',
-      'Every pool full: 24 of 97 Postgres connections.',
+      'Every pool full: 34 of 97 Postgres connections.',
     ]);
   });
 
@@ -94,9 +99,9 @@ describe('what is held', () => {
   });
 
   test('and could exceed what the server allows is named before it does', () => {
-    const small = activityOf({ 'warren-api@a:1': 2, 'warren-worker@b:2': 3, psql: 3 }, 23);
+    const small = activityOf({ 'warren-api@a:1': 2, 'warren-worker@b:2': 3, psql: 3 }, 33);
     expect(compareHoldings({ activity: small, broker: [], settings }).exceeded).toEqual([
-      'the pools may open 24 Postgres connections together with what others hold, the server allows 23',
+      'the pools may open 34 Postgres connections together with what others hold, the server allows 33',
     ]);
   });
 
