@@ -1,5 +1,6 @@
 // Four kinds of tests: `unit` needs nothing, `integration` needs RabbitMQ and Postgres, `system` runs whole programs, `faults` breaks servers of
 // its own and whole programs on them.
+// Deadlines are for hangs, not for slowness: a minute and more, as other work may share the machine.
 // `vitest run --project unit` starts no servers. Two files at a time, because more only makes the servers slower.
 import { defineConfig } from 'vitest/config';
 
@@ -15,7 +16,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/system/**', 'test/faults/**'],
-          testTimeout: 10_000,
+          testTimeout: 60_000,
         },
       },
       {
@@ -23,8 +24,8 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: serverSetup,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -32,8 +33,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/system/**/*.test.ts'],
           globalSetup: serverSetup,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 180_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

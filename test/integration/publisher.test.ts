@@ -4,7 +4,7 @@ import { Unavailable } from '../../src/shared/errors.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { closeConnections, connectionsOf, readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, HANG_MS } from '../support/eventually.ts';
 import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import type { TestVhost } from '../support/servers.ts';
 import { createVhost } from '../support/servers.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
   vhost = await createVhost();
   publisher = new Publisher({ url: vhost.url, name, channels: 4, queues: queueNames });
   publisher.start();
-  await publisher.connection.opened(10_000);
+  await publisher.connection.opened(HANG_MS);
 });
 
 afterAll(async () => {
@@ -109,7 +109,7 @@ test('an exchange that somebody deleted is declared again', async () => {
 test('stopping right after five hundred publishes loses none', async () => {
   const other = new Publisher({ url: vhost.url, name: 'stopping', channels: 4, queues: queueNames });
   other.start();
-  await other.connection.opened(10_000);
+  await other.connection.opened(HANG_MS);
   const before = await readyCount(vhost, 'warren.webhooks');
   const published = Promise.all(
     Array.from({ length: 500 }, (_, id) => other.publish(message(id + 1, 'webhooks'))),

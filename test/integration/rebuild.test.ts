@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { runCommand } from '../../dev/command.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import { createDatabase } from '../support/servers.ts';
 
 test('every available job is left to the relay, and nothing else changes', async () => {
@@ -36,7 +37,7 @@ async function rebuild(databaseUrl: string): Promise<string> {
   const result = await runCommand(process.execPath, ['dev/rebuild.ts'], {
     cwd: resolve(import.meta.dirname, '../..'),
     env: { PATH: '/usr/bin:/bin', DATABASE_URL: databaseUrl },
-    timeoutMs: 20_000,
+    timeoutMs: HANG_MS,
   });
   expect(result).toMatchObject({ status: 0, stderr: '' });
   return result.stdout;

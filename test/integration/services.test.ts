@@ -17,6 +17,7 @@ import { inspectMachine } from '../../dev/services/machine.ts';
 import type { Services } from '../../dev/services.ts';
 import { startServices } from '../../dev/services.ts';
 import { waitUntil } from '../../dev/wait-until.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import { testFolder } from '../support/test-folder.ts';
 
 const machine = await inspectMachine(runCommand);
@@ -43,7 +44,7 @@ describe.skipIf(!canRun)('private servers', () => {
       await waitUntil({
         what: 'the end of every process',
         check: () => started.every((pid) => readRunningProcess(pid) === undefined) || undefined,
-        timeoutMs: 1_000,
+        timeoutMs: HANG_MS,
       });
       for (const port of portsOf(services)) expect(await accepts(port), `port ${port}`).toBe(false);
     },
@@ -81,7 +82,7 @@ describe.skipIf(!canRun)('private servers', () => {
       const pids = await waitUntil({
         what: 'the first processes',
         check: () => (recordedPids(folder.path).length === 3 ? recordedPids(folder.path) : undefined),
-        timeoutMs: 20_000,
+        timeoutMs: HANG_MS,
       });
       controller.abort(new Error('called off'));
       await expect(starting).rejects.toThrow();

@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { expect, inject, test } from 'vitest';
 
 import { waitUntil } from '../../dev/wait-until.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
 async function query<T extends readonly object[]>(
@@ -69,7 +70,7 @@ test('a vhost shows its own queues, consumers and connections, and takes them do
       const found = await vhost.management.consumers();
       return found.length > 0 ? found : undefined;
     },
-    timeoutMs: 10_000,
+    timeoutMs: HANG_MS,
   });
   expect(consumers.map((consumer) => consumer.consumer_tag)).toEqual(['tag']);
   const [shown] = await waitUntil({
@@ -78,7 +79,7 @@ test('a vhost shows its own queues, consumers and connections, and takes them do
       const found = await vhost.management.connections();
       return found[0]?.user_provided_name === undefined ? undefined : found;
     },
-    timeoutMs: 10_000,
+    timeoutMs: HANG_MS,
   });
   expect(shown?.user_provided_name).toBe('fixture');
   await vhost.management.closeConnection(shown?.name ?? '');

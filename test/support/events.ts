@@ -1,8 +1,7 @@
 // What happened in this process, kept from the moment of listening on: tests wait for events instead of time.
 import type { EventMessages, EventName } from '../../src/shared/events.ts';
 import { subscribe } from '../../src/shared/events.ts';
-
-const DEADLINE_MS = 15_000;
+import { HANG_MS } from './eventually.ts';
 
 export interface Heard<Message> extends Disposable {
   /** Every message so far, in order. */
@@ -29,7 +28,7 @@ export function listen<Name extends EventName>(name: Name): Heard<EventMessages[
     };
     const deadline = setTimeout(
       () => reject(new Error(`no such "${name}"; heard: ${all.length} ${JSON.stringify(all.slice(-5))}`)),
-      DEADLINE_MS,
+      HANG_MS,
     );
     looks.add(look);
     look();

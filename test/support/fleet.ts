@@ -15,7 +15,7 @@ import { Database } from '../../src/shared/postgres/database.ts';
 import { findJobs } from '../../src/shared/postgres/job-queries.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { Worker } from '../../src/worker/worker.ts';
-import { eventually } from './eventually.ts';
+import { eventually, HANG_MS } from './eventually.ts';
 import type { TestDatabase, TestVhost } from './servers.ts';
 import { createDatabase, createVhost } from './servers.ts';
 import { testApp } from './test-app.ts';
@@ -141,7 +141,6 @@ export class Fleet {
           return rows.map((row) => row['application_name']);
         },
         (names) => names.length === 0,
-        { timeoutMs: 5_000 },
       ),
     );
   }
@@ -153,6 +152,6 @@ export async function startFleet(...definitions: readonly JobDefinition<Args>[])
   const fleet = new Fleet(testDatabase, vhost, definitions);
   fleet.database.start();
   fleet.publisher.start();
-  await fleet.publisher.connection.opened(10_000);
+  await fleet.publisher.connection.opened(HANG_MS);
   return fleet;
 }

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { HANG_MS } from './eventually.ts';
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
 
@@ -87,7 +88,7 @@ export class Program {
   /** The first line with this message, or for which the function answers true. Rejects at the deadline, and when the program ends. */
   async waitForLog(
     match: string | ((line: LogLine) => boolean),
-    { timeoutMs = 10_000, from = 0 }: WaitForLogOptions = {},
+    { timeoutMs = HANG_MS, from = 0 }: WaitForLogOptions = {},
   ): Promise<LogLine> {
     const isMatch = typeof match === 'string' ? (line: LogLine) => line.msg === match : match;
     const wanted = typeof match === 'string' ? `logged "${match}"` : 'logged what was waited for';

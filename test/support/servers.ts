@@ -7,6 +7,7 @@ import postgres from 'postgres';
 import { inject } from 'vitest';
 
 import { asAdministrator } from './administrator.ts';
+import { HANG_MS } from './eventually.ts';
 import { ManagementClient } from './management-client.ts';
 
 export type TestDatabase = AsyncDisposable & { readonly name: string; readonly url: string };
@@ -18,8 +19,6 @@ export type TestVhost = AsyncDisposable & {
   /** Sees and touches this vhost only. */
   readonly management: ManagementClient;
 };
-
-const templateTimeoutMs = 10_000;
 
 /** Copied from the migrated template, or empty with `migrated: false`. */
 export async function createDatabase({
@@ -53,7 +52,7 @@ async function copyDatabase({
   source: string;
   name: string;
 }): Promise<void> {
-  const deadline = performance.now() + templateTimeoutMs;
+  const deadline = performance.now() + HANG_MS;
   for (;;) {
     try {
       await sql`create database ${sql(name)} template ${sql(source)}`;

@@ -80,7 +80,6 @@ async function untilPrinted(program: Program, wanted: RegExp): Promise<void> {
   await eventually(
     () => program.text.join('\n'),
     (text) => wanted.test(text),
-    { timeoutMs: 30_000 },
   );
 }
 

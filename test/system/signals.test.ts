@@ -7,6 +7,7 @@ import { app, queueNames } from '../../src/jobs/registry.ts';
 import { Enqueuer } from '../../src/shared/enqueue.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import { startProgram } from '../support/program.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
@@ -104,7 +105,7 @@ async function enqueueWebhook(options: {
   const database = new Database({ url: options.databaseUrl, name: 'signals', min: 0, max: 1 });
   const publisher = new Publisher({ url: options.amqpUrl, name: 'signals', channels: 1, queues: queueNames });
   publisher.start();
-  await publisher.connection.opened(10_000);
+  await publisher.connection.opened(HANG_MS);
   const enqueuer = new Enqueuer({ database, publisher, app });
   await enqueuer.enqueue({
     definition: deliverWebhook,

@@ -11,6 +11,7 @@ import { runCommand } from '../../dev/command.ts';
 import { freePorts, isPortFree } from '../../dev/free-port.ts';
 import { discardFolder } from '../../dev/services/data-folder.ts';
 import { findEmbeddedObstacle } from '../../dev/services/embedded-postgres.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -24,7 +25,7 @@ test('the demonstration completes every job, and nothing is left afterwards', as
   const result = await runCommand(process.execPath, ['dev/start.ts', '--exit', '--folder', folder], {
     cwd: root,
     env: { PATH: '/usr/bin:/bin', DATABASE_URL: database.url, AMQP_URL: vhost.url, PORT: String(port) },
-    timeoutMs: 90_000,
+    timeoutMs: HANG_MS,
   });
   expectCompleted(result);
   expect(result.stdout).toContain('servers configured in AMQP_URL and DATABASE_URL');
@@ -39,7 +40,7 @@ test.skipIf(obstacle !== undefined)('with --embedded it needs neither a broker n
   const result = await runCommand(process.execPath, args, {
     cwd: root,
     env: { PATH: '/usr/bin:/bin', PORT: String(port) },
-    timeoutMs: 90_000,
+    timeoutMs: HANG_MS,
   });
   expectCompleted(result);
   expect(result.stdout).toContain('no broker (AMQP_URL=none), Postgres from the package embedded-postgres');
@@ -65,7 +66,7 @@ test('a taken port is named together with the remedy, before anything is started
       AMQP_URL: 'amqp://127.0.0.1:1',
       DATABASE_URL: 'postgres://127.0.0.1:1/x',
     },
-    timeoutMs: 30_000,
+    timeoutMs: HANG_MS,
   });
   await server[Symbol.asyncDispose]();
   expect(result).toEqual({
