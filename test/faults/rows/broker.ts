@@ -176,7 +176,7 @@ async function watchCompletions(scene: Scene, name: string, ms: number): Promise
 function reconnectTimes({ stage }: Scene): number[] {
   const lines = stage.members.flatMap(({ life }) => life.program.logs);
   return lines
-    .filter(({ msg, ...line }) => msg === 'RabbitMQ connected' && line['reconnect'] === true)
+    .filter(({ msg }) => msg === 'RabbitMQ is back')
     .map((line) => Date.parse(String(line['time'])))
     .toSorted((a, b) => a - b);
 }
