@@ -10,7 +10,6 @@ import { Unavailable } from '#shared/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Standing } from '#shared/postgres/job-queries.ts';
 import { findStandings } from '#shared/postgres/job-queries.ts';
-import type { Orphan } from '#shared/postgres/job-takeover.ts';
 import type { Claim, Claimant, SizedClaimant } from '#shared/postgres/jobs.ts';
 import { claimJobs, reclaimJobs, spendMessages } from '#shared/postgres/jobs.ts';
 import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
@@ -30,8 +29,6 @@ export interface Delivered {
 /** Why a job is not claimed. Its message is spent, save for `unknown`: no such row, somebody should know. */
 export interface Refusal {
   reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown';
-  /** Who runs it elsewhere. */
-  owner?: string;
 }
 
 /** The job could be had, but for the room that its arguments want. */
@@ -78,7 +75,7 @@ export class Claimer {
       owner: () => this.#owner(),
       isRunning: () => this.#held.size > 0,
     });
-    this.#takeover = new Takeover({ database, startMarks: this.#startMarks });
+    this.#takeover = new Takeover({ database, startMarks: this.#startMarks, owner: () => this.#owner() });
     this.#claims = new Batcher({
       run: (wishes) => this.#startMarks.claimed((claimant) => this.#claim(wishes, claimant)),
     });
@@ -96,6 +93,10 @@ export class Claimer {
    */
   async claim({ id, redelivered }: Delivered, draining: AbortSignal): Promise<Claim | Refusal | undefined> {
     if (this.#waiting.has(id) && !redelivered) return { reason: 'twice' };
+    if (redelivered && !this.holds(id)) {
+      const claim = await this.#takeOver(id);
+      if (claim !== undefined) return claim;
+    }
     let result = await this.#claims.add({ id, hasRoom: false });
     while ('wantsBytes' in result) {
       const settled = await this.#claimInTurn(id, result.wantsBytes, draining);
@@ -103,10 +104,6 @@ export class Claimer {
       result = settled;
     }
     if ('fence' in result) return result;
-    if (result.owner !== undefined && redelivered) {
-      const claim = await this.#takeOver({ id, owner: result.owner });
-      if (claim !== undefined) return claim;
-    }
     if (['runs-here', 'runs-elsewhere', 'waits'].includes(result.reason)) await this.#spent.add(id);
     return result;
   }
@@ -158,12 +155,11 @@ export class Claimer {
     return this.#delivered;
   }
 
-  async #takeOver(orphan: Orphan): Promise<Claim | undefined> {
-    const { id } = orphan;
+  async #takeOver(id: string): Promise<Claim | undefined> {
     if (this.#taking.has(id)) return undefined;
     this.#taking.add(id);
     try {
-      const claim = await this.#takeover.takeOver(orphan);
+      const claim = await this.#takeover.takeOver(id);
       if (claim !== undefined) this.#hold([claim]);
       return claim;
     } finally {
@@ -266,7 +262,7 @@ export class Claimer {
         continue;
       }
       if (isUnheard) unheard.push(standing);
-      results.set(id, isMine ? { reason: 'runs-here' } : toRefusal(standing));
+      results.set(id, { reason: isMine ? 'runs-here' : toReason(standing) });
     }
     if (unheard.length > 0) {
       for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, claimant)))
@@ -276,8 +272,8 @@ export class Claimer {
   }
 }
 
-function toRefusal({ state, owner }: Standing): Refusal {
-  if (state === 'running') return { reason: 'runs-elsewhere', ...(owner === null ? {} : { owner }) };
-  if (state === 'available') return { reason: 'waits' }; // its queue is paused, or it has become available just now
-  return { reason: state === 'scheduled' || state === 'retryable' ? 'not-due' : 'ended' };
+function toReason({ state }: Standing): Refusal['reason'] {
+  if (state === 'running') return 'runs-elsewhere';
+  if (state === 'available') return 'waits'; // its queue is paused, or it has become available just now
+  return state === 'scheduled' || state === 'retryable' ? 'not-due' : 'ended';
 }

@@ -11,8 +11,10 @@ import { pause } from '#shared/backoff.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { lookAtOwner } from '#shared/postgres/job-takeover.ts';
 
-/** Between the look that finds the lock free and the next one, in milliseconds. */
-const CONFIRM_MS = 40;
+/** How long a lock must be free before the last look, in milliseconds, where no session of the worker is left. */
+const GONE_MS = 10;
+/** And where one is: a living owner that has lost the one session that holds the lock mostly has another one by then. */
+const RETURN_MS = 40;
 /** Between looks at a lock that is held, in milliseconds: short at first, then a share of the time that has passed, where the servers are slow. */
 const LOOK_AGAIN_MS = 10;
 const LOOK_AGAIN_SHARE = 0.1;
@@ -47,15 +49,17 @@ export class OwnerWatch {
 
   async #watch(owner: string): Promise<DeadOwner | undefined> {
     const startedAt = performance.now();
+    let freeSince: number | undefined;
     for (;;) {
-      const { isLockFree, name } = await this.#database.query((sql) => lookAtOwner(sql, owner));
-      if (isLockFree) {
-        await pause(CONFIRM_MS);
-        return { name };
-      }
-      const elapsedMs = performance.now() - startedAt;
-      if (elapsedMs > GIVE_UP_MS) return undefined;
-      await pause(Math.max(LOOK_AGAIN_MS, elapsedMs * LOOK_AGAIN_SHARE));
+      const look = await this.#database.query((sql) => lookAtOwner(sql, owner));
+      const now = performance.now();
+      freeSince = look.isLockFree ? (freeSince ?? now) : undefined;
+      if (freeSince !== undefined) {
+        const leftMs = freeSince + (look.hasSessions ? RETURN_MS : GONE_MS) - now;
+        await pause(Math.max(0, Math.min(leftMs, LOOK_AGAIN_MS)));
+        if (leftMs <= LOOK_AGAIN_MS) return { name: look.name };
+      } else if (now - startedAt > GIVE_UP_MS) return undefined;
+      else await pause(Math.max(LOOK_AGAIN_MS, (now - startedAt) * LOOK_AGAIN_SHARE));
     }
   }
 

@@ -7,7 +7,7 @@ import { publishEvent } from '#shared/events.ts';
 import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Orphan } from '#shared/postgres/job-takeover.ts';
-import { takeOverJobs } from '#shared/postgres/job-takeover.ts';
+import { findRunningElsewhere, takeOverJobs } from '#shared/postgres/job-takeover.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
 import { OwnerWatch } from './owner-watch.ts';
 import type { StartMarks } from './start-marks.ts';
@@ -18,6 +18,8 @@ const TELL_AFTER_MS = 1_000;
 export interface TakeoverOptions {
   database: Database;
   startMarks: StartMarks;
+  /** This worker's number. Throws `Unavailable` where the presence is not held. */
+  owner: () => string;
 }
 
 interface Tally {
@@ -28,12 +30,20 @@ interface Tally {
 
 export class Takeover {
   readonly #watch: OwnerWatch;
+  readonly #owners: Batcher<string, string | undefined>;
   readonly #takings: Batcher<Orphan, Claim | undefined>;
   /** By owner, what is to be told of. */
   readonly #tallies = new Map<string, Tally>();
 
-  constructor({ database, startMarks }: TakeoverOptions) {
+  constructor({ database, startMarks, owner }: TakeoverOptions) {
     this.#watch = new OwnerWatch(database);
+    this.#owners = new Batcher({
+      run: async (ids) => {
+        const orphans = await database.query((sql) => findRunningElsewhere(sql, ids, owner()));
+        const owners = new Map(orphans.map((orphan) => [orphan.id, orphan.owner]));
+        return ids.map((id) => owners.get(id));
+      },
+    });
     this.#takings = new Batcher({
       run: async (orphans) => {
         const taken = await startMarks.claimed((claimant) =>
@@ -53,13 +63,15 @@ export class Takeover {
     });
   }
 
-  /** The claim, or undefined where the owner lives. Throws `Unavailable`. */
-  async takeOver(orphan: Orphan): Promise<Claim | undefined> {
+  /** The claim; undefined where the job is not running elsewhere, or its owner lives. Throws `Unavailable`. */
+  async takeOver(id: string): Promise<Claim | undefined> {
     const since = performance.now();
-    const dead = await this.#watch.findDead(orphan.owner);
+    const owner = await this.#owners.add(id);
+    if (owner === undefined) return undefined;
+    const dead = await this.#watch.findDead(owner);
     if (dead === undefined) return undefined;
-    const claim = await this.#takings.add(orphan);
-    if (claim !== undefined) this.#count(orphan.owner, dead.name, since);
+    const claim = await this.#takings.add({ id, owner });
+    if (claim !== undefined) this.#count(owner, dead.name, since);
     return claim;
   }
 

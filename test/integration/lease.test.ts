@@ -12,6 +12,13 @@ test('a worker that holds its lock but has not beaten for a minute has lost its 
   await fleet.until(id, 'running');
   const dead = () => fleet.database.query(findSilentOwners);
   expect(await dead()).toEqual([]);
+  const [own] = await fleet.sql((sql) => sql<{ owner: string }[]>`select owner from warren.jobs`);
+  const look = (owner: string) => fleet.database.query((sql) => lookAtOwner(sql, owner));
+  expect(await look(own?.owner ?? '')).toEqual({
+    isLockFree: false,
+    hasSessions: true,
+    name: 'warren-worker@test:1',
+  });
 
   // The worker beats, but another number is written on its job: one that is locked and silent.
   await fleet.sql(async (frozen) => {
@@ -21,8 +28,7 @@ test('a worker that holds its lock but has not beaten for a minute has lost its 
     expect(await dead()).toEqual([]);
     await frozen`update warren.workers set beat_at = beat_at - interval '2 seconds' where owner = 4711`;
     expect(await dead()).toEqual([{ owner: '4711', name: 'frozen', isLockFree: false }]);
-    const look = await fleet.database.query((sql) => lookAtOwner(sql, '4711'));
-    expect(look).toEqual({ isLockFree: false, name: 'frozen' });
+    expect(await look('4711')).toEqual({ isLockFree: false, hasSessions: false, name: 'frozen' });
   });
   release.resolve();
 });

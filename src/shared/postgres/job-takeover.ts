@@ -16,25 +16,41 @@ import {
   withCrash,
 } from './statement-parts.ts';
 
+/** What Postgres keeps of an `application_name`. */
+const NAME_LENGTH = 63;
+
 /** A running job whose owner may be dead. */
 export interface Orphan {
   id: string;
   owner: string;
 }
 
+/** Those of the jobs that run under another owner than this one. By primary key. */
+export async function findRunningElsewhere(
+  sql: Sql,
+  ids: readonly string[],
+  owner: string,
+): Promise<Orphan[]> {
+  return await sql<Orphan[]>`
+    select id, owner from warren.jobs job
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint`;
+}
+
 export interface OwnerLook {
   isLockFree: boolean;
-  /** The name of the owner's connections; empty where its row is gone. */
+  /** Whether a session of its pool is open still; behind a pooler of connections, of somebody who had its name. */
+  hasSessions: boolean;
+  /** The name of its connections; empty where its row is gone. */
   name: string;
 }
 
-/** Whether the owner's advisory lock is free. It may be reconnecting: look twice. */
+/** Whether the owner's advisory lock is free, and what else is left of it. It may be reconnecting: look twice. */
 export async function lookAtOwner(sql: Sql, owner: string): Promise<OwnerLook> {
   const [row] = await sql<OwnerLook[]>`
-    select ${isLockFree(sql)} as "isLockFree",
-      coalesce((select name from warren.workers where owner = looked_at.owner), '') as name
-    from (select ${owner}::text::int as owner) as looked_at`;
-  return row ?? { isLockFree: false, name: '' };
+    select ${isLockFree(sql)} as "isLockFree", coalesce(worker.name, '') as name,
+      exists (select from pg_stat_activity session where session.application_name = left(worker.name, ${NAME_LENGTH})) as "hasSessions"
+    from (select ${owner}::text::int as owner) as looked_at left join warren.workers worker using (owner)`;
+  return row ?? { isLockFree: false, hasSessions: false, name: '' };
 }
 
 /**
