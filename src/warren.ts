@@ -6,13 +6,16 @@
 import type { App } from '#shared/app.ts';
 import type { Config } from '#shared/config.ts';
 import { processName, readConfig } from '#shared/config.ts';
-import type { Enqueued, EnqueueOptions } from '#shared/enqueue.ts';
 import { Enqueuer } from '#shared/enqueue.ts';
-import { Misconfigured } from '#shared/errors.ts';
+import { enqueueInTransaction } from '#shared/enqueue-in-transaction.ts';
+import { InvalidInput } from '#shared/errors.ts';
 import type { Job, JobDefinition } from '#shared/job.ts';
+import type { Enqueued, EnqueueOptions, EnqueueRequest } from '#shared/new-job.ts';
+import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import { Database } from '#shared/postgres/database.ts';
+import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import { findJobs } from '#shared/postgres/job-queries.ts';
-import { migrate, waitForSchema } from '#shared/postgres/migrate/migrate.ts';
+import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { Worker } from '#worker/worker.ts';
 
@@ -24,6 +27,20 @@ export interface WarrenOptions {
   amqpUrl: string;
   /** Further settings, by the names and in the spelling of docs/settings.md. Defaults to none. */
   settings?: Readonly<Record<string, string>>;
+}
+
+export interface WarrenEnqueueOptions extends EnqueueOptions {
+  /** A client inside of the caller's own transaction: the job exists if and only if that commits (docs/transactions.md). Defaults to none. */
+  transaction?: CallersClient | undefined;
+  /** A second enqueue with the key answers with the job of the first. Not within a transaction. Defaults to none. */
+  idempotencyKey?: string | undefined;
+}
+
+/** One of many jobs to enqueue. */
+export interface ManyElement<Input> {
+  job: JobDefinition<unknown, Input>;
+  args: Input;
+  options?: EnqueueOptions;
 }
 
 /** A worker that runs in this process. */
@@ -69,10 +86,30 @@ export class Warren {
   async enqueue<Args, Input>(
     definition: JobDefinition<Args, Input>,
     args: NoInfer<Input>,
-    options: EnqueueOptions = {},
+    { transaction, idempotencyKey, ...options }: WarrenEnqueueOptions = {},
   ): Promise<Enqueued> {
-    this.#assertKnown(definition as JobDefinition);
-    return await this.#enqueuer.enqueue({ ...options, definition: definition as JobDefinition, args });
+    const request = { ...options, definition: definition as JobDefinition, args };
+    this.#assertKnown([request]);
+    if (transaction === undefined) return await this.#enqueuer.enqueue(request, idempotencyKey);
+    const [enqueued] = await enqueueInTransaction(transaction, [request]);
+    return enqueued as Enqueued;
+  }
+
+  /** Enqueues all or none, and resolves with the ids in order; a held unique key gives its holder's id. Throws as `enqueue` does. */
+  async enqueueMany(
+    // biome-ignore lint/suspicious/noExplicitAny: each element's own types fit together; the list's do not
+    jobs: readonly ManyElement<any>[],
+    { transaction, idempotencyKey }: Pick<WarrenEnqueueOptions, 'transaction' | 'idempotencyKey'> = {},
+  ): Promise<string[]> {
+    const requests = jobs.map(({ job, args, options }) => ({
+      ...options,
+      definition: job as JobDefinition,
+      args,
+    }));
+    this.#assertKnown(requests);
+    if (transaction === undefined) return await this.#enqueuer.enqueueBatch(requests, idempotencyKey);
+    const enqueued = await enqueueInTransaction(transaction, requests);
+    return enqueued.map(({ job }) => job.id);
   }
 
   /** The job, or undefined where there is none with this id. */
@@ -107,7 +144,7 @@ export class Warren {
   async #start(): Promise<void> {
     this.#database.start();
     this.#publisher.start();
-    await waitForSchema(this.#database, this.#stopping.signal);
+    await enterDatabase(this.#database, this.#app, this.#stopping.signal);
   }
 
   async #stop(): Promise<void> {
@@ -118,8 +155,17 @@ export class Warren {
     await this.#database.stop();
   }
 
-  #assertKnown(definition: JobDefinition): void {
-    if (this.#app.definitions.get(definition.type) === definition) return;
-    throw new Misconfigured(`job type "${definition.type}" is not one of application "${this.#app.name}"`);
+  /** Before anything is written: a job that the application's workers do not know, or in a queue that they do not serve, would wait for ever. */
+  #assertKnown(requests: readonly EnqueueRequest[]): void {
+    const { name, definitions, queues } = this.#app;
+    for (const { definition, queue } of requests) {
+      if (definitions.get(definition.type) !== definition)
+        throw new InvalidInput(
+          'unknown_type',
+          `application "${name}" has no such job type "${definition.type}"`,
+        );
+      if (queue !== undefined && !queues.has(queue))
+        throw new InvalidInput('unknown_queue', `application "${name}" has no queue "${queue}"`);
+    }
   }
 }

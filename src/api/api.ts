@@ -12,7 +12,7 @@ import { databaseGauges } from '#shared/metrics/database-gauges.ts';
 import type { Metrics } from '#shared/metrics/metrics.ts';
 import { createMetrics } from '#shared/metrics/metrics.ts';
 import { Database } from '#shared/postgres/database.ts';
-import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
+import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
@@ -29,6 +29,7 @@ export interface ApiOptions {
 }
 
 export class Api {
+  readonly #app: App;
   readonly #database: Database;
   readonly #publisher: Publisher;
   readonly #enqueuer: Enqueuer;
@@ -84,6 +85,7 @@ export class Api {
       port,
       drainMs: config.apiDrainMs,
     });
+    this.#app = app;
     this.#database = database;
     this.#publisher = publisher;
     this.#enqueuer = enqueuer;
@@ -104,7 +106,7 @@ export class Api {
   /** Resolves when it serves: Postgres is there and its schema is current. Throws `Misconfigured` where the schema is older. */
   async start(): Promise<{ url: string }> {
     const url = await this.listen();
-    await waitForSchema(this.#database, this.#stopping.signal);
+    await enterDatabase(this.#database, this.#app, this.#stopping.signal);
     this.#isSchemaSeen = !this.#stopping.signal.aborted;
     return { url };
   }

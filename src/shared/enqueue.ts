@@ -11,10 +11,9 @@ import { Batcher } from './batcher.ts';
 import { Conflict, errorMessage, InvalidInput } from './errors.ts';
 import { publishEvent } from './events.ts';
 import { withIdempotency, withSharedIdempotency } from './idempotency.ts';
-import { toInputIssues } from './input-issues.ts';
-import type { Job, JobDefinition } from './job.ts';
-import type { Database, Sql } from './postgres/database.ts';
-import { inCallersTransaction } from './postgres/database.ts';
+import type { Enqueued, EnqueueOptions, EnqueueRequest, EnqueueRequests } from './new-job.ts';
+import { toJob, toNewJob } from './new-job.ts';
+import type { Database } from './postgres/database.ts';
 import { isRowError } from './postgres/failures.ts';
 import {
   findIdempotencyKey,
@@ -24,62 +23,18 @@ import {
   replaceIdempotentJobs,
 } from './postgres/job-queries.ts';
 import type { NewJob } from './postgres/job-rows.ts';
-import type { InsertedJob, Publishable } from './postgres/jobs.ts';
-import { insertJobs, markPublished } from './postgres/jobs.ts';
+import type { Publishable } from './postgres/jobs.ts';
+import { markPublished } from './postgres/jobs.ts';
+import type { InsertedJob } from './postgres/statements/insert.ts';
+import { insertJobs } from './postgres/statements/insert.ts';
 import type { Publisher } from './rabbitmq/publisher.ts';
 import { mapInSlices } from './slices.ts';
-
-export interface EnqueueOptions {
-  /** Defaults to the job type's queue. */
-  queue?: string | undefined;
-  /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
-  runAt?: string | undefined;
-  /** Milliseconds to wait before it runs, from the commit on. Defaults to 0. */
-  delayMs?: number | undefined;
-  /** Attempts in all. Defaults to the job type's. */
-  maxAttempts?: number | undefined;
-  /** At most one live job of the type has this key. Defaults to none. */
-  uniqueKey?: string | undefined;
-}
-
-/** One job to enqueue: its type, its arguments and how it is to be treated. */
-export interface EnqueueRequest<Input = unknown> extends EnqueueOptions {
-  definition: JobDefinition<unknown, Input>;
-  args: NoInfer<Input>;
-}
-
-/** Requests of several job types; each one's arguments are checked against its own. */
-export type EnqueueRequests<Inputs extends readonly unknown[] = readonly unknown[]> = {
-  readonly [Index in keyof Inputs]: EnqueueRequest<Inputs[Index]>;
-};
-
-export interface Enqueued {
-  job: Job;
-  /** False: a live job held the unique key already, and `job` is that one. */
-  created: boolean;
-}
 
 /** A mark made later than this finds most of its jobs claimed, and a claim has made it already. In milliseconds. */
 const MARK_AFTER_MS = 200;
 const MAX_UNIQUE_TRIES = 5;
 /** What a batch of 10 000 jobs may take, in milliseconds. */
 const BATCH_DEADLINE_MS = 10_000;
-
-/**
- * Inserts jobs through the caller's own postgres.js client or transaction: they exist if and only if it commits. The relay publishes them then.
- * Returns the ids in order; for a job whose unique key a live job holds, null. Throws `InvalidInput` where arguments do not fit, and the server's error
- * where the transaction has ended.
- */
-export async function enqueue<Inputs extends readonly unknown[]>(
-  sql: Sql,
-  requests: EnqueueRequests<Inputs>,
-): Promise<(string | null)[]> {
-  const jobs = requests.map(toNewJob);
-  const rows = await inCallersTransaction(sql, (client) =>
-    insertJobs(client, jobs, { byRelay: true, announced: false }),
-  );
-  return rows.map(({ id, outcome }) => (outcome === 'inserted' ? id : null));
-}
 
 /** Enqueues on behalf of a process that has a pool and a publisher of its own. */
 export class Enqueuer {
@@ -237,33 +192,6 @@ export class Enqueuer {
   }
 }
 
-/** Checks the arguments against the job type's schema. Throws `InvalidInput`. */
-function toNewJob({
-  definition,
-  args,
-  queue,
-  runAt,
-  delayMs,
-  maxAttempts,
-  uniqueKey,
-}: EnqueueRequest): NewJob {
-  const parsed = definition.args.safeParse(args);
-  if (!parsed.success) {
-    const issues = toInputIssues(parsed.error.issues, '/args');
-    throw new InvalidInput('invalid_args', `the arguments do not fit job type "${definition.type}"`, issues);
-  }
-  return {
-    type: definition.type,
-    queue: queue ?? definition.queue,
-    args: parsed.data,
-    argsJson: JSON.stringify(parsed.data),
-    maxAttempts: maxAttempts ?? definition.maxAttempts,
-    runAt,
-    delayMs,
-    uniqueKey,
-  };
-}
-
 /** What no schema has caught, and Postgres refuses: U+0000 in a text, a number out of range. */
 function refuseUnstorable(error: unknown): never {
   if (!isRowError(error)) throw error;
@@ -271,24 +199,4 @@ function refuseUnstorable(error: unknown): never {
     'not_storable',
     `Postgres cannot keep the job as it is: ${errorMessage(error, 200)}`,
   );
-}
-
-function toJob(job: NewJob, { id, state, runAt, createdAt }: InsertedJob): Job {
-  if (state === null || runAt === null || createdAt === null) throw new Error(`job ${id} was not inserted`);
-  return {
-    id,
-    type: job.type,
-    queue: job.queue,
-    state,
-    args: job.args,
-    attempt: 0,
-    maxAttempts: job.maxAttempts,
-    runAt,
-    createdAt,
-    startedAt: null,
-    finishedAt: null,
-    uniqueKey: job.uniqueKey ?? null,
-    output: null,
-    errors: [],
-  };
 }

@@ -10,9 +10,9 @@ import { pause } from '#shared/backoff.ts';
 import type { Config } from '#shared/config.ts';
 import { publishEvent } from '#shared/events.ts';
 import { Database } from '#shared/postgres/database.ts';
+import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import { createHandlerClient } from '#shared/postgres/handler-client.ts';
-import { waitForSchema } from '#shared/postgres/migrate/migrate.ts';
 import { Presence } from '#shared/postgres/presence.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -57,6 +57,7 @@ export class Worker {
   readonly database: Database;
   readonly argsRoom: ArgsRoom;
   readonly #config: Config;
+  readonly #app: App;
   readonly #queues: readonly string[];
   readonly #name: string;
   readonly #presence: Presence;
@@ -75,6 +76,7 @@ export class Worker {
   #publisher: Publisher | undefined;
 
   constructor({ config, name, app, quarantineProgram }: WorkerOptions) {
+    this.#app = app;
     this.#queues = [...app.queues.keys()];
     this.#config = config;
     this.#name = name;
@@ -147,7 +149,7 @@ export class Worker {
   /** Resolves when the schema was seen and every part is started; the broker may still be away. Ends early when `stopping` aborts. */
   async start(stopping: AbortSignal): Promise<void> {
     this.database.start();
-    await waitForSchema(this.database, stopping);
+    await enterDatabase(this.database, this.#app, stopping);
     if (stopping.aborted) return;
     this.#presence.start();
     this.#connection.start();

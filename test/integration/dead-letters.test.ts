@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { retryJob } from '../../src/shared/postgres/job-control.ts';
-import { insertJobs } from '../../src/shared/postgres/jobs.ts';
+import { insertJobs } from '../../src/shared/postgres/statements/insert.ts';
 import type { Worker } from '../../src/worker/worker.ts';
 import type { Letter } from '../support/broker.ts';
 import { publishRaw, readyCount, takeDeadLetters } from '../support/broker.ts';

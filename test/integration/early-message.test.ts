@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { insertJobs } from '../../src/shared/postgres/jobs.ts';
+import { insertJobs } from '../../src/shared/postgres/statements/insert.ts';
 import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

@@ -1,7 +1,8 @@
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { enqueue } from '../../src/shared/enqueue.ts';
+import { enqueueInTransaction } from '../../src/shared/enqueue-in-transaction.ts';
 import { InvalidInput } from '../../src/shared/errors.ts';
+import type { Enqueued } from '../../src/shared/new-job.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 const runs: string[] = [];
@@ -13,36 +14,42 @@ test('a job that is enqueued in a transaction of the caller exists if and only i
   await using fleet = await startFleet(job);
   await fleet.startWorker();
   const sql = postgres(fleet.testDatabase.url, { max: 1 });
-  const rolledBack: (string | null)[] = [];
+  const rolledBack: Enqueued[] = [];
   await expect(
     sql.begin(async (transaction) => {
-      rolledBack.push(...(await enqueue(transaction, [{ definition: job, args: {} }])));
+      rolledBack.push(...(await enqueueInTransaction(transaction, [{ definition: job, args: {} }])));
       throw new Error('the caller thinks better of it');
     }),
   ).rejects.toThrow('thinks better');
   const [committed] = await sql.begin(async (transaction) => {
     await transaction`create table business (id int)`;
-    return await enqueue(transaction, [{ definition: job, args: {} }]);
+    return await enqueueInTransaction(transaction, [{ definition: job, args: {} }]);
   });
   await sql.end();
 
-  expect(await fleet.until(committed ?? '')).toMatchObject({ state: 'completed', attempt: 1 });
-  expect(rolledBack).toEqual([expect.any(String)]);
-  await expect(fleet.job(rolledBack[0] ?? '')).rejects.toThrow('there is no job');
-  expect(runs).toEqual([committed]);
+  expect(await fleet.until(committed?.job.id ?? '')).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(rolledBack).toHaveLength(1);
+  await expect(fleet.job(rolledBack[0]?.job.id ?? '')).rejects.toThrow('there is no job');
+  expect(runs).toEqual([committed?.job.id]);
 });
 
 test('in a transaction too, a held unique key gives no second job and arguments that do not fit are refused', async () => {
   await using fleet = await startFleet(job);
-  const ids = await fleet.sql(async (sql) =>
+  const enqueued = await fleet.sql(async (sql) =>
     sql.begin(async (transaction) => {
       const request = { definition: job, args: {}, uniqueKey: 'once' };
-      const refused = enqueue(transaction, [{ ...request, args: 'text' as unknown as object }] as never);
+      const refused = enqueueInTransaction(transaction, [
+        { ...request, args: 'text' as unknown as object },
+      ] as never);
       await expect(refused).rejects.toThrow(InvalidInput);
-      return await enqueue(transaction, [request, request, { ...request, uniqueKey: 'other' }]);
+      return await enqueueInTransaction(transaction, [request, request, { ...request, uniqueKey: 'other' }]);
     }),
   );
-  expect(ids).toEqual([expect.any(String), null, expect.any(String)]);
+  const ids = enqueued.map((each) => each.job.id);
+  expect(enqueued.map(({ created }) => created)).toEqual([true, false, true]);
+  expect(ids[1]).toBe(ids[0]);
+  expect(ids[2]).not.toBe(ids[0]);
+  expect(enqueued[1]?.job).toEqual({ ...enqueued[0]?.job, uniqueKey: 'once' });
 });
 
 test('a job is not enqueued where the transaction has ended, as it does when its connection is lost', async () => {
@@ -50,7 +57,7 @@ test('a job is not enqueued where the transaction has ended, as it does when its
   const enqueued = fleet.sql(async (sql) =>
     sql.begin(async (transaction) => {
       await transaction`rollback`;
-      return await enqueue(transaction, [{ definition: job, args: {} }]);
+      return await enqueueInTransaction(transaction, [{ definition: job, args: {} }]);
     }),
   );
   await expect(enqueued).rejects.toMatchObject({ code: '25P01' });

@@ -3,12 +3,15 @@ import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/errors.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
-import { migrate, waitForSchema } from '../../src/shared/postgres/migrate/migrate.ts';
+import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
+import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { listen } from '../support/events.ts';
 import { createDatabase } from '../support/servers.ts';
+import { testApp } from '../support/test-app.ts';
 
 const files = readdirSync(new URL('../../src/shared/postgres/migrate/migrations/', import.meta.url)).sort();
 const versions = files.map((name) => Number.parseInt(name, 10));
+const current = versions.at(-1) ?? 0;
 const forever = new AbortController().signal;
 
 test('of five that migrate at once one applies each file, and the next finds nothing to do', async () => {
@@ -21,19 +24,17 @@ test('of five that migrate at once one applies each file, and the next finds not
 test('a database without a schema, or with an older one, is refused; a newer one is not', async () => {
   await using empty = await createDatabase({ migrated: false });
   const database = new Database({ url: empty.url, name: 'test', min: 1, max: 2 });
-  await expect(waitForSchema(database, forever)).rejects.toThrow(Misconfigured);
-  await expect(waitForSchema(database, forever)).rejects.toThrow(
-    `the database's schema has version 0, this program needs ${versions.at(-1)}: run "npm run migrate" first`,
+  await expect(enterDatabase(database, testApp(), forever)).rejects.toThrow(Misconfigured);
+  await expect(enterDatabase(database, testApp(), forever)).rejects.toThrow(
+    `the database's schema has version 0, this program needs ${current}: run "npm run migrate" first`,
   );
   await migrate({ databaseUrl: empty.url });
-  await waitForSchema(database, forever);
+  await enterDatabase(database, testApp(), forever);
   await database.query(async (sql) => await sql`insert into warren.migrations values (9999, 'of tomorrow')`);
-  await waitForSchema(database, forever);
-  await database.query(
-    async (sql) => await sql`delete from warren.migrations where version >= ${versions.at(-1) ?? 0}`,
-  );
-  await expect(waitForSchema(database, forever)).rejects.toThrow(
-    `has version ${versions.at(-2)}, this program needs ${versions.at(-1)}`,
+  await enterDatabase(database, testApp(), forever);
+  await database.query(async (sql) => await sql`delete from warren.migrations where version >= ${current}`);
+  await expect(enterDatabase(database, testApp(), forever)).rejects.toThrow(
+    `has version ${versions.at(-2)}, this program needs ${current}`,
   );
   await database.stop();
 });
@@ -54,7 +55,7 @@ test('a program waits for a Postgres that is away, until it is told to stop', as
   const database = new Database({ url: 'postgres://127.0.0.1:1/none', name: 'test', min: 1, max: 1 });
   const stopping = new AbortController();
   using retried = listen('write.retried');
-  const waiting = waitForSchema(database, stopping.signal);
+  const waiting = enterDatabase(database, testApp(), stopping.signal);
   await retried.first(({ what, retry }) => what === 'start' && retry === 2);
   stopping.abort();
   await waiting;

@@ -3,11 +3,13 @@ import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/errors.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
-import { migrate, waitForSchema } from '../../src/shared/postgres/migrate/migrate.ts';
+import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
+import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { asAdministrator } from '../support/administrator.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { createRole } from '../support/roles.ts';
 import { createDatabase } from '../support/servers.ts';
+import { testApp } from '../support/test-app.ts';
 
 const PLANT = `
   create table public.caught (what text, victim text);
@@ -78,7 +80,7 @@ test('a program does not start where the server looks for functions in more sche
   const url = `${testDatabase.url}?search_path=public`;
   const database = new Database({ url, name: 'test', min: 0, max: 1 });
   try {
-    const waiting = waitForSchema(database, new AbortController().signal);
+    const waiting = enterDatabase(database, testApp(), new AbortController().signal);
     await expect(waiting).rejects.toThrow(Misconfigured);
     await expect(waiting).rejects.toThrow('set search_path = pg_catalog');
   } finally {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineApp, defineJob, Misconfigured, Warren } from '../../src/index.ts';
+import { defineApp, defineJob, InvalidInput, Warren } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
@@ -42,5 +42,5 @@ test.each(['rabbitmq', 'none'])(
 test('a job type of another application is refused before anything is written', async () => {
   await using warren = new Warren({ app, databaseUrl: 'postgres://127.0.0.1:1/none', amqpUrl: 'none' });
   const foreign = defineJob({ type: 'greet', args: z.object({}), perform: async () => {} });
-  await expect(warren.enqueue(foreign, {})).rejects.toThrow(Misconfigured);
+  await expect(warren.enqueue(foreign, {})).rejects.toThrow(InvalidInput);
 });

@@ -7,7 +7,7 @@ import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import { enqueue } from '../../src/shared/enqueue.ts';
+import { enqueueInTransaction } from '../../src/shared/enqueue-in-transaction.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProgram } from '../support/program.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
@@ -58,12 +58,12 @@ test('a worker with the memory of the manifests completes 300 webhooks with bodi
   const sql = postgres(database.url, { max: 1, onnotice: () => {} });
   const webhook = (body: unknown, queue?: 'critical') =>
     ({ definition: deliverWebhook, args: { url: receiver.url, body }, queue }) as const;
-  for (const body of Object.values(bodies)) await enqueue(sql, [webhook(body)]);
+  for (const body of Object.values(bodies)) await enqueueInTransaction(sql, [webhook(body)]);
   await sql`
       insert into warren.jobs (type, queue, args, args_bytes, max_attempts, state, relay_at)
       select type, queue, args, args_bytes, max_attempts, state, relay_at
       from warren.jobs, generate_series(2, ${COPIES}::int)`;
-  await enqueue(
+  await enqueueInTransaction(
     sql,
     Array.from({ length: NEIGHBOURS }, () => webhook('small', 'critical')),
   );

@@ -3,8 +3,10 @@ import { describe, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import type { Enqueued, Enqueuer, enqueue } from '../../src/shared/enqueue.ts';
+import type { Enqueuer } from '../../src/shared/enqueue.ts';
+import type { enqueueInTransaction } from '../../src/shared/enqueue-in-transaction.ts';
 import type { JobContext, JobDefinition } from '../../src/shared/job.ts';
+import type { Enqueued } from '../../src/shared/new-job.ts';
 import type { Sql } from '../../src/shared/postgres/database.ts';
 
 const greet = defineJob({
@@ -21,7 +23,7 @@ const count = defineJob({ type: 'count', args: z.strictObject({ to: z.int() }), 
 type Refused = 'refused';
 declare const single: Enqueuer['enqueue'] & ((request: unknown) => Refused);
 declare const batch: Enqueuer['enqueueBatch'] & ((requests: unknown) => Refused);
-declare const inTransaction: typeof enqueue & ((sql: Sql, requests: unknown) => Refused);
+declare const inTransaction: typeof enqueueInTransaction & ((sql: Sql, requests: unknown) => Refused);
 declare const sql: Sql;
 
 describe('the arguments of a job', () => {
@@ -64,7 +66,7 @@ describe('the arguments of a job', () => {
         { definition: greet, args: { name: 'Ada' } },
         { definition: count, args: { to: 3 } },
       ]),
-    ).returns.toEqualTypeOf<Promise<(string | null)[]>>();
+    ).returns.toEqualTypeOf<Promise<Enqueued[]>>();
     expectTypeOf(() =>
       inTransaction(sql, [
         { definition: greet, args: { to: 3 } },

@@ -6,9 +6,10 @@
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import type { EnqueueRequest, Enqueuer } from '#shared/enqueue.ts';
+import type { Enqueuer } from '#shared/enqueue.ts';
 import { InvalidInput } from '#shared/errors.ts';
 import type { JobDefinition } from '#shared/job.ts';
+import type { EnqueueRequest } from '#shared/new-job.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { listJobs } from '#shared/postgres/job-list.ts';
 import { findJobs } from '#shared/postgres/job-queries.ts';

@@ -166,12 +166,3 @@ export class Database {
     connection.sql = this.#client(connection);
   }
 }
-
-/**
- * Runs `work` on the caller's client; in a transaction under a savepoint, which fails where the transaction has ended. Without it postgres.js, which
- * opens a lost connection again, would commit alone what comes next.
- */
-export async function inCallersTransaction<T>(sql: Sql, work: (sql: Sql) => Promise<T>): Promise<T> {
-  if (!('savepoint' in sql)) return await work(sql);
-  return (await (sql as postgres.TransactionSql).savepoint(work)) as T;
-}

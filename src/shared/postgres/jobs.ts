@@ -1,5 +1,5 @@
 /**
- * The changes of state on the path of a job: insert, mark, claim, record. One statement each, for many jobs at once. All times
+ * The changes of state on the path of a job after its insert: mark, claim, record. One statement each, for many jobs at once. All times
  * come from the database's clock.
  *
  * The fence: an outcome is accepted `where state = 'running' and fence = …`; every claim raises the fence, nothing lowers it.
@@ -7,87 +7,13 @@
  */
 import type { JobState } from '../job.ts';
 import type { Sql } from './database.ts';
-import type { NewJob } from './job-rows.ts';
-import { writeRows } from './job-rows.ts';
 import { notify } from './notices.ts';
-import {
-  argsBytes,
-  bigints,
-  claimColumns,
-  FAST_PATH_MS,
-  FAST_PATH_PER_JOB_MS,
-  stateById,
-  withError,
-} from './statement-parts.ts';
+import { argsBytes, bigints, claimColumns, stateById, withError } from './statement-parts.ts';
 
 /** How long the relay waits before it repeats a spent message, in milliseconds. */
 const SPENT_MESSAGE_MS = 2_000;
 /** A job due sooner than this is announced to the scheduler, which looks for later ones by itself, in milliseconds. */
 const ANNOUNCE_BELOW_MS = 1_000;
-
-/** `duplicate`: a live job holds the unique key. `known`: the idempotency key was used before. In both cases nothing was inserted. */
-export interface InsertedJob {
-  id: string;
-  outcome: 'inserted' | 'duplicate' | 'known';
-  state: 'available' | 'scheduled' | null;
-  runAt: Date | null;
-  createdAt: Date | null;
-}
-
-/**
- * Inserts the jobs, all or none, and returns what became of each, in their order. `byRelay`: the caller will not publish them, so the relay
- * may at once. `announced`: tells the scheduler of jobs that are due soon. `isOneRequest`: they came together, and share their idempotency key. Cost
- * when chosen: three index entries per available job.
- */
-export async function insertJobs(
-  sql: Sql,
-  jobs: readonly NewJob[],
-  { byRelay = false, announced = true, isOneRequest = false } = {},
-): Promise<InsertedJob[]> {
-  const announce = announced && jobs.some(({ runAt, delayMs }) => isSoon(runAt, delayMs));
-  return await sql<InsertedJob[]>`
-    with input as (
-      select nextval('warren.jobs_id_seq') as id, given.*,
-        coalesce(given.run_at, now() + given.delay_ms * interval '1 ms', now()) as due_at
-      from jsonb_to_recordset(${writeRows(jobs, { isOneRequest })}::text::jsonb) as given(
-        n int, type text, queue text, args jsonb, max_attempts int, run_at timestamptz, delay_ms float8,
-        unique_key text, request int, key text, fingerprint text)
-    ),
-    keyed as (
-      insert into warren.idempotency_keys (key, fingerprint, job_ids)
-      select key, fingerprint, array_agg(id order by n) from input where key is not null
-      group by request, key, fingerprint order by key, request
-      on conflict (key) do nothing
-      returning job_ids
-    ),
-    inserted as (
-      insert into warren.jobs (id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, state, relay_at)
-      select id, type, queue, args, octet_length(args::text), max_attempts, due_at, unique_key,
-        case when due_at > now() then 'scheduled' else 'available' end,
-        case when ${byRelay} then now() else now() + ${FAST_PATH_MS + jobs.length * FAST_PATH_PER_JOB_MS} * interval '1 ms' end
-      from input
-      where key is null or id in (select unnest(job_ids) from keyed)
-      order by type, unique_key, n -- one order for all: two batches with the same keys must not wait for each other
-      on conflict (type, unique_key)
-        where unique_key is not null and state in ('scheduled', 'available', 'running', 'retryable')
-        do nothing
-      returning id, state, run_at, created_at
-    )
-    select input.id, inserted.state, inserted.run_at as "runAt", inserted.created_at as "createdAt",
-      case
-        when inserted.id is not null then 'inserted'
-        when input.key is not null and input.id not in (select unnest(job_ids) from keyed) then 'known'
-        else 'duplicate'
-      end as outcome
-      ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``}
-    from input left join inserted using (id)
-    order by input.n`;
-}
-
-function isSoon(runAt: string | undefined, delayMs: number | undefined): boolean {
-  const waitMs = runAt === undefined ? delayMs : Date.parse(runAt) - Date.now();
-  return waitMs !== undefined && waitMs > 0 && waitMs < ANNOUNCE_BELOW_MS;
-}
 
 /** A job whose message is to be published. */
 export interface Publishable {
@@ -219,7 +145,7 @@ export interface Outcome {
  * it would have run again. A job handed back (`available`) keeps its `published_at`: its message is requeued, or was noted as spent.
  */
 export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Promise<Map<string, JobState>> {
-  const announce = outcomes.some(({ delayMs }) => isSoon(undefined, delayMs));
+  const announce = outcomes.some(({ delayMs }) => (delayMs ?? 0) > 0 && (delayMs ?? 0) < ANNOUNCE_BELOW_MS);
   const rows = await sql<{ id: string; state: JobState }[]>`
     with given as (
       select * from jsonb_to_recordset(${JSON.stringify(outcomes)}::text::jsonb) as o(

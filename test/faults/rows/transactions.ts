@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { defineJob } from '../../../src/jobs/define.ts';
-import { enqueue } from '../../../src/shared/enqueue.ts';
+import { enqueueInTransaction } from '../../../src/shared/enqueue-in-transaction.ts';
 import { percentile } from '../books/checker.ts';
 import { monotonicMs } from '../books/monotonic.ts';
 import { faultJobs } from '../preload/job-types.ts';
@@ -16,7 +16,8 @@ const work = faultJobs(defineJob).find(({ type }) => type === 'fault-work');
 /** In the caller's transaction, for the relay to publish. */
 export async function insertJob(sql: postgres.ISql, key: string): Promise<string> {
   if (work === undefined) throw new Error('there is no fault-work');
-  const [id] = await enqueue(sql, [{ definition: work, args: { key, ms: 5 } }]);
+  const [enqueued] = await enqueueInTransaction(sql, [{ definition: work, args: { key, ms: 5 } }]);
+  const id = enqueued?.job.id;
   return id ?? '';
 }
 

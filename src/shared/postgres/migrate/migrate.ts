@@ -6,13 +6,10 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import postgres from 'postgres';
-import { backoffMs, pause } from '../../backoff.ts';
-import { Misconfigured, Unavailable } from '../../errors.ts';
-import { publishEvent } from '../../events.ts';
+import { Misconfigured } from '../../errors.ts';
 import { commandOptions } from '../connection-options.ts';
 import type { Database } from '../database.ts';
 import { isMissingSchema } from '../failures.ts';
-import { assertSearchPath } from '../search-path.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 const LOCK = [0x7761_7272, -1] as const;
@@ -75,19 +72,5 @@ export async function assertSchemaIsCurrent(database: Database): Promise<void> {
     throw new Misconfigured(
       `the database's schema has version ${found}, this program needs ${wanted}: run "npm run migrate" first`,
     );
-  }
-}
-
-/** Waits until Postgres can be asked, and the schema is current. Throws `Misconfigured` where it is older or the search path is not safe; ends early when `stopping` aborts. */
-export async function waitForSchema(database: Database, stopping: AbortSignal): Promise<void> {
-  for (let retry = 1; !stopping.aborted; retry += 1) {
-    try {
-      await assertSearchPath(database);
-      return await assertSchemaIsCurrent(database);
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-      publishEvent('write.retried', { what: 'start', retry, error });
-      await pause(backoffMs(retry, { firstMs: 200, maxMs: 2_000, jitter: 0.5 }), stopping);
-    }
   }
 }
