@@ -11,7 +11,12 @@ test('each migration has a number of its own, and is named for what it does', ()
 });
 
 test.each(files)('%s can be applied as one transaction', (name) => {
-  const statements = readFileSync(new URL(name, folder), 'utf8').replaceAll(/--.*$/gm, '');
+  const statements = withoutComments(readFileSync(new URL(name, folder), 'utf8'));
   expect(statements.trim()).toMatch(/;$/); // its entry in warren.migrations comes after it
   expect(statements).not.toMatch(/\b(begin|commit|rollback|concurrently|vacuum)\b/i);
 });
+
+/** Bodies of functions, whose `begin` opens a block, are left out too. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/--.*$/gm, '').replaceAll(/\$\$[\s\S]*?\$\$/g, "''");
+}
