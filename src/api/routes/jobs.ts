@@ -33,6 +33,9 @@ import { findBatchIssues } from '../job-batch.ts';
 import { presentJob, presentListedJob } from '../job-presentation.ts';
 import { bodyReader, jsonBody } from '../request-body.ts';
 
+/** Jobs that are read with one statement. Two megabytes each at most, and two statements at once: the heap has room for that. */
+const MAX_SHOWN_JOBS = 10;
+
 export interface JobDependencies {
   database: Database;
   enqueuer: Enqueuer;
@@ -47,7 +50,7 @@ export function registerJobs(
   app: OpenAPIHono,
   { database, enqueuer, definitions, queues, bodies }: JobDependencies,
 ): void {
-  const findJob = createLookup(database, findJobs);
+  const findJob = createLookup(database, findJobs, { maxRows: MAX_SHOWN_JOBS });
 
   app.post(
     enqueueRoute.path,

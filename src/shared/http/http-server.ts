@@ -43,7 +43,7 @@ export class HttpServer {
   readonly #options: Required<HttpServerOptions>;
   readonly #server: Server;
   #isStopping = false;
-  #connections = 0;
+  readonly #connections = new Set<Socket>();
   /** Since when nobody has been connected. */
   #quietSince = performance.now();
 
@@ -55,7 +55,7 @@ export class HttpServer {
       if (countHosts(request) !== 1) void refuseHosts(response);
       else void listener(request, response); // answers every error by itself
     });
-    this.#server.on('connection', (socket) => this.#count(socket));
+    this.#server.on('connection', (socket) => this.#remember(socket));
     this.#server.on('clientError', answerClientError);
   }
 
@@ -82,10 +82,10 @@ export class HttpServer {
     await this.#close();
   }
 
-  #count(socket: Socket): void {
-    this.#connections += 1;
+  #remember(socket: Socket): void {
+    this.#connections.add(socket);
     socket.once('close', () => {
-      this.#connections -= 1;
+      this.#connections.delete(socket);
       this.#quietSince = performance.now();
     });
   }
@@ -95,7 +95,7 @@ export class HttpServer {
     const startedAt = performance.now();
     for (let now = startedAt; now - startedAt < this.#options.drainMs; now = performance.now()) {
       const quietMs = now - Math.max(startedAt, this.#quietSince);
-      if (this.#connections === 0 && quietMs >= QUIET_MS) return;
+      if (this.#connections.size === 0 && quietMs >= QUIET_MS) return;
       await pause(STOP_LOOK_MS);
     }
   }
@@ -110,11 +110,17 @@ export class HttpServer {
     });
     const deadline = performance.now() + STOP_DEADLINE_MS;
     while (!isClosed && performance.now() < deadline) {
-      this.#server.closeIdleConnections();
+      this.#closeIdle();
       await Promise.race([closed, pause(STOP_LOOK_MS)]);
     }
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** Node takes a connection on which nothing was ever sent for one whose request is on its way. */
+  #closeIdle(): void {
+    this.#server.closeIdleConnections();
+    for (const socket of this.#connections) if (socket.bytesRead === 0) socket.destroy();
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Looks rows up by id in groups: lookups that come within one turn of the event loop are one statement.
+ * Looks rows up by id in groups: lookups that come within one turn of the event loop are one statement, of `maxRows` rows at most.
  */
 import { Batcher } from '../batcher.ts';
 import type { Database, Sql } from './database.ts';
@@ -10,6 +10,7 @@ export type Lookup<Row> = (id: string) => Promise<Row | undefined>;
 export function createLookup<Row extends { id: string }>(
   database: Database,
   find: (sql: Sql, ids: readonly string[]) => Promise<Row[]>,
+  { maxRows = 1_000 } = {},
 ): Lookup<Row> {
   const lookups = new Batcher<string, Row | undefined>({
     run: async (ids, waitedMs) => {
@@ -17,6 +18,7 @@ export function createLookup<Row extends { id: string }>(
       const byId = new Map(rows.map((row) => [row.id, row]));
       return ids.map((id) => byId.get(id));
     },
+    maxItems: maxRows,
     concurrency: 2,
   });
   return (id) => lookups.add(id);

@@ -95,6 +95,18 @@ test('a connection that stays silent is closed at the end of the drain', async (
   await closed;
 });
 
+test('a connection on which nothing was ever sent holds nobody up', async () => {
+  const { server, port } = await startServer(0);
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  expect(await get(port, keepAlive())).toMatchObject({ status: 200 }); // the server has seen both
+  const closed = once(socket, 'close');
+  const startedAt = performance.now();
+  await server.stop();
+  await closed;
+  expect(performance.now() - startedAt).toBeLessThan(9_000); // requests under way would have ten seconds
+});
+
 test('a server that nobody is connected to ends long before its drain time', async () => {
   const { server } = await startServer(FOR_EVER_MS);
   await server.stop();
