@@ -14,6 +14,9 @@ import { createMetrics } from '#shared/metrics/metrics.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
+import { AccessTokens } from './access/access-tokens.ts';
+import { Sessions } from './access/sessions.ts';
+import { TokenFile } from './access/token-file.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
 import { BodyBudget, bodyGauges } from './body-budget.ts';
@@ -35,6 +38,7 @@ export class Api {
   readonly #enqueuer: Enqueuer;
   readonly #metrics: Metrics;
   readonly #server: HttpServer;
+  readonly #tokenFile: TokenFile | undefined;
   readonly #stopping = new AbortController();
   #listening: Promise<string> | undefined;
   #isSchemaSeen = false;
@@ -65,6 +69,8 @@ export class Api {
       queues,
       gauges: [...databaseGauges(database, queues), ...bodyGauges(bodies)],
     });
+    const { apiToken, tokensFile } = config;
+    const tokens = new AccessTokens({ apiToken, listed: tokensFile === undefined ? undefined : [] });
     const dependencies: AppDependencies = {
       database,
       publisher,
@@ -73,7 +79,8 @@ export class Api {
       definitions: app.definitions,
       queues,
       bodies,
-      apiToken: config.apiToken,
+      tokens,
+      sessions: new Sessions(config.databaseUrl), // what every API process of a fleet has, and nobody else
       hosts: config.apiHosts,
       phase: () => this.#phase(),
     };
@@ -86,6 +93,7 @@ export class Api {
       drainMs: config.apiDrainMs,
     });
     this.#app = app;
+    this.#tokenFile = tokensFile === undefined ? undefined : new TokenFile(tokensFile, tokens);
     this.#database = database;
     this.#publisher = publisher;
     this.#enqueuer = enqueuer;
@@ -97,7 +105,7 @@ export class Api {
     return this.#publisher.connection.failed;
   }
 
-  /** Resolves with the URL when it listens. Throws `Misconfigured` where the port is taken. */
+  /** Resolves with the URL when it listens. Throws `Misconfigured` where the port is taken or the list of tokens is wrong. */
   listen(): Promise<string> {
     this.#listening ??= this.#listen();
     return this.#listening;
@@ -122,6 +130,7 @@ export class Api {
   }
 
   async #listen(): Promise<string> {
+    await this.#tokenFile?.start();
     this.#database.start();
     this.#publisher.start();
     return await this.#server.start();
@@ -130,6 +139,7 @@ export class Api {
   async #stop(): Promise<void> {
     this.#stopping.abort();
     await this.#server.stop();
+    await this.#tokenFile?.stop();
     await this.#publisher.stop();
     await this.#enqueuer.stop();
     this.#metrics.stop();

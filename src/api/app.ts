@@ -1,13 +1,14 @@
 /**
  * The API as a value: every route on one Hono app, without a socket. Tests call `app.request(…)`.
  *
- * The order is the access control: health is open, the guard comes next, everything behind it needs the token.
+ * Health is open, the guard comes next; everything behind it declares in its contract who may use it.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { publishEvent } from '#shared/events.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
-import { refuseForeignPages } from './access/foreign-pages.ts';
-import { requireToken } from './auth.ts';
+import { guard } from './access/guard.ts';
+import { RouteAccessTable } from './access/route-access.ts';
+import type { Sessions } from './access/sessions.ts';
 import { answerError, refuseInvalid } from './problem.ts';
 import type { DocsDependencies } from './routes/docs.ts';
 import { registerDocs } from './routes/docs.ts';
@@ -21,6 +22,7 @@ import type { OrderDependencies } from './routes/orders.ts';
 import { registerOrders } from './routes/orders.ts';
 import type { QueueDependencies } from './routes/queues.ts';
 import { registerQueues } from './routes/queues.ts';
+import { registerSignIn } from './routes/sign-in.ts';
 import { answerUnrouted } from './unrouted.ts';
 
 export type AppDependencies = HealthDependencies &
@@ -30,6 +32,7 @@ export type AppDependencies = HealthDependencies &
   JobControlDependencies &
   QueueDependencies &
   DocsDependencies & {
+    sessions: Sessions;
     /** The `Host` headers that are answered, beside those of this machine. Undefined: all. */
     hosts?: ReadonlySet<string> | undefined;
   };
@@ -38,14 +41,17 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.onError(answerError);
   registerHealth(app, dependencies);
-  app.use(refuseForeignPages(dependencies.hosts));
-  if (dependencies.apiToken !== undefined) app.use(requireToken(dependencies.apiToken));
+  const routes = new RouteAccessTable(app);
+  const { tokens, sessions, hosts } = dependencies;
+  app.use(guard({ tokens, sessions, hosts, routes }));
   registerOrders(app, dependencies);
   registerJobs(app, dependencies);
   registerJobControl(app, dependencies);
   registerQueues(app, dependencies);
   registerMetrics(app, dependencies);
   registerDocs(app, dependencies);
+  registerSignIn(app, { tokens, sessions, routes });
+  routes.assertDeclared();
   app.notFound(answerUnrouted(app.routes));
   return app;
 }

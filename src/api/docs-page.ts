@@ -19,6 +19,7 @@ export type ApiDocument = OpenApi & { 'x-job-types': readonly JobTypeDescription
 
 interface Operation {
   tags?: string[];
+  'x-role'?: string;
   summary?: string;
   description?: string;
   parameters?: { name: string; in: string; required?: boolean; schema?: unknown; description?: string }[];
@@ -46,6 +47,8 @@ article { border: 1px solid var(--line); border-radius: .5rem; margin: .75rem 0;
 article > header { display: flex; gap: .75rem; align-items: baseline; flex-wrap: wrap; }
 article > p { margin: .5rem 0; }
 .method { font-weight: 700; text-transform: uppercase; color: var(--accent); min-width: 3.5rem; }
+.role { margin-left: auto; font-size: .875rem; border: 1px solid var(--line); border-radius: 1rem; padding: 0 .625rem; }
+.role:empty { display: none; }
 code, pre { font: .875rem/1.45 ui-monospace, monospace; }
 pre { background: var(--soft); border-radius: .375rem; padding: .75rem; overflow-x: auto; margin: .5rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
@@ -65,7 +68,7 @@ export async function renderDocsPage(document: ApiDocument): Promise<string> {
 <title>${document.info.title} API</title>
 <style>${raw(pageStyle)}</style>
 <h1>${document.info.title} API</h1>
-<p>${document.info.description ?? ''} Machine-readable: <a href="/openapi.json">/openapi.json</a>.</p>
+<p>${document.info.description ?? ''} Machine-readable: <a href="/openapi.json">/openapi.json</a>.${isLocked(document) ? html` <a href="/sign-in">Sign in or out</a>.` : ''}</p>
 <nav>${[...groups.keys(), 'job-types', 'schemas'].map((name) => html`<a href="#${name}">${name.replace('-', ' ')}</a>`)}</nav>
 ${[...groups].map(([name, group]) => html`<h2 id="${name}">${name}</h2>${group.map(renderEndpoint)}`)}
 <h2 id="job-types">job types</h2>
@@ -75,6 +78,11 @@ ${schemas.map(([name, schema]) => html`<article id="schema-${name}"><header><str
 </html>
 `;
   return String(page);
+}
+
+/** Tokens are asked for. */
+function isLocked({ components }: OpenApi): boolean {
+  return components?.securitySchemes !== undefined;
 }
 
 function listEndpoints({ paths = {} }: OpenApi): Endpoint[] {
@@ -90,7 +98,7 @@ function listEndpoints({ paths = {} }: OpenApi): Endpoint[] {
 function renderEndpoint({ method, path, operation }: Endpoint): Html {
   const body = Object.values(operation.requestBody?.content ?? {})[0]?.schema;
   return html`<article>
-<header><span class="method">${method}</span><code>${path}</code><span>${operation.summary ?? ''}</span></header>
+<header><span class="method">${method}</span><code>${path}</code><span>${operation.summary ?? ''}</span><span class="role">${operation['x-role'] ?? ''}</span></header>
 ${operation.description === undefined ? '' : html`<p>${operation.description}</p>`}
 ${renderRows('Parameters', (operation.parameters ?? []).map(describeParameter))}
 ${body === undefined ? '' : html`<details><summary>Body</summary>${renderJson(body)}</details>`}

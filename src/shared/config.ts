@@ -22,6 +22,7 @@ export interface Config {
   host: string;
   port: number;
   apiToken: string | undefined;
+  tokensFile: string | undefined;
   /** The `Host` headers that the API answers, beside those of this machine. Undefined: all. */
   apiHosts: ReadonlySet<string> | undefined;
   apiDrainMs: number;
@@ -84,9 +85,12 @@ function findContradictions(program: 'api' | 'worker', app: App, values: Partial
     program === 'api' &&
     !isLoopback(host) &&
     values.API_TOKEN === undefined &&
+    values.TOKENS_FILE === undefined &&
     values.API_AUTH !== 'none'
   ) {
-    problems.push(`HOST ${host} is public: set API_TOKEN, or API_AUTH=none to let everybody in`);
+    problems.push(
+      `HOST ${host} is public: set API_TOKEN or TOKENS_FILE, or API_AUTH=none to let everybody in`,
+    );
   }
   return problems;
 }
@@ -102,6 +106,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     host: values.HOST,
     port: values.PORT,
     apiToken: values.API_TOKEN,
+    tokensFile: values.TOKENS_FILE,
     apiHosts: answeredHosts(values),
     apiDrainMs: values.API_DRAIN_MS,
     apiBodyBytes: values.API_BODY_BYTES,
@@ -124,7 +129,7 @@ function toConfig({ queues }: App, values: Settings): Config {
  * by itself; behind a token such a page gets nowhere.
  */
 function answeredHosts(values: Settings): Config['apiHosts'] {
-  const isOpen = values.API_TOKEN === undefined;
+  const isOpen = values.API_TOKEN === undefined && values.TOKENS_FILE === undefined;
   return (isOpen && isLoopback(values.HOST)) || values.API_HOSTS.length > 0
     ? new Set(values.API_HOSTS)
     : undefined;

@@ -52,6 +52,14 @@ export interface EventMessages {
   'request.failed': { method: string; path: string; error: unknown };
   /** An HTTP request ended in a 503: the API, or a server behind it, is busy, away or not seen yet. */
   'request.unavailable': { code: string; error: unknown };
+  /** Somebody acted on jobs or queues, or has signed in or out. `token` is the token's name. */
+  'access.acted': { token: string; role: string; method: string; path: string; status: number };
+  /** A request was refused: no token, a wrong one (`token` undefined), or a role that does not suffice. */
+  'access.refused': { token: string | undefined; method: string; path: string; reason: string };
+  /** The list of tokens was read and is in force. `tokens`: their names and roles. */
+  'access.tokens-read': { tokens: readonly string[] };
+  /** The list of tokens cannot be read or is wrong; the last good one stays in force. */
+  'access.tokens-refused': { path: string; problem: string };
   /** A connection to RabbitMQ is open and prepared. */
   'broker.connected': { connection: string; reconnect: boolean };
   /** A connection to RabbitMQ was lost (`retries` 0) or could not be opened; it is tried again. */

@@ -4,6 +4,7 @@
 
 import type { Logger } from 'pino';
 import pino from 'pino';
+import { logAccess } from './access-log.ts';
 import { logConnections } from './connection-log.ts';
 import { errorMessage } from './errors.ts';
 import type { EventMessages } from './events.ts';
@@ -26,7 +27,13 @@ export function createLogger({ name, level, output }: LoggerOptions): Logger {
 
 /** Logs what happens from now on. Returns a function that ends it. */
 export function logEvents(log: Logger): () => void {
-  const subscriptions = [...logConnections(log), ...logJobs(log), logUnavailable(log), logDropped(log)];
+  const subscriptions = [
+    ...logConnections(log),
+    ...logJobs(log),
+    ...logAccess(log),
+    logUnavailable(log),
+    logDropped(log),
+  ];
   return () => {
     for (const unsubscribe of subscriptions) unsubscribe();
   };

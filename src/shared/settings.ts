@@ -94,7 +94,13 @@ export const settings = {
   API_TOKEN: {
     schema: z.string().min(1).optional(),
     secret: true,
-    meaning: 'bearer token that every request but health checks must carry',
+    meaning:
+      'bearer token that may do everything; with it every request but health checks must carry a token',
+  },
+  TOKENS_FILE: {
+    schema: z.string().min(1).optional(),
+    meaning:
+      'JSON file with more tokens, `[{ "name", "role", "sha256" }]` (docs/access.md); it may change while the program runs',
   },
   API_AUTH: {
     schema: z.enum(['token', 'none']),

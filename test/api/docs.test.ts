@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { AccessTokens } from '../../src/api/access/access-tokens.ts';
 import { renderDocsPage } from '../../src/api/docs-page.ts';
 import { defineJob } from '../../src/jobs/define.ts';
 import { createOfflineApp, toAnswer } from '../support/api.ts';
@@ -25,15 +26,17 @@ test('the document has the schemas of requests, answers and job types', async ()
   expect(body.components.schemas.NewJob.additionalProperties).toBe(false);
   expect(body['x-job-types'].map(({ type }: { type: string }) => type)).toContain('process-order');
   expect(body.paths['/v1/jobs'].post.requestBody.required).toBe(true);
-  expect(body.security).toBeUndefined();
+  expect(body.paths['/v1/jobs'].post).not.toHaveProperty('security');
+  expect(body.paths['/v1/jobs'].post['x-role']).toBe('operator');
   expect(body.components.securitySchemes).toBeUndefined();
 });
 
-test('with a token the document says so, except for health', async () => {
-  const app = createOfflineApp({ apiToken: 'secret' });
+test('where tokens are asked for the document says which role each route needs', async () => {
+  const app = createOfflineApp({ tokens: new AccessTokens({ apiToken: 'secret' }) });
   const headers = { authorization: 'Bearer secret' };
   const { body } = await toAnswer(await app.request('/openapi.json', { headers }));
-  expect(body.security).toEqual([{ bearer: [] }]);
+  expect(Object.keys(body.components.securitySchemes)).toEqual(['bearer', 'session']);
+  expect(body.paths['/v1/jobs'].get.security).toEqual([{ bearer: ['viewer'] }, { session: ['viewer'] }]);
   expect(body.paths['/livez'].get.security).toEqual([]);
 });
 

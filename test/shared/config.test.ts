@@ -30,6 +30,7 @@ test('without anything but the two URLs every setting has the default of the con
     host: '127.0.0.1',
     port: 3000,
     apiToken: undefined,
+    tokensFile: undefined,
     apiHosts: new Set(),
     apiDrainMs: 5_000,
     apiBodyBytes: 25_165_824,

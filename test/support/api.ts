@@ -1,6 +1,8 @@
 // The API for tests: as a value with nothing behind it, or listening in this process on real servers.
 // Guarantees: what was started is stopped when it is disposed of.
 
+import { AccessTokens } from '../../src/api/access/access-tokens.ts';
+import { Sessions } from '../../src/api/access/sessions.ts';
 import { Api } from '../../src/api/api.ts';
 import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
@@ -34,6 +36,8 @@ export function createOfflineApp(options: Partial<AppDependencies> = {}): Return
     definitions,
     queues: queueNames,
     bodies: new BodyBudget(25_165_824),
+    tokens: new AccessTokens({}),
+    sessions: new Sessions('the secret of the tests'),
     ...options,
   });
 }

@@ -36,9 +36,13 @@ export function isProvenSameOrigin(c: Context): boolean {
   return origin !== undefined && isOriginOf(origin, hostOf(c));
 }
 
-/** Whether somebody opens a page: by a link, from another site perhaps. Changes nothing and shows the answer to nobody else. */
+/** Whether somebody opens a page, by a link from another site perhaps: it changes nothing, and no other page sees the answer. */
 export function isNavigation(c: Context): boolean {
-  return c.req.header('sec-fetch-mode') === 'navigate' && c.req.header('sec-fetch-dest') === 'document';
+  return (
+    (c.req.method === 'GET' || c.req.method === 'HEAD') &&
+    c.req.header('sec-fetch-mode') === 'navigate' &&
+    c.req.header('sec-fetch-dest') === 'document'
+  );
 }
 
 /** The scheme is not compared: behind a proxy that ends TLS nobody knows it. */

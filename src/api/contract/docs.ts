@@ -1,11 +1,13 @@
 /**
  * The routes that describe the others.
  */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
+import { defineRoute } from '../access/route-access.ts';
 
 const tags = ['documentation'];
 
-export const openapiRoute = createRoute({
+export const openapiRoute = defineRoute({
+  'x-role': 'viewer',
   method: 'get',
   path: '/openapi.json',
   tags,
@@ -19,11 +21,12 @@ export const openapiRoute = createRoute({
   },
 });
 
-export const docsRoute = createRoute({
+export const docsRoute = defineRoute({
+  'x-role': 'viewer',
   method: 'get',
   path: '/docs',
   tags,
   summary: 'This API as a page for people',
-  description: 'With a token set, the browser asks for it: it is the password, any user name will do.',
+  description: 'Where tokens are asked for, a browser is shown where to sign in.',
   responses: { 200: { description: 'HTML', content: { 'text/html': { schema: z.string() } } } },
 });

@@ -1,7 +1,8 @@
 /**
  * Whether the process lives, whether it can serve, and its numbers.
  */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
+import { defineRoute } from '../access/route-access.ts';
 
 const check = z.object({ ok: z.boolean(), detail: z.string().optional() });
 const readiness = {
@@ -16,11 +17,11 @@ const readiness = {
 };
 const tags = ['health'];
 
-export const livezRoute = createRoute({
+export const livezRoute = defineRoute({
+  'x-role': 'none',
   method: 'get',
   path: '/livez',
   tags,
-  security: [],
   summary: 'The process lives',
   description: 'Never looks at another server.',
   responses: {
@@ -31,11 +32,11 @@ export const livezRoute = createRoute({
   },
 });
 
-export const readyzRoute = createRoute({
+export const readyzRoute = defineRoute({
+  'x-role': 'none',
   method: 'get',
   path: '/readyz',
   tags,
-  security: [],
   summary: 'Whether it can serve',
   description:
     'Without RabbitMQ it is `degraded` and serves all the same: jobs are committed and published later. Without Postgres it is not ready.',
@@ -45,7 +46,8 @@ export const readyzRoute = createRoute({
   },
 });
 
-export const metricsRoute = createRoute({
+export const metricsRoute = defineRoute({
+  'x-role': 'metrics',
   method: 'get',
   path: '/metrics',
   tags,

@@ -5,6 +5,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { isName } from '#shared/app.ts';
 import { jobStates } from '#shared/job.ts';
 import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/postgres/job-list.ts';
+import { defineRoute } from '../access/route-access.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';
 
@@ -103,7 +104,8 @@ const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json'
 const oneJob = json(z.object({ job: jobSchema }));
 const tags = ['jobs'];
 
-export const enqueueRoute = createRoute({
+export const enqueueRoute = defineRoute({
+  'x-role': 'operator',
   method: 'post',
   path: '/v1/jobs',
   tags,
@@ -117,7 +119,8 @@ export const enqueueRoute = createRoute({
   },
 });
 
-export const enqueueBatchRoute = createRoute({
+export const enqueueBatchRoute = defineRoute({
+  'x-role': 'operator',
   method: 'post',
   path: '/v1/jobs/batch',
   tags,
@@ -148,7 +151,8 @@ export const enqueueBatchHeadersRoute = createRoute({
   responses: enqueueBatchRoute.responses,
 });
 
-export const showRoute = createRoute({
+export const showRoute = defineRoute({
+  'x-role': 'viewer',
   method: 'get',
   path: '/v1/jobs/{id}',
   tags,
@@ -157,7 +161,8 @@ export const showRoute = createRoute({
   responses: { 200: { description: 'the job', content: oneJob }, ...problems(404, 503) },
 });
 
-export const listRoute = createRoute({
+export const listRoute = defineRoute({
+  'x-role': 'viewer',
   method: 'get',
   path: '/v1/jobs',
   tags,
@@ -185,7 +190,9 @@ export const listRoute = createRoute({
   },
 });
 
-export const cancelRoute = createRoute({
+export const cancelRoute = defineRoute({
+  'x-role': 'operator',
+  'x-audited': true,
   method: 'post',
   path: '/v1/jobs/{id}/cancel',
   tags,
@@ -196,7 +203,9 @@ export const cancelRoute = createRoute({
   responses: { 200: { description: 'the job as it is now', content: oneJob }, ...problems(404, 409, 503) },
 });
 
-export const retryRoute = createRoute({
+export const retryRoute = defineRoute({
+  'x-role': 'operator',
+  'x-audited': true,
   method: 'post',
   path: '/v1/jobs/{id}/retry',
   tags,

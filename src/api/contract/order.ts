@@ -1,7 +1,8 @@
 /**
  * The source article's endpoint, for the OpenAPI document alone: the route is hot and validates by itself.
  */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
+import { defineRoute } from '../access/route-access.ts';
 import { problems } from './problem.ts';
 
 const orderSchema = z
@@ -38,6 +39,6 @@ const route = {
 };
 
 export const testRoutes = [
-  createRoute({ ...route, method: 'get' }),
-  createRoute({ ...route, method: 'post' }),
+  defineRoute({ ...route, 'x-role': 'operator', method: 'get' }),
+  defineRoute({ ...route, 'x-role': 'operator', method: 'post' }),
 ];

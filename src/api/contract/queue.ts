@@ -1,8 +1,9 @@
 /**
  * Queues as the outside sees them, and their routes.
  */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { jobStates } from '#shared/job.ts';
+import { defineRoute } from '../access/route-access.ts';
 import { problems } from './problem.ts';
 
 const count = z.int().min(0);
@@ -35,7 +36,8 @@ const pausedQueue = {
 };
 const tags = ['queues'];
 
-export const queuesRoute = createRoute({
+export const queuesRoute = defineRoute({
+  'x-role': 'viewer',
   method: 'get',
   path: '/v1/queues',
   tags,
@@ -49,7 +51,9 @@ export const queuesRoute = createRoute({
   },
 });
 
-export const pauseRoute = createRoute({
+export const pauseRoute = defineRoute({
+  'x-role': 'operator',
+  'x-audited': true,
   method: 'post',
   path: '/v1/queues/{name}/pause',
   tags,
@@ -59,7 +63,9 @@ export const pauseRoute = createRoute({
   responses: { 200: { description: 'paused', content: pausedQueue }, ...problems(404, 503) },
 });
 
-export const resumeRoute = createRoute({
+export const resumeRoute = defineRoute({
+  'x-role': 'operator',
+  'x-audited': true,
   method: 'post',
   path: '/v1/queues/{name}/resume',
   tags,

@@ -3,42 +3,33 @@
  *
  * Both are made once, at the first request, when every route is registered. The page loads nothing and runs nothing (strict CSP).
  */
-import { createHash } from 'node:crypto';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
 import type { JobDefinition } from '#shared/job.ts';
+import type { AccessTokens } from '../access/access-tokens.ts';
+import { SESSION_COOKIE } from '../access/guard.ts';
 import { docsRoute, openapiRoute } from '../contract/docs.ts';
 import type { ApiDocument, JobTypeDescription } from '../docs-page.ts';
 import { pageStyle, renderDocsPage } from '../docs-page.ts';
+import { pageHeaders } from '../page-headers.ts';
 
 export interface DocsDependencies {
   definitions: ReadonlyMap<string, JobDefinition>;
-  /** Without it every route is open. */
-  apiToken?: string | undefined;
+  tokens: AccessTokens;
 }
 
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(pageStyle).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const PAGE_HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': CONTENT_SECURITY_POLICY,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-};
-
-export function registerDocs(app: OpenAPIHono, { definitions, apiToken }: DocsDependencies): void {
-  if (apiToken !== undefined) {
+export function registerDocs(app: OpenAPIHono, { definitions, tokens }: DocsDependencies): void {
+  if (!tokens.isOpen) {
     app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+    app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
+      type: 'apiKey',
+      in: 'cookie',
+      name: SESSION_COOKIE,
+    });
   }
   let document: ApiDocument | undefined;
   const getDocument = () => {
-    document ??= {
+    document ??= withSecurity(tokens, {
       ...app.getOpenAPI31Document({
         openapi: '3.1.0',
         info: {
@@ -46,10 +37,9 @@ export function registerDocs(app: OpenAPIHono, { definitions, apiToken }: DocsDe
           version: '1',
           description: 'A job queue: Postgres is the truth, RabbitMQ carries hints.',
         },
-        ...(apiToken !== undefined && { security: [{ bearer: [] }] }),
       }),
       'x-job-types': [...definitions.values()].map(describeJobType),
-    };
+    });
     return document;
   };
   let page: string | undefined;
@@ -58,8 +48,24 @@ export function registerDocs(app: OpenAPIHono, { definitions, apiToken }: DocsDe
 
   app.openapi(docsRoute, async (c) => {
     page ??= await renderDocsPage(getDocument());
-    return c.body(page, 200, PAGE_HEADERS);
+    return c.body(page, 200, pageHeaders(pageStyle));
   });
+}
+
+/** Each operation with the role that it needs, where tokens are asked for. */
+function withSecurity({ isOpen }: AccessTokens, document: ApiDocument): ApiDocument {
+  if (isOpen) return document;
+  for (const operations of Object.values(document.paths ?? {}))
+    for (const operation of Object.values(operations as Record<string, DeclaredOperation>)) {
+      const { 'x-role': role } = operation;
+      operation.security = role === 'none' ? [] : [{ bearer: [role] }, { session: [role] }];
+    }
+  return document;
+}
+
+interface DeclaredOperation {
+  'x-role': string;
+  security?: Record<string, string[]>[];
 }
 
 function describeJobType({ type, queue, maxAttempts, timeoutMs, args }: JobDefinition): JobTypeDescription {

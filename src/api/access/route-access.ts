@@ -1,0 +1,98 @@
+/**
+ * Which role each route needs, as the routes declare it themselves (`x-role` in their contract).
+ *
+ * Guarantees: a route without a declared role is nobody's. `assertDeclared` tells at start, so that it is found before it is missed.
+ */
+import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import { createRoute } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { matchedRoutes } from 'hono/route';
+import type { RouterRoute } from 'hono/types';
+import type { Role } from './roles.ts';
+
+export interface AccessDeclaration {
+  /** The least that may use the route; `none`: everybody. */
+  'x-role': Role | 'none';
+  /** Who used it is logged. */
+  'x-audited'?: true;
+}
+
+/** `createRoute`, for routes that declare who may use them. */
+export function defineRoute<
+  Path extends string,
+  Route extends Omit<RouteConfig, 'path'> & { path: Path } & AccessDeclaration,
+>(route: Route): ReturnType<typeof createRoute<Path, Route>> {
+  return createRoute<Path, Route>(route);
+}
+
+export interface RouteAccess {
+  role: Role | 'none';
+  isAudited: boolean;
+  /** People open it: it answers with HTML. */
+  isPage: boolean;
+}
+
+/** No route takes the request: whoever is let in at all is told so. */
+const UNROUTED: RouteAccess = { role: 'metrics', isAudited: false, isPage: false };
+
+export class RouteAccessTable {
+  readonly #app: OpenAPIHono;
+  #declared: ReadonlyMap<RouterRoute, RouteAccess> | undefined;
+
+  constructor(app: OpenAPIHono) {
+    this.#app = app;
+  }
+
+  /** Undefined where the route declares nothing. */
+  find(c: Context): RouteAccess | undefined {
+    const route = matchedRoutes(c).at(-1); // those before it are middleware
+    if (route === undefined || isMiddleware(route)) return UNROUTED;
+    this.#declared ??= this.#read();
+    return this.#declared.get(route);
+  }
+
+  /** Throws where a route was registered that declares no role. */
+  assertDeclared(): void {
+    this.#declared = this.#read();
+    for (const route of this.#app.routes)
+      if (!isMiddleware(route) && !this.#declared.has(route))
+        throw new Error(`${route.method} ${route.path} does not declare who may use it (x-role)`);
+  }
+
+  /** Paths without parameters that can be opened by whoever may read. */
+  readablePaths(): Set<string> {
+    const paths = this.#app.routes.filter((route) => {
+      const access = this.#declared?.get(route);
+      return route.method === 'GET' && access?.role === 'viewer' && !route.path.includes(':');
+    });
+    return new Set(paths.map(({ path }) => path));
+  }
+
+  #read(): Map<RouterRoute, RouteAccess> {
+    const byName = new Map<string, RouteAccess>();
+    for (const definition of this.#app.openAPIRegistry.definitions) {
+      if (definition.type !== 'route') continue;
+      const { method, path, responses, ...declared } = definition.route as RouteConfig &
+        Partial<AccessDeclaration>;
+      if (declared['x-role'] === undefined) continue;
+      byName.set(`${method.toUpperCase()} ${path.replaceAll(/{(\w+)}/g, ':$1')}`, {
+        role: declared['x-role'],
+        isAudited: declared['x-audited'] === true,
+        isPage: Object.values(responses).some(
+          (response) => 'text/html' in ('content' in response ? (response.content ?? {}) : {}),
+        ),
+      });
+    }
+    const found = new Map<RouterRoute, RouteAccess>();
+    for (const route of this.#app.routes) {
+      const access = byName.get(`${route.method} ${route.path}`);
+      if (access !== undefined) found.set(route, access);
+    }
+    return found;
+  }
+}
+
+/** `app.use(…)`, not `app.all('/a/path', …)`, which would be open to everybody. */
+function isMiddleware({ method, path }: RouterRoute): boolean {
+  return method === 'ALL' && path.endsWith('*');
+}

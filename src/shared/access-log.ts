@@ -1,0 +1,34 @@
+/**
+ * The lines of who did what, and of who was refused.
+ */
+
+import type { Logger } from 'pino';
+import type { EventMessages } from './events.ts';
+import { subscribe } from './events.ts';
+
+const SELDOM_MS = 10_000;
+
+/** Each function ends a subscription. */
+export function logAccess(log: Logger): (() => void)[] {
+  return [
+    subscribe('access.acted', (message) => log.info(message, 'somebody acted')),
+    subscribe('access.refused', logRefused(log)),
+    subscribe('access.tokens-read', (message) => log.info(message, 'the list of tokens is in force')),
+    subscribe('access.tokens-refused', (message) =>
+      log.error(message, 'the list of tokens is wrong; the last good one stays'),
+    ),
+  ];
+}
+
+/** One line for many: whoever tries tokens shall not fill the log. */
+function logRefused(log: Logger): (message: EventMessages['access.refused']) => void {
+  let count = 0;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  return (message) => {
+    count += 1;
+    if (performance.now() - loggedAt < SELDOM_MS) return;
+    log.warn({ ...message, count }, 'a request was refused');
+    loggedAt = performance.now();
+    count = 0;
+  };
+}
