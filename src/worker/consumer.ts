@@ -28,6 +28,8 @@ export interface ConsumerOptions {
   connection: BrokerConnection;
   queue: string;
   prefetch: number;
+  /** RabbitMQ prefers the consumers with the greatest, as long as they have room. */
+  priority: number;
   /** `<queue>.<n>@<host>:<pid>`. */
   tag: string;
   /** Never rejects. */
@@ -166,7 +168,7 @@ export class Consumer {
     onCancelled: () => void,
   ): Promise<void> {
     if (this.#wanted === this.#registered) return;
-    const { tag } = this.#options;
+    const { tag, priority } = this.#options;
     if (!this.#wanted) {
       await inTime(channel.cancel(tag));
       this.#registered = false;
@@ -177,7 +179,7 @@ export class Consumer {
         onCancelled(); // the server has cancelled the consumer: queue deleted, node gone
       else this.#take(channel, acknowledgements, message);
     };
-    await inTime(channel.consume(brokerQueue(this.queue), onMessage, { consumerTag: tag }));
+    await inTime(channel.consume(brokerQueue(this.queue), onMessage, { consumerTag: tag, priority }));
     this.#registered = true;
     publishEvent('consumer.ready', { tag, queue: this.queue });
   }

@@ -2,7 +2,8 @@
  * Tells Kubernetes how busy this worker is: how many attempts run here, as the deletion cost of its own pod. When a Deployment shrinks, pods that
  * cost less go first, so that idle workers go before busy ones.
  *
- * Guarantees: tells at most once an interval, and only a number that has changed; a failure is published once, until it works again, and never
+ * Guarantees: a change between idle and busy is told within two seconds, and at most once in two seconds; other changes wait for the interval; only a
+ * number that has changed is told; a failure is published once, until it works again, and never
  * hurts; every request has a deadline. Best effort: a busy pod that goes all the same hands its jobs back. Knows nothing of jobs but their events.
  * Source: kubernetes.io/docs/concepts/workloads/controllers/replicaset/#pod-deletion-cost.
  */
@@ -16,6 +17,7 @@ import { publishEvent, subscribe } from '#shared/events.ts';
 const ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
 const CREDENTIALS_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 const INTERVAL_MS = 10_000;
+const SHORTEST_MS = 2_000;
 const DEADLINE_MS = 5_000;
 
 export interface DeletionCostOptions {
@@ -23,13 +25,17 @@ export interface DeletionCostOptions {
   podUrl: string;
   /** Holds `token` and `ca.crt`, read anew each time because the kubelet renews them. Defaults to where service accounts are mounted. */
   credentialsFolder?: string;
-  /** Defaults to 10 000. */
+  /** Between two numbers, where the pod was busy before and is so still. Defaults to 10 000. */
   intervalMs?: number;
+  /** Between two numbers at least. Defaults to 2000. */
+  shortestMs?: number;
 }
 
 export class DeletionCost {
   readonly #options: Required<DeletionCostOptions>;
   readonly #stopping = new AbortController();
+  /** Aborts where the pod has become idle or busy since the last number, and ends the wait for the next. */
+  #changed = new AbortController();
   #running = 0;
   /** Undefined until the first: what the pod says may be of an earlier process. */
   #told: number | undefined;
@@ -38,16 +44,23 @@ export class DeletionCost {
   #life: Promise<void> = Promise.resolve();
 
   constructor(options: DeletionCostOptions) {
-    this.#options = { credentialsFolder: CREDENTIALS_FOLDER, intervalMs: INTERVAL_MS, ...options };
+    this.#options = {
+      credentialsFolder: CREDENTIALS_FOLDER,
+      intervalMs: INTERVAL_MS,
+      shortestMs: SHORTEST_MS,
+      ...options,
+    };
   }
 
   start(): void {
     this.#unsubscribe = [
       subscribe('attempt.started', () => {
         this.#running += 1;
+        this.#noteChange();
       }),
       subscribe('attempt.finished', () => {
         this.#running -= 1;
+        this.#noteChange();
       }),
     ];
     this.#life = this.#live();
@@ -56,15 +69,26 @@ export class DeletionCost {
   /** The last number stays: the pod is going. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#changed.abort();
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     await this.#life;
   }
 
   async #live(): Promise<void> {
+    const { intervalMs, shortestMs } = this.#options;
     while (!this.#stopping.signal.aborted) {
       if (this.#running !== this.#told) await this.#tell(this.#running);
-      await pause(this.#options.intervalMs, this.#stopping.signal);
+      await pause(shortestMs, this.#stopping.signal);
+      this.#changed = new AbortController();
+      this.#noteChange();
+      await pause(intervalMs - shortestMs, this.#changed.signal);
     }
+  }
+
+  /** A server that refuses is not asked more often. */
+  #noteChange(): void {
+    const isOther = this.#running > 0 !== (this.#told ?? 0) > 0 && !this.#isFailing;
+    if (isOther || this.#stopping.signal.aborted) this.#changed.abort();
   }
 
   async #tell(cost: number): Promise<void> {

@@ -245,6 +245,7 @@ export class Worker {
           connection: this.#connection,
           queue,
           prefetch,
+          priority: -index, // the first channels of all workers take turns, so that single jobs do not clump on the channels of one
           tag: `${queue}.${index + 1}${at}`,
           run: async (delivered) => {
             const disposition = await this.#attempts.run(delivered);

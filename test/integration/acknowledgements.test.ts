@@ -105,6 +105,7 @@ test('what was acknowledged in the turn before a consumer closes is not redelive
     connection,
     queue: 'default',
     prefetch: 20,
+    priority: 0,
     tag: 'test',
     run: async () => {
       running += 1;

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
 import { publishEvent } from '../../src/shared/events.ts';
+import type { DeletionCostOptions } from '../../src/worker/deletion-cost.ts';
 import { DeletionCost } from '../../src/worker/deletion-cost.ts';
 import { listen } from '../support/events.ts';
 import { hasOpenssl, PodServer } from '../support/pod-server.ts';
 
 const intervalMs = 20;
+const shortestMs = 10;
+/** An interval that no test waits for. */
+const NEVER_MS = 3_600_000;
 const attempt = { type: 'test', queue: 'default', attempt: 1 };
 const begin = (jobId: string) => publishEvent('attempt.started', { ...attempt, jobId, waitMs: 0 });
 const end = (jobId: string) =>
@@ -25,9 +29,10 @@ const costs = (api: PodServer) =>
 
 async function tell(
   api: Pick<PodServer, 'podUrl' | 'credentialsFolder'>,
+  options: Partial<DeletionCostOptions> = {},
 ): Promise<AsyncDisposable & { cost: DeletionCost }> {
   const { podUrl, credentialsFolder } = api;
-  const cost = new DeletionCost({ podUrl, credentialsFolder, intervalMs });
+  const cost = new DeletionCost({ podUrl, credentialsFolder, intervalMs, shortestMs, ...options });
   cost.start();
   return { cost, [Symbol.asyncDispose]: () => cost.stop() };
 }
@@ -69,6 +74,34 @@ test('tells a number once, however often attempts come and go in between', async
   end('6');
 });
 
+test('tells that it has become busy, or idle, without waiting for the interval; another number waits', async () => {
+  await using api = await PodServer.start();
+  await using _telling = await tell(api, { intervalMs: NEVER_MS });
+  await api.received(1);
+  begin('1');
+  await api.received(2);
+  begin('2');
+  end('1');
+  end('2');
+  await api.received(3);
+  begin('3');
+  await api.received(4);
+  expect(costs(api)).toEqual(['0', '1', '0', '1']);
+  end('3');
+});
+
+test('tells nothing sooner than the shortest time, however often it changes between idle and busy', async () => {
+  await using api = await PodServer.start();
+  await using _telling = await tell(api, { intervalMs: NEVER_MS, shortestMs: NEVER_MS });
+  await api.received(1);
+  begin('1');
+  end('1');
+  begin('2');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(costs(api)).toEqual(['0']);
+  end('2');
+});
+
 test('is refused, says so once, and goes on trying until it works', async () => {
   await using api = await PodServer.start();
   api.answer = 'forbidden';
@@ -105,6 +138,7 @@ test('without a token, or without anybody to tell, it fails once and hurts nobod
     podUrl: 'https://127.0.0.1:1/pod',
     credentialsFolder: '/nowhere',
     intervalMs,
+    shortestMs,
   });
   nowhere.start();
   await failures.first();
