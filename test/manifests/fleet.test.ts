@@ -1,6 +1,8 @@
 // The manifests and the programs agree: settings, ports, grace, bounds, connections, names.
-import { existsSync, globSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { app, queueNames } from '../../src/jobs/registry.ts';
@@ -32,6 +34,8 @@ const timeout = 30_000;
 const programs: ProgramName[] = ['api', 'worker'];
 /** Variables that Node itself reads. */
 const ofNode = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
+/** One that the Postgres client reads. */
+const ofPostgres = ['PGSSL'];
 /** What aborted handlers and closing may take after the drain time (src/worker/worker.ts). */
 const closingMs = 8_000;
 /** What requests under way may take (src/shared/http/http-server.ts). */
@@ -54,7 +58,7 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
       const referred = (container.env ?? []).flatMap(({ value = '' }) =>
         [...value.matchAll(/\$\(([^)]+)\)/g)].map(([, name]) => name),
       );
-      const known = [...Object.keys(settings), ...ofNode, ...referred];
+      const known = [...Object.keys(settings), ...ofNode, ...ofPostgres, ...referred];
       expect(Object.keys(environment).filter((name) => !known.includes(name))).toEqual([]);
       const servers = { DATABASE_URL: 'postgres://p/d', AMQP_URL: 'amqp://r/', API_TOKEN: 'token' };
       const given = Object.fromEntries(
@@ -174,23 +178,27 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
     expect(requests.reduce((sum, one) => sum + one, 0)).toBeLessThanOrEqual(2_000 - 850);
   });
 
-  test('minikube has every secret, and its URLs lead with the right password to a service of its own', () => {
-    const manifests = manifestsOf(overlay('minikube'));
-    const missing = podTemplates(manifests).flatMap((template) =>
-      containersOf(template).flatMap(({ env = [] }) =>
-        env.flatMap(({ valueFrom }) => {
-          const wanted = valueFrom?.secretKeyRef;
-          const found =
-            wanted === undefined || wanted.optional || readSecret(manifests, wanted) !== undefined;
-          return found ? [] : [`${wanted?.name}/${wanted?.key}`];
-        }),
+  test('minikube takes every secret from `npm run secrets`, whose URLs lead with the right password to a service of its own', () => {
+    using folder = temporaryFolder();
+    const secrets = makeSecrets(folder.path);
+    const manifests = [...manifestsOf(overlay('minikube')), ...secrets];
+    const wanted = podTemplates(manifests).flatMap((template) => [
+      ...containersOf(template).flatMap(({ env = [] }) =>
+        env.flatMap(({ valueFrom }) =>
+          valueFrom?.secretKeyRef === undefined ? [] : [valueFrom.secretKeyRef],
+        ),
       ),
-    );
-    expect(missing).toEqual([]);
+      ...(template.spec.volumes ?? []).flatMap((volume) => {
+        const secret = volume['secret'] as { secretName: string; items: { key: string }[] } | undefined;
+        return (secret?.items ?? []).map(({ key }) => ({ name: secret?.secretName ?? '', key }));
+      }),
+    ]);
+    expect(wanted.length).toBeGreaterThan(8);
+    expect(wanted.filter((reference) => readSecret(manifests, reference) === undefined)).toEqual([]);
     const environment = environmentOf(manifests, containerOf(manifests, 'worker'));
     for (const [setting, secret] of [
       ['DATABASE_URL', 'postgres-app'],
-      ['AMQP_URL', 'rabbitmq-default-user'],
+      ['AMQP_URL', 'rabbitmq-warren'],
     ] as const) {
       const { username, password, hostname, port } = new URL(environment[setting] ?? '');
       expect(username).toBe(readSecret(manifests, { name: secret, key: 'username' }));
@@ -198,6 +206,34 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
       const { ports } = pick(manifests, 'Service', hostname)['spec'];
       expect(ports.map((service: { port: number }) => String(service.port))).toContain(port);
     }
+  });
+
+  test('no password is the same twice, or stands in a manifest; it is kept for the servers, which keep theirs', () => {
+    const passwordsOf = (manifests: readonly Manifest[]) =>
+      ['postgres-app', 'rabbitmq-default-user', 'rabbitmq-warren', 'rabbitmq-monitor'].map(
+        (name) => readSecret(manifests, { name, key: 'password' }) ?? '',
+      );
+    using one = temporaryFolder();
+    using other = temporaryFolder();
+    const all = [...passwordsOf(makeSecrets(one.path)), ...passwordsOf(makeSecrets(other.path))];
+    expect(new Set(all).size).toBe(8);
+    for (const password of all) expect(password).toMatch(/^[0-9a-f]{48}$/);
+    expect(passwordsOf(makeSecrets(one.path))).toEqual(all.slice(0, 4));
+    for (const [, mix] of fleets)
+      expect(manifestsOf(mix).filter(({ kind }) => kind === 'Secret')).toEqual([]);
+  });
+
+  test("programs are no administrators of RabbitMQ, and KEDA's user may only look", () => {
+    const manifests = manifestsOf(overlay('production'));
+    for (const program of programs)
+      expect(environmentOf(manifests, containerOf(manifests, program))['AMQP_URL']).toBe(
+        '<rabbitmq-warren/AMQPS_URL>',
+      );
+    const { secretTargetRef } = pick(manifests, 'TriggerAuthentication', 'rabbitmq-management')['spec'];
+    expect(secretTargetRef.map(({ name }: { name: string }) => name)).toEqual([
+      'rabbitmq-monitor',
+      'rabbitmq-monitor',
+    ]);
   });
 
   test('minikube tells RabbitMQ how much memory it has: RabbitMQ would take that of the node', () => {
@@ -258,6 +294,22 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
     expect(withToken.map(({ owner }) => owner.metadata.name)).toEqual(['warren-worker']);
   });
 
+  test('workers may reach what deliver-webhook may call, and no address more', () => {
+    const manifests = manifestsOf({ from: 'base', components: ['network-policies'] });
+    const blocks = (
+      pick(manifests, 'NetworkPolicy', 'warren-worker')['spec'].egress as {
+        to?: { ipBlock?: { cidr: string; except: string[] } }[];
+      }[]
+    ).flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => (ipBlock === undefined ? [] : [ipBlock])));
+    expect(blocks.map(({ cidr }) => cidr)).toEqual(['0.0.0.0/0', '2000::/3']);
+    const source = readFileSync(resolve(root, 'src/jobs/webhook/addresses.ts'), 'utf8');
+    const special = [...source.matchAll(/\['([0-9a-f.:]+)', (\d+)\],/g)].map(
+      ([, network, bits]) => `${network}/${bits}`,
+    );
+    expect(special.length).toBeGreaterThan(15);
+    expect(blocks.flatMap(({ except }) => except).toSorted()).toEqual(special.toSorted());
+  });
+
   test('every metric of an alert is one that the programs have', () => {
     const rule = pick(manifestsOf(overlay('production')), 'PrometheusRule', 'warren');
     const named = new Set(JSON.stringify(rule).match(/warren_[a-z_]+/g));
@@ -269,6 +321,25 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
     expect([...named].filter((name) => !known.has(name))).toEqual([]);
   });
 });
+
+function temporaryFolder(): Disposable & { path: string } {
+  const path = mkdtempSync(join(tmpdir(), 'warren-secrets-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+/** What the command prints, with its passwords kept in this folder. */
+function makeSecrets(folder: string): Manifest[] {
+  const { stdout } = spawnSync(
+    process.execPath,
+    ['dev/secrets.ts', '--file', join(folder, 'passwords.json')],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      timeout,
+    },
+  );
+  return JSON.parse(stdout).items;
+}
 
 describe('the Dockerfiles', () => {
   const runtime = JSON.parse(readFileSync(resolve(root, 'dev/runtime/package.json'), 'utf8'));

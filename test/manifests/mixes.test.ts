@@ -3,14 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { findSchemaErrors } from '../support/kubernetes-schemas.ts';
 import type { ManifestRule } from '../support/manifest-rules.ts';
 import {
+  aimed,
   bounded,
   connected,
+  filed,
   labelled,
   probed,
   readOnly,
   resolvable,
   restricted,
   scoped,
+  unexposed,
   withoutTokens,
 } from '../support/manifest-rules.ts';
 import type { Manifest, Mix } from '../support/manifests.ts';
@@ -23,10 +26,12 @@ const mixes: Mix[] = [
   { from: 'base', components: [] },
   { from: 'overlays/minikube', components: [] },
   { from: 'overlays/production', components: [] },
-  ...['burst', 'deletion-cost', 'network-policies', 'service-monitor', ...servers].map((name) => ({
-    from: 'base',
-    components: [name],
-  })),
+  ...['burst', 'deletion-cost', 'network-policies', 'service-monitor', 'broker-access', ...servers].map(
+    (name) => ({
+      from: 'base',
+      components: [name],
+    }),
+  ),
   { from: 'base', components: ['queue-depth', 'deletion-cost'] },
   { from: 'base', components: [...servers, 'tls'] },
   {
@@ -50,6 +55,9 @@ const rules: [string, ManifestRule][] = [
   ['is labelled', labelled],
   ['is in one namespace, save what belongs to the cluster', scoped],
   ['mounts no token that was not asked for', withoutTokens],
+  ['has its secrets as files', filed],
+  ['lets nothing out to everywhere', aimed],
+  ['opens no port of a node', unexposed],
 ];
 
 const title = ({ from, components }: Mix) => [from, ...components].join(' + ');

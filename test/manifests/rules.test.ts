@@ -3,14 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { findSchemaErrors } from '../support/kubernetes-schemas.ts';
 import type { ManifestRule } from '../support/manifest-rules.ts';
 import {
+  aimed,
   bounded,
   connected,
+  filed,
   labelled,
   probed,
   readOnly,
   resolvable,
   restricted,
   scoped,
+  unexposed,
   withoutTokens,
 } from '../support/manifest-rules.ts';
 import type { Manifest } from '../support/manifests.ts';
@@ -148,6 +151,13 @@ const breaches: [ManifestRule, string, Change][] = [
     (manifest) => Object.assign(manifest.metadata, { namespace: 'other' }),
   ],
   [
+    filed,
+    'has A in its environment',
+    (manifest) => {
+      container(manifest).env[0] = { name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'a' } } };
+    },
+  ],
+  [
     withoutTokens,
     'may have a token mounted',
     (manifest) => delete pod(manifest).automountServiceAccountToken,
@@ -166,6 +176,38 @@ test.each(breaches.map(([rule, expected, change]) => ({ name: rule.name, rule, e
     expect(rule([deployment(change), account])).toEqual([expect.stringContaining(expected)]);
   },
 );
+
+describe('rules about the network', () => {
+  const policy = (egress: object): Manifest => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'out' },
+    spec: { podSelector: {}, policyTypes: ['Egress'], egress: [egress] },
+  });
+  const service = (type: string): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'program' },
+    spec: { type, ports: [{ port: 80 }] },
+  });
+
+  test.each([
+    [{ ports: [{ port: 443 }] }, ['NetworkPolicy/out lets out to every address']],
+    [{ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }] }, ['NetworkPolicy/out lets out to all of 0.0.0.0/0']],
+    [{ to: [{ ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } }] }, []],
+    [{ to: [{ podSelector: {} }] }, []],
+  ])('%j', (egress, expected) => {
+    expect(aimed([policy(egress)])).toEqual(expected);
+  });
+
+  test.each([
+    ['NodePort', ['Service/program is a NodePort']],
+    ['LoadBalancer', ['Service/program is a LoadBalancer']],
+    ['ClusterIP', []],
+  ])('a service of type %s', (type, expected) => {
+    expect(unexposed([service(type)])).toEqual(expected);
+  });
+});
 
 describe('the schemas', () => {
   const cases: [string, string, Change][] = [

@@ -1,6 +1,6 @@
 // What a rendering says about the fleet as a whole: the environment that a program gets, how many of it there may be, and what they take together.
 import type { Container, Manifest } from './manifests.ts';
-import { pick, podTemplates } from './manifests.ts';
+import { containersOf, pick, podTemplates } from './manifests.ts';
 
 export type ProgramName = 'api' | 'worker';
 
@@ -14,7 +14,10 @@ export function containerOf(manifests: readonly Manifest[], program: ProgramName
   return found;
 }
 
-/** What the container's environment will be: its references followed into the config maps and secrets of the rendering, `<secret/key>` elsewhere. */
+/**
+ * What the container's environment will be: its references and its files followed into the config maps and secrets of the rendering, `<secret/key>`
+ * elsewhere. What stands in a file has the name of its setting.
+ */
 export function environmentOf(manifests: readonly Manifest[], container: Container): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const { configMapRef } of container.envFrom ?? []) {
@@ -22,7 +25,9 @@ export function environmentOf(manifests: readonly Manifest[], container: Contain
   }
   for (const { name, value, valueFrom } of container.env ?? []) {
     const secret = valueFrom?.secretKeyRef;
-    if (value !== undefined)
+    const setting = /^(.+)_FILE$/.exec(name)?.[1];
+    if (setting !== undefined) environment[setting] = readMounted(manifests, container, value ?? '');
+    else if (value !== undefined)
       environment[name] = value.replace(/\$\(([^)]+)\)/g, (text, other) => environment[other] ?? text);
     else if (secret !== undefined) {
       const found = readSecret(manifests, secret);
@@ -33,11 +38,27 @@ export function environmentOf(manifests: readonly Manifest[], container: Contain
   return environment;
 }
 
+/** What the container finds at this path: the key of a secret that is mounted there. */
+function readMounted(manifests: readonly Manifest[], container: Container, path: string): string {
+  const template = podTemplates(manifests).find((one) => containersOf(one).includes(container));
+  const mount = container.volumeMounts?.find(({ mountPath }) => path.startsWith(`${mountPath}/`));
+  const volume = template?.spec.volumes?.find(({ name }) => name === mount?.name);
+  const secret = volume?.['secret'] as
+    | { secretName: string; items: { key: string; path: string }[] }
+    | undefined;
+  const item = secret?.items.find((one) => `${mount?.mountPath}/${one.path}` === path);
+  if (secret === undefined || item === undefined) throw new Error(`nothing is mounted at ${path}`);
+  const { secretName: name } = secret;
+  return readSecret(manifests, { name, key: item.key }) ?? `<${name}/${item.key}>`;
+}
+
 export function readSecret(
   manifests: readonly Manifest[],
   { name, key }: { name: string; key: string },
 ): string | undefined {
   const secret = manifests.find((manifest) => manifest.kind === 'Secret' && manifest.metadata.name === name);
+  const plain = secret?.['stringData']?.[key] as string | undefined;
+  if (plain !== undefined) return plain;
   const encoded = secret?.['data']?.[key] as string | undefined;
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString();
 }

@@ -159,6 +159,42 @@ export const scoped: ManifestRule = (manifests) => {
   ];
 };
 
+/** Whoever may go out goes somewhere: a rule that names ports alone opens them at every address, private ones included. */
+export const aimed: ManifestRule = (manifests) =>
+  manifests
+    .filter(({ kind }) => kind === 'NetworkPolicy')
+    .flatMap((policy) => {
+      const rules: { to?: { ipBlock?: { cidr: string; except?: string[] } }[] }[] =
+        policy['spec'].egress ?? [];
+      return rules.flatMap(({ to = [] }) => {
+        if (to.length === 0) return [`${describeManifest(policy)} lets out to every address`];
+        return to
+          .filter(({ ipBlock }) => /\/0$/.test(ipBlock?.cidr ?? '') && (ipBlock?.except ?? []).length === 0)
+          .map(({ ipBlock }) => `${describeManifest(policy)} lets out to all of ${ipBlock?.cidr}`);
+      });
+    });
+
+/** No port of a node is opened: what is looked at from outside is forwarded, or has an Ingress. */
+export const unexposed: ManifestRule = (manifests) =>
+  manifests
+    .filter(({ kind, spec }) => kind === 'Service' && !['ClusterIP', undefined].includes(spec.type))
+    .map((service) => `${describeManifest(service)} is a ${service['spec'].type}`);
+
+/** What is secret is a file: an environment shows in a process list, in crash reports and in every child process. */
+export const filed: ManifestRule = (manifests) =>
+  podTemplates(manifests).flatMap((template) =>
+    containersOf(template)
+      .filter(({ image }) => /warren-(api|worker)/.test(image))
+      .flatMap(({ name, env = [] }) =>
+        env
+          .filter(({ valueFrom }) => valueFrom?.secretKeyRef !== undefined)
+          .map(
+            (variable) =>
+              `${describeManifest(template.owner)} ${name} has ${variable.name} in its environment`,
+          ),
+      ),
+  );
+
 /** No account has a token by itself; the only one there is was asked for, for a container. */
 export const withoutTokens: ManifestRule = (manifests) => [
   ...manifests

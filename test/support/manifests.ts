@@ -94,6 +94,7 @@ export type Container = {
   readonly startupProbe?: Probe;
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
+  readonly volumeMounts?: { name: string; mountPath: string }[];
   readonly lifecycle?: { preStop?: { sleep?: { seconds: number } } };
   readonly securityContext?: Record<string, unknown> & { capabilities?: { drop?: string[]; add?: string[] } };
 };
