@@ -13,6 +13,7 @@ import { createPool } from 'generic-pool';
 import { pause, withDeadline } from '../backoff.ts';
 import { Unavailable } from '../errors.ts';
 import { publishEvent } from '../events.ts';
+import { nextTurn } from '../slices.ts';
 import { BrokerConnection } from './connection.ts';
 import { decodeJobId, messageOptions } from './message.ts';
 import { DEAD_EXCHANGE, declareTopology, EXCHANGE, prepareTopology } from './topology.ts';
@@ -21,7 +22,7 @@ const CONFIRM_DEADLINE_MS = 5_000;
 const LEASE_DEADLINE_MS = 1_000;
 const CLOSE_DEADLINE_MS = 2_000;
 const CREATE_PAUSE_MS = 200;
-/** Messages that share a lease of a channel and a deadline. More of them are spread over the channels. */
+/** Messages that share a lease of a channel and a deadline. More of them are spread over the channels, and over turns of the event loop. */
 const WINDOW = 500;
 const MAX_UNCONFIRMED = 20_000;
 /**
@@ -121,8 +122,10 @@ export class Publisher {
       options: messageOptions({ id, type }),
     }));
     const windows: Promise<(Unavailable | undefined)[]>[] = [];
-    for (let start = 0; start < messages.length; start += WINDOW)
-      windows.push(this.#send(messages.slice(start, start + WINDOW)));
+    for (let start = 0; start < messages.length; start += WINDOW) {
+      const window = messages.slice(start, start + WINDOW);
+      windows.push(start === 0 ? this.#send(window) : nextTurn().then(() => this.#send(window)));
+    }
     const failures = (await Promise.all(windows)).flat();
     const count = failures.filter((failure) => failure === undefined).length;
     if (count > 0) publishEvent('publish.confirmed', { count });
