@@ -1,6 +1,7 @@
-// The pages of docs/ that are derived from the code: settings, events, errors. `npm run docs` writes them; a test compares them.
+// The pages of docs/ that are derived from the code: settings, events, errors, metrics. `npm run docs` writes them; a test compares them.
 import { globSync, readFileSync } from 'node:fs';
 import { settings } from '../src/shared/settings.ts';
+import { metricsPage } from './metrics-page.ts';
 
 export type Page = { readonly path: string; readonly text: string };
 
@@ -9,6 +10,7 @@ export function referencePages(): Page[] {
     { path: 'docs/settings.md', text: settingsPage() },
     { path: 'docs/events.md', text: eventsPage() },
     { path: 'docs/errors.md', text: errorsPage() },
+    { path: 'docs/metrics.md', text: metricsPage(derived('src/**/*.ts')) },
   ];
 }
 

@@ -8,7 +8,6 @@ import type { App } from '#shared/app.ts';
 import type { Config } from '#shared/config.ts';
 import { Enqueuer } from '#shared/enqueue.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
-import { databaseGauges } from '#shared/metrics/database-gauges.ts';
 import type { Metrics } from '#shared/metrics/metrics.ts';
 import { createMetrics } from '#shared/metrics/metrics.ts';
 import { Database } from '#shared/postgres/database.ts';
@@ -17,9 +16,10 @@ import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { AccessTokens } from './access/access-tokens.ts';
 import { Sessions } from './access/sessions.ts';
 import { TokenFile } from './access/token-file.ts';
+import { apiGauges } from './api-gauges.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
-import { BodyBudget, bodyGauges } from './body-budget.ts';
+import { BodyBudget } from './body-budget.ts';
 
 /** 503 is owed within 2 s when Postgres is away. */
 const STATEMENT_DEADLINE_MS = 1_500;
@@ -67,7 +67,7 @@ export class Api {
     const metrics = createMetrics({
       types: app.definitions.keys(),
       queues,
-      gauges: [...databaseGauges(database, queues), ...bodyGauges(bodies)],
+      gauges: apiGauges({ database, connection: publisher.connection, queues, bodies }),
     });
     const { apiToken, tokensFile } = config;
     const tokens = new AccessTokens({ apiToken, listed: tokensFile === undefined ? undefined : [] });

@@ -10,6 +10,7 @@ import { guard } from './access/guard.ts';
 import { RouteAccessTable } from './access/route-access.ts';
 import type { Sessions } from './access/sessions.ts';
 import { answerError, refuseInvalid } from './problem.ts';
+import { tellOfRequests } from './request-events.ts';
 import type { DocsDependencies } from './routes/docs.ts';
 import { registerDocs } from './routes/docs.ts';
 import type { HealthDependencies, MetricsDependencies } from './routes/health.ts';
@@ -40,6 +41,7 @@ export type AppDependencies = HealthDependencies &
 export function createApp(dependencies: AppDependencies): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.onError(answerError);
+  app.use(tellOfRequests);
   registerHealth(app, dependencies);
   const routes = new RouteAccessTable(app);
   const { tokens, sessions, hosts } = dependencies;
@@ -60,6 +62,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
 export function createStartingApp(dependencies: HealthDependencies): OpenAPIHono {
   const app = new OpenAPIHono();
   app.onError(answerError);
+  app.use(tellOfRequests);
   registerHealth(app, dependencies);
   app.notFound(() => {
     const detail = 'the API is starting: it has not seen the database yet';

@@ -48,6 +48,8 @@ export interface EventMessages {
   'publish.returned': { jobId: string; queue: string };
   /** A publish was not confirmed, or not tried; the relay repeats it. */
   'publish.failed': { jobId: string; error: unknown };
+  /** An HTTP request was answered. `route` is the route's pattern, or `none`. */
+  'request.finished': { method: string; route: string; status: number; durationMs: number };
   /** An HTTP request ended in a 500: a fault of ours. */
   'request.failed': { method: string; path: string; error: unknown };
   /** An HTTP request ended in a 503: the API, or a server behind it, is busy, away or not seen yet. */
@@ -60,6 +62,8 @@ export interface EventMessages {
   'access.tokens-read': { tokens: readonly string[] };
   /** The list of tokens cannot be read or is wrong; the last good one stays in force. */
   'access.tokens-refused': { path: string; problem: string };
+  /** No connection to Postgres was free for a statement in time, or too many wait for one: the pool is too small for what is asked of it. */
+  'pool.exhausted': Record<string, never>;
   /** A connection to RabbitMQ is open and prepared. */
   'broker.connected': { connection: string; reconnect: boolean };
   /** A connection to RabbitMQ was lost (`retries` 0) or could not be opened; it is tried again. */

@@ -13,6 +13,16 @@ export interface Check {
   detail?: string;
 }
 
+/** Where a worker stands now. */
+export interface Standing {
+  lane: 'rabbitmq' | 'postgres';
+  /** Whether it holds the advisory lock by which others know that it lives. */
+  isPresent: boolean;
+  /** Whether it does the maintenance of the fleet. */
+  isLeader: boolean;
+  consumers: { registered: number; wanted: number };
+}
+
 export interface HealthOptions {
   host: string;
   /** 0: any free port. */

@@ -6,13 +6,12 @@ import { processName, readConfig } from '#shared/config.ts';
 import { programHelp } from '#shared/help.ts';
 import { createLogger, logEvents } from '#shared/log.ts';
 import { LogOutput } from '#shared/log-output.ts';
-import { databaseGauges } from '#shared/metrics/database-gauges.ts';
 import { createMetrics } from '#shared/metrics/metrics.ts';
 import { runProgram } from '#shared/shutdown.ts';
 import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
-import { roomGauges } from './room-gauges.ts';
 import { Worker } from './worker.ts';
+import { workerGauges } from './worker-gauges.ts';
 
 await runProgram(programHelp('worker'), () => {
   const config = readConfig('worker', app);
@@ -25,7 +24,7 @@ await runProgram(programHelp('worker'), () => {
   const metrics = createMetrics({
     types: app.definitions.keys(),
     queues,
-    gauges: [...databaseGauges(worker.database, queues), ...roomGauges(worker.argsRoom)],
+    gauges: workerGauges(worker, queues),
   });
   const { podUrl } = config;
   const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl });

@@ -24,7 +24,8 @@ import { Completer } from './completer.ts';
 import type { DeadLetter } from './consumer.ts';
 import { Consumer } from './consumer.ts';
 import { FallbackLane } from './fallback-lane.ts';
-import type { Check } from './health.ts';
+import type { Check, Standing } from './health.ts';
+import { checkWorker } from './health-checks.ts';
 import { createChores } from './maintenance/chores.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { createNoticeHandler } from './notice-handler.ts';
@@ -197,44 +198,35 @@ export class Worker {
     await Promise.all([this.database.stop(), this.#handlerClient.end({ timeout: 2 })]);
   }
 
-  /** For /readyz: what this worker needs, each by name. */
-  async checks(): Promise<Record<string, Check>> {
-    const wanted = this.#consumers.length;
+  get connection(): BrokerConnection {
+    return this.#connection;
+  }
+
+  /** For /metrics. */
+  get standing(): Standing {
     const registered = this.#consumers.filter((consumer) => consumer.ready).length;
     return {
-      postgres: await this.#checkPostgres(),
-      presence: { ok: this.#presence.held },
-      rabbitmq: this.#checkRabbitmq(),
-      consumers: { ok: registered === wanted, detail: `${registered} of ${wanted}` },
-      lane: this.#checkLane(),
-      accepting: { ok: !this.#stopping.signal.aborted },
+      lane: this.#fallbackLane.isActive ? 'postgres' : 'rabbitmq',
+      isPresent: this.#presence.held,
+      isLeader: this.#presence.leader,
+      consumers: { registered, wanted: this.#consumers.length },
     };
+  }
+
+  /** For /readyz: what this worker needs, each by name. */
+  checks(): Promise<Record<string, Check>> {
+    return checkWorker({
+      database: this.database,
+      connection: this.#connection,
+      standing: this.standing,
+      isAccepting: !this.#stopping.signal.aborted,
+    });
   }
 
   /** For /livez: false where the broker is there and a consumer has been missing for a minute all the same. A restart would bring it back. */
   get alive(): boolean {
     if (this.#connection.openForMs < CONSUMERS_MISSING_MS) return true;
     return this.#consumers.every((consumer) => consumer.unreadyForMs < CONSUMERS_MISSING_MS);
-  }
-
-  #checkRabbitmq(): Check {
-    if (this.#config.amqpUrl === NO_BROKER) return { ok: true, detail: 'none is configured' };
-    return { ok: this.#connection.model !== undefined };
-  }
-
-  /** Not as it should be while jobs are taken straight from Postgres, unless that is what was configured. */
-  #checkLane(): Check {
-    if (!this.#fallbackLane.isActive) return { ok: true, detail: 'jobs come from RabbitMQ' };
-    return { ok: this.#config.amqpUrl === NO_BROKER, detail: 'jobs are taken straight from Postgres' };
-  }
-
-  async #checkPostgres(): Promise<Check> {
-    try {
-      await this.database.query(async (sql) => await sql`select 1`, 1_000);
-      return { ok: true };
-    } catch (error) {
-      return { ok: false, detail: (error as Error).message };
-    }
   }
 
   #createConsumers(): Consumer[] {

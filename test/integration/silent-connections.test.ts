@@ -8,7 +8,7 @@ import { serveHealth } from '../../src/worker/health.ts';
 /** The limit is ten seconds; this is for a hang. */
 const HANG_MS = 90_000;
 
-const metrics = { render: async () => '', contentType: 'text/plain', stop: () => {} };
+const metrics = { render: async () => '', contentType: 'text/plain', describe: () => [], stop: () => {} };
 
 async function servers(): Promise<Record<string, { port: number; close: () => Promise<void> }>> {
   const api = new HttpServer({ fetch: () => new Response('ok'), host: '127.0.0.1', port: 0 });

@@ -7,6 +7,7 @@ import { createHealthApp, serveHealth } from '../../src/worker/health.ts';
 const metrics: Metrics = {
   render: async () => 'warren_up 1\n',
   contentType: 'text/plain; version=0.0.4',
+  describe: () => [],
   stop: () => {},
 };
 

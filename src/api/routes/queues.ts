@@ -5,6 +5,7 @@
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
+import { cached } from '#shared/cached.ts';
 import type { JobState } from '#shared/job.ts';
 import { jobStates } from '#shared/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
@@ -14,7 +15,6 @@ import { findPausedQueues, pauseQueue, resumeQueue } from '#shared/postgres/queu
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { QueueDepth } from '#shared/rabbitmq/queue-depth.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
-import { cached } from '../cached.ts';
 import { pauseRoute, queuesRoute, resumeRoute } from '../contract/queue.ts';
 
 /** Counting reads the whole table. The other statements keep the short deadline and tell first when Postgres is away. */

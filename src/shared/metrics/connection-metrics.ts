@@ -20,6 +20,10 @@ export function countConnections(registry: Registry): (() => void)[] {
     help: 'Writes to Postgres that were tried again.',
     label: { name: 'what', values: ['claim', 'record', 'mark'] },
   });
+  const exhausted = createCounter(registry, {
+    name: 'warren_postgres_pool_exhausted_total',
+    help: 'Statements that were refused because no connection of the pool was free for them in time.',
+  });
   let heldBefore = false;
   return [
     subscribe('broker.connected', ({ reconnect }) => reconnect && reconnects.inc({ peer: 'rabbitmq' })),
@@ -28,6 +32,7 @@ export function countConnections(registry: Registry): (() => void)[] {
       heldBefore = true;
     }),
     subscribe('presence.lost', () => lost.inc()),
+    subscribe('pool.exhausted', () => exhausted.inc()),
     subscribe('write.retried', ({ what }) => retried.inc({ what })),
   ];
 }

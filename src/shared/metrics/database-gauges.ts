@@ -1,10 +1,17 @@
 /**
- * The gauges that only Postgres knows, the same in every process. Each scrape costs two statements on small partial indexes.
+ * The gauges that only Postgres knows, and the pool's own. A scrape costs two statements on small partial indexes; counting the jobs by state walks
+ * more of them, up to a bound, so its answer is kept for a while.
  */
-
+import { cached } from '../cached.ts';
 import type { Database } from '../postgres/database.ts';
-import { countUnpublished, findQueueAges } from '../postgres/job-queries.ts';
-import type { GaugeSource } from './gauge-source.ts';
+import type { QueueCount } from '../postgres/job-queries.ts';
+import { countLiveJobs, countUnpublished, findQueueAges } from '../postgres/job-queries.ts';
+import type { GaugeReading, GaugeSource } from './gauge-source.ts';
+
+const FRESH_MS = 10_000;
+const LIVE_STATES = ['scheduled', 'available', 'running', 'retryable'];
+/** Rows may name queues that this process does not know. */
+const UNKNOWN = 'unknown';
 
 export function databaseGauges(database: Database, queues: readonly string[]): GaugeSource[] {
   return [
@@ -25,5 +32,42 @@ export function databaseGauges(database: Database, queues: readonly string[]): G
       help: 'Available jobs whose message the broker has not confirmed (counted up to 100 000).',
       read: async () => [{ value: await database.query(countUnpublished) }],
     },
+    {
+      name: 'warren_postgres_connections_busy',
+      help: 'Connections of the pool that run a statement now.',
+      read: () => [{ value: database.load.busy }],
+    },
+    {
+      name: 'warren_postgres_statements_waiting',
+      help: 'Statements that wait now for a connection of the pool.',
+      read: () => [{ value: database.load.waiting }],
+    },
   ];
+}
+
+/** The jobs that have not ended. `isAsked` false: another process tells. What has ended is counted by `warren_jobs_finished_total`. */
+export function jobsGauge(
+  database: Database,
+  queues: readonly string[],
+  isAsked: () => boolean = () => true,
+): GaugeSource {
+  const counts = cached(() => database.query((sql) => countLiveJobs(sql, queues)), FRESH_MS);
+  return {
+    name: 'warren_jobs',
+    help: 'Jobs that have not ended, by queue and state (each counted up to 100 000); told by the API and by the leader.',
+    labels: ['queue', 'state'],
+    read: async () => (isAsked() ? toReadings(await counts(), queues) : []),
+  };
+}
+
+function toReadings(counts: readonly QueueCount[], queues: readonly string[]): GaugeReading[] {
+  const values = new Map<string, GaugeReading>();
+  for (const queue of [...queues, UNKNOWN]) {
+    for (const state of LIVE_STATES) values.set(`${queue} ${state}`, { labels: { queue, state }, value: 0 });
+  }
+  for (const { queue, state, count } of counts) {
+    const reading = values.get(`${queue} ${state}`) ?? values.get(`${UNKNOWN} ${state}`);
+    if (reading !== undefined) reading.value += count;
+  }
+  return [...values.values()];
 }

@@ -13,6 +13,7 @@ import { countDroppedLines } from './log-metrics.ts';
 import { countMaintenance } from './maintenance-metrics.ts';
 import { countMessages } from './message-metrics.ts';
 import { processRegistry } from './process-metrics.ts';
+import { observeRequests } from './request-metrics.ts';
 import { countUnavailable } from './unavailable-metrics.ts';
 
 export interface MetricsOptions {
@@ -23,10 +24,19 @@ export interface MetricsOptions {
   gauges: readonly GaugeSource[];
 }
 
+export interface MetricDescription {
+  name: string;
+  type: string;
+  help: string;
+  labels: readonly string[];
+}
+
 export interface Metrics {
   /** The Prometheus text format. */
   render(): Promise<string>;
   contentType: string;
+  /** What there is, for the docs. */
+  describe(): MetricDescription[];
   stop(): void;
 }
 
@@ -39,13 +49,24 @@ export function createMetrics({ types, queues, gauges }: MetricsOptions): Metric
     ...countMaintenance(registry),
     countUnavailable(registry),
     countDroppedLines(registry),
+    ...observeRequests(registry),
   ];
   for (const gauge of gauges) addGauge(registry, gauge);
   return {
     render: async () => `${await registry.metrics()}${await processRegistry().metrics()}`,
     contentType: registry.contentType,
+    describe: () => [...describe(registry), ...describe(processRegistry())],
     stop: () => {
       for (const unsubscribe of unsubscribes) unsubscribe();
     },
   };
+}
+
+function describe(registry: Registry): MetricDescription[] {
+  return registry.getMetricsAsArray().map((metric) => ({
+    name: metric.name,
+    type: String(metric.type),
+    help: metric.help,
+    labels: 'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames : [],
+  }));
 }

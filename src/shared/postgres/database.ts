@@ -9,6 +9,7 @@
 import postgres from 'postgres';
 import { backoffMs, pause, withDeadline } from '../backoff.ts';
 import { Unavailable } from '../errors.ts';
+import { publishEvent } from '../events.ts';
 import type { ConnectionPlace } from './connection-options.ts';
 import { connectionOptions } from './connection-options.ts';
 import { isTimeout, isUnavailable } from './failures.ts';
@@ -84,6 +85,11 @@ export class Database {
     }
   }
 
+  /** The pool now: connections that run a statement, and statements that wait for one. */
+  get load(): { busy: number; waiting: number } {
+    return { busy: this.#connections.filter(({ busy }) => busy).length, waiting: this.#waiting.length };
+  }
+
   /** What is left of the default deadline for somebody who has waited already, in milliseconds. Never so little that nothing can succeed. */
   deadlineAfter(waitedMs: number): number {
     return Math.max(MIN_DEADLINE_MS, this.#options.deadlineMs - waitedMs);
@@ -140,6 +146,7 @@ export class Database {
       return idle;
     }
     if (this.#waiting.length >= MAX_WAITING) {
+      publishEvent('pool.exhausted', {});
       throw new Unavailable('postgres_busy', `${MAX_WAITING} statements wait for a connection already`);
     }
     const { promise, resolve } = Promise.withResolvers<Connection>();
@@ -147,6 +154,7 @@ export class Database {
     return withDeadline(promise, deadlineMs, () => {
       const place = this.#waiting.indexOf(resolve);
       if (place >= 0) this.#waiting.splice(place, 1);
+      publishEvent('pool.exhausted', {});
       return new Unavailable('postgres_busy', `no connection was free within ${deadlineMs} ms`);
     });
   }

@@ -1,0 +1,21 @@
+/**
+ * Tells of every request that was answered: which route, which status, how long. It is on the way of each request, so it does as little as it can.
+ */
+import type { MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+import { publishEvent } from '#shared/events.ts';
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** To be registered first, for all paths. */
+export const tellOfRequests: MiddlewareHandler = async (c, next) => {
+  const startedAt = performance.now();
+  await next();
+  const path = routePath(c, -1);
+  publishEvent('request.finished', {
+    method: METHODS.has(c.req.method) ? c.req.method : 'OTHER',
+    route: path === '/*' || path === '*' ? 'none' : path,
+    status: c.res.status,
+    durationMs: performance.now() - startedAt,
+  });
+};

@@ -1,0 +1,23 @@
+/**
+ * HTTP requests, by the names that OpenTelemetry's conventions give them. The route is the pattern, never the path; the method is one of HTTP's.
+ */
+import type { Registry } from '@prometheus-io/client';
+import { Histogram } from '@prometheus-io/client';
+import { subscribe } from '../events.ts';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function observeRequests(registry: Registry): (() => void)[] {
+  const duration = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'Time from the arrival of an HTTP request to its answer, by method, route and status.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: SECONDS,
+    registers: [registry],
+  });
+  return [
+    subscribe('request.finished', ({ method, route, status, durationMs }) =>
+      duration.observe({ method, route, status }, durationMs / 1_000),
+    ),
+  ];
+}

@@ -1,0 +1,105 @@
+// What the programs tell of the servers behind them, on real ones.
+import { expect, test } from 'vitest';
+import { createMetrics } from '../../src/shared/metrics/metrics.ts';
+import { countLiveJobs } from '../../src/shared/postgres/job-queries.ts';
+import { workerGauges } from '../../src/worker/worker-gauges.ts';
+import { startApi } from '../support/api.ts';
+import { publishRaw } from '../support/broker.ts';
+import { listen } from '../support/events.ts';
+import { eventually } from '../support/eventually.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+test('the API tells of live jobs by state, of the queues in RabbitMQ and of its requests by route', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  await fleet.enqueue({}, { delayMs: 3_600_000 });
+  await fleet.enqueue();
+  await fleet.enqueue();
+  await fleet.sql(
+    (sql) => sql`
+      insert into warren.jobs (type, queue, state, max_attempts, args, finished_at)
+      values ('test-job', 'default', 'completed', 1, '{}', now()), ('test-job', 'nobodys', 'available', 1, '{}', null),
+        ('test-job', 'nobodys', 'scheduled', 1, '{}', null)`,
+  );
+  await publishRaw(fleet.vhost, 'reports', 'x');
+  await using api = await startApi({ databaseUrl: fleet.testDatabase.url, amqpUrl: fleet.vhost.url });
+  await api.get('/v1/jobs/7');
+  await api.get('/v1/made/up');
+  const text = await eventually(
+    async () => String((await api.get('/metrics')).body),
+    (body) => body.includes('warren_queue_messages_ready{queue="reports"} 1\n'),
+    { everyMs: 500, timeoutMs: 30_000 },
+  );
+  for (const sample of [
+    'warren_jobs{queue="default",state="available"} 2',
+    'warren_jobs{queue="default",state="scheduled"} 1',
+    'warren_jobs{queue="reports",state="running"} 0',
+    'warren_jobs{queue="unknown",state="scheduled"} 1',
+    'warren_queue_messages_ready{queue="dead"} 0',
+    'warren_queue_consumers{queue="default"} 0',
+    'warren_broker_connected 1',
+    'warren_postgres_statements_waiting 0',
+    'http_server_request_duration_seconds_count{method="GET",route="/v1/jobs/:id",status="404"} 1',
+    'http_server_request_duration_seconds_count{method="GET",route="none",status="404"} 1',
+  ]) {
+    expect(text).toContain(`\n${sample}\n`);
+  }
+  expect(text).not.toContain('state="completed"} 1');
+});
+
+test('a worker tells of its lane, its presence and its consumers, and of the fleet as its leader', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const worker = await fleet.startWorker({ WORKER_QUEUES: 'default:2:10' });
+  const metrics = createMetrics({
+    types: ['test-job'],
+    queues: ['default'],
+    gauges: workerGauges(worker, ['default']),
+  });
+  const text = await eventually(
+    () => metrics.render(),
+    (rendered) =>
+      rendered.includes('warren_worker_leader 1\n') && rendered.includes('warren_queue_consumers{'),
+    { everyMs: 500, timeoutMs: 30_000 },
+  );
+  metrics.stop();
+  for (const sample of [
+    'warren_worker_lane{lane="rabbitmq"} 1',
+    'warren_worker_lane{lane="postgres"} 0',
+    'warren_worker_present 1',
+    'warren_worker_consumers{state="registered"} 2',
+    'warren_worker_consumers{state="missing"} 0',
+    'warren_queue_consumers{queue="default"} 2',
+  ]) {
+    expect(text).toContain(`\n${sample}\n`);
+  }
+});
+
+test('counting the live jobs reads no job that has ended', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  await fleet.sql(async (sql) => {
+    await sql`
+      insert into warren.jobs (type, queue, state, max_attempts, args, finished_at)
+      select 'test-job', 'default', 'completed', 1, '{}', now() from generate_series(1, 20000)`;
+    await sql`analyze warren.jobs`;
+    const read = async () => {
+      await sql`select pg_stat_force_next_flush()`.catch(() => {});
+      const [row] = await sql`select pg_stat_get_tuples_returned('warren.jobs'::regclass) as n`;
+      return Number(row?.['n']);
+    };
+    const before = await read();
+    expect(await countLiveJobs(sql, ['default'])).toEqual([]);
+    expect((await read()) - before).toBe(0); // of scans of the table; those of the partial indexes are counted apart
+  });
+});
+
+test('a statement that finds no free connection in time is told of', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  using exhausted = listen('pool.exhausted');
+  const slow = Array.from({ length: 5 }, () =>
+    fleet.database.query(async (sql) => await sql`select pg_sleep(1)`),
+  );
+  await expect(fleet.database.query(async (sql) => await sql`select 1`, 100)).rejects.toMatchObject({
+    code: 'postgres_busy',
+  });
+  await exhausted.count(1);
+  await Promise.all(slow);
+});
