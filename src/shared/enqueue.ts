@@ -59,6 +59,7 @@ export class Enqueuer {
       },
       isItemError: isRowError,
       concurrency: 2,
+      sizeOf: ({ args }) => JSON.stringify(args)?.length ?? 0,
     });
   }
 

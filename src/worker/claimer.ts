@@ -75,7 +75,12 @@ export class Claimer {
       owner: () => this.#owner(),
       isRunning: () => this.#held.size > 0,
     });
-    this.#takeover = new Takeover({ database, startMarks: this.#startMarks, owner: () => this.#owner() });
+    this.#takeover = new Takeover({
+      database,
+      startMarks: this.#startMarks,
+      room,
+      owner: () => this.#owner(),
+    });
     this.#claims = new Batcher({
       run: (wishes) => this.#startMarks.claimed((claimant) => this.#claim(wishes, claimant)),
     });
@@ -94,7 +99,7 @@ export class Claimer {
   async claim({ id, redelivered }: Delivered, draining: AbortSignal): Promise<Claim | Refusal | undefined> {
     if (this.#waiting.has(id) && !redelivered) return { reason: 'twice' };
     if (redelivered && !this.holds(id)) {
-      const claim = await this.#takeOver(id);
+      const claim = await this.#takeOver(id, draining);
       if (claim !== undefined) return claim;
     }
     let result = await this.#claims.add({ id, hasRoom: false });
@@ -155,12 +160,14 @@ export class Claimer {
     return this.#delivered;
   }
 
-  async #takeOver(id: string): Promise<Claim | undefined> {
+  async #takeOver(id: string, draining: AbortSignal): Promise<Claim | undefined> {
     if (this.#taking.has(id)) return undefined;
     this.#taking.add(id);
     try {
-      const claim = await this.#takeover.takeOver(id);
-      if (claim !== undefined) this.#hold([claim]);
+      const claim = await this.#takeover.takeOver(id, draining);
+      if (claim === undefined) return undefined;
+      this.#hold([claim]);
+      this.#room.give(claim.argsBytes); // it counts by itself now
       return claim;
     } finally {
       this.#taking.delete(id);

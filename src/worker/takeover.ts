@@ -6,9 +6,10 @@ import { Batcher } from '#shared/batcher.ts';
 import { publishEvent } from '#shared/events.ts';
 import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Orphan } from '#shared/postgres/job-takeover.ts';
+import type { Orphan, SizedOrphan } from '#shared/postgres/job-takeover.ts';
 import { findRunningElsewhere, takeOverJobs } from '#shared/postgres/job-takeover.ts';
 import type { Claim } from '#shared/postgres/jobs.ts';
+import type { ArgsRoom } from './args-room.ts';
 import { OwnerWatch } from './owner-watch.ts';
 import type { StartMarks } from './start-marks.ts';
 
@@ -18,6 +19,7 @@ const TELL_AFTER_MS = 1_000;
 export interface TakeoverOptions {
   database: Database;
   startMarks: StartMarks;
+  room: ArgsRoom;
   /** This worker's number. Throws `Unavailable` where the presence is not held. */
   owner: () => string;
 }
@@ -30,18 +32,20 @@ interface Tally {
 
 export class Takeover {
   readonly #watch: OwnerWatch;
-  readonly #owners: Batcher<string, string | undefined>;
+  readonly #room: ArgsRoom;
+  readonly #orphans: Batcher<string, SizedOrphan | undefined>;
   readonly #takings: Batcher<Orphan, Claim | undefined>;
   /** By owner, what is to be told of. */
   readonly #tallies = new Map<string, Tally>();
 
-  constructor({ database, startMarks, owner }: TakeoverOptions) {
+  constructor({ database, startMarks, room, owner }: TakeoverOptions) {
+    this.#room = room;
     this.#watch = new OwnerWatch(database);
-    this.#owners = new Batcher({
+    this.#orphans = new Batcher({
       run: async (ids) => {
         const orphans = await database.query((sql) => findRunningElsewhere(sql, ids, owner()));
-        const owners = new Map(orphans.map((orphan) => [orphan.id, orphan.owner]));
-        return ids.map((id) => owners.get(id));
+        const byId = new Map(orphans.map((orphan) => [orphan.id, orphan]));
+        return ids.map((id) => byId.get(id));
       },
     });
     this.#takings = new Batcher({
@@ -63,15 +67,24 @@ export class Takeover {
     });
   }
 
-  /** The claim; undefined where the job is not running elsewhere, or its owner lives. Throws `Unavailable`. */
-  async takeOver(id: string): Promise<Claim | undefined> {
+  /**
+   * The claim, whose arguments have their room then, for which it waits; undefined where the job is not running elsewhere, its owner lives, or `draining`
+   * aborts. Throws `Unavailable`.
+   */
+  async takeOver(id: string, draining: AbortSignal): Promise<Claim | undefined> {
     const since = performance.now();
-    const owner = await this.#owners.add(id);
-    if (owner === undefined) return undefined;
-    const dead = await this.#watch.findDead(owner);
+    const orphan = await this.#orphans.add(id);
+    if (orphan === undefined) return undefined;
+    const dead = await this.#watch.findDead(orphan.owner);
     if (dead === undefined) return undefined;
-    const claim = await this.#takings.add({ id, owner });
-    if (claim !== undefined) this.#count(owner, dead.name, since);
+    if (!(await this.#room.take(orphan.argsBytes, draining))) return undefined;
+    let claim: Claim | undefined;
+    try {
+      claim = await this.#takings.add(orphan);
+    } finally {
+      if (claim === undefined) this.#room.give(orphan.argsBytes);
+    }
+    if (claim !== undefined) this.#count(orphan.owner, dead.name, since);
     return claim;
   }
 

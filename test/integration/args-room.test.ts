@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Job } from '../../src/shared/job.ts';
+import { claimJobs } from '../../src/shared/postgres/jobs.ts';
+import { onChannel } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
@@ -98,4 +100,27 @@ test('rows that tell no size, as an earlier version inserts them, are measured w
   letGo();
   for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed' });
   expect(most()).toBe(2);
+});
+
+test('a worker takes over no more arguments than it has room for', async () => {
+  const { definition, running, letGo, most } = heldJobs();
+  await using fleet = await startFleet(definition);
+  const ids = await Promise.all(Array.from({ length: 5 }, () => fleet.enqueue(large)));
+  // As if a worker had died that had more room.
+  await fleet.database.query((sql) => claimJobs(sql, ids, { owner: '4711', batch: 1 }));
+  await onChannel(fleet.vhost, async (channel) => {
+    for (let n = 0; n < ids.length; n += 1) await channel.get('warren.default'); // the broker redelivers them
+  });
+  const worker = await fleet.startWorker(room);
+  await eventually(
+    () => [worker.argsRoom.waiting, running.size],
+    ([waiting, size]) => waiting === 3 && size === 2,
+  );
+  letGo();
+  for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed' });
+  expect(most()).toBe(2);
+  await eventually(
+    () => worker.argsRoom.takenBytes,
+    (bytes) => bytes === 0,
+  );
 });

@@ -5,6 +5,7 @@
 import type { Sql } from './database.ts';
 import type { Claim, Claimant } from './jobs.ts';
 import {
+  argsBytes,
   attemptCharge,
   bigints,
   claimColumns,
@@ -25,14 +26,19 @@ export interface Orphan {
   owner: string;
 }
 
+/** An orphan, with the length of its arguments as JSON text. */
+export interface SizedOrphan extends Orphan {
+  argsBytes: number;
+}
+
 /** Those of the jobs that run under another owner than this one. By primary key. */
 export async function findRunningElsewhere(
   sql: Sql,
   ids: readonly string[],
   owner: string,
-): Promise<Orphan[]> {
-  return await sql<Orphan[]>`
-    select id, owner from warren.jobs job
+): Promise<SizedOrphan[]> {
+  return await sql<SizedOrphan[]>`
+    select id, owner, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint`;
 }
 
