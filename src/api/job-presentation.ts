@@ -1,12 +1,28 @@
 /**
- * A job as the contract shows it: these members and no others, whatever the row may hold besides.
+ * A job as the contract shows it: these members and no others, whatever the row may hold besides, and nothing that its type hides.
  */
 import type { z } from '@hono/zod-openapi';
-import type { Job } from '#shared/job.ts';
+import type { Job, JobDefinition } from '#shared/job.ts';
 import type { ListedJob } from '#shared/postgres/job-list.ts';
+import { redactJob } from '#shared/redaction.ts';
 import type { jobSchema, listedJobSchema } from './contract/job.ts';
 
-export function presentJob(job: Job): z.infer<typeof jobSchema> {
+export interface JobPresenter {
+  present(job: Job): z.infer<typeof jobSchema>;
+  /** As it stands in a list, with what was cut named where anything was. */
+  presentListed(job: ListedJob): z.infer<typeof listedJobSchema>;
+}
+
+export function createJobPresenter(definitions: ReadonlyMap<string, JobDefinition>): JobPresenter {
+  const present = (job: Job) => presentJob(redactJob(job, definitions.get(job.type)));
+  return {
+    present,
+    presentListed: (job) =>
+      job.truncated.length === 0 ? present(job) : { ...present(job), truncated: job.truncated },
+  };
+}
+
+function presentJob(job: Job): z.infer<typeof jobSchema> {
   return {
     id: job.id,
     type: job.type,
@@ -23,9 +39,4 @@ export function presentJob(job: Job): z.infer<typeof jobSchema> {
     output: job.output,
     errors: job.errors,
   };
-}
-
-/** As it stands in a list, with what was cut named where anything was. */
-export function presentListedJob(job: ListedJob): z.infer<typeof listedJobSchema> {
-  return job.truncated.length === 0 ? presentJob(job) : { ...presentJob(job), truncated: job.truncated };
 }

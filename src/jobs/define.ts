@@ -43,6 +43,8 @@ export interface JobOptions<Schema extends ZodType> {
   queue?: string;
   /** The schema of the arguments, checked at enqueue. */
   args: Schema;
+  /** Paths into the arguments that are shown to nobody, as `headers.*`. Defaults to none. */
+  redact?: readonly string[] | undefined;
   /** Attempts in all, the first included. Defaults to 10. */
   maxAttempts?: number;
   /** What one attempt may take, in milliseconds. Defaults to 60 000. */

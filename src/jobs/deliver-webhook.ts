@@ -23,6 +23,7 @@ export const deliverWebhook = defineJob({
   type: 'deliver-webhook',
   queue: 'webhooks',
   args: webhookArguments,
+  redact: ['headers.*'], // any of them may be a credential, whatever its name
   timeoutMs: MAX_TIMEOUT_MS + 10_000, // the job's own deadline comes first
   async perform(args, context) {
     const startedAt = performance.now();

@@ -54,6 +54,8 @@ export interface JobDefinition<Args = unknown, Input = Args> {
   queue: string;
   /** Checked at enqueue (a mismatch is refused) and again before the handler runs. */
   args: ZodType<Args, Input>;
+  /** Paths into the arguments that are shown to nobody (redaction.ts), as `headers.*`. */
+  redact?: readonly string[] | undefined;
   /** Attempts in all, the first included. */
   maxAttempts: number;
   /** One attempt may take this long, in milliseconds; then its signal aborts and it counts as failed. */

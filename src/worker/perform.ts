@@ -9,6 +9,7 @@ import { publishEvent } from '#shared/events.ts';
 import type { JobContext, JobDefinition } from '#shared/job.ts';
 import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
 import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
+import { redactEnding } from '#shared/redaction.ts';
 import type { Abort, AbortReason } from './abort.ts';
 
 /** How an attempt ended. `drained`: the process stops; `handlerEnded` false: the handler goes on until the process exits. */
@@ -49,7 +50,8 @@ export async function perform(
   const settled = await orGivenUp(handler, abort);
   clearTimeout(timeout);
   if (settled === 'given-up') reportAbandoned(claim, handler);
-  return toEnding(settled, abort.reason, { timeoutMs: definition.timeoutMs, sql: context.sql });
+  const ending = toEnding(settled, abort.reason, { timeoutMs: definition.timeoutMs, sql: context.sql });
+  return redactEnding(ending, claim.args, definition);
 }
 
 /** The outcome to record for an ending. Pure, save for the backoff's jitter. */

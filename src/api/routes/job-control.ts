@@ -6,7 +6,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import type { Enqueuer } from '#shared/enqueue.ts';
 import { Conflict } from '#shared/errors.ts';
-import type { Job } from '#shared/job.ts';
+import type { Job, JobDefinition } from '#shared/job.ts';
 import { publishJobEnd } from '#shared/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isUniqueViolation } from '#shared/postgres/failures.ts';
@@ -15,7 +15,7 @@ import { findJobs } from '#shared/postgres/job-queries.ts';
 import type { Publishable } from '#shared/postgres/jobs.ts';
 import { parseId } from '#shared/row-id.ts';
 import { cancelRoute, retryRoute } from '../contract/job.ts';
-import { presentJob } from '../job-presentation.ts';
+import { createJobPresenter } from '../job-presentation.ts';
 
 /** How long a cancel waits for the worker to let go, and how often it asks, in milliseconds. */
 const CANCEL_WAIT_MS = 1_000;
@@ -24,9 +24,14 @@ const CANCEL_INTERVAL_MS = 50;
 export interface JobControlDependencies {
   database: Database;
   enqueuer: Enqueuer;
+  definitions: ReadonlyMap<string, JobDefinition>;
 }
 
-export function registerJobControl(app: OpenAPIHono, { database, enqueuer }: JobControlDependencies): void {
+export function registerJobControl(
+  app: OpenAPIHono,
+  { database, enqueuer, definitions }: JobControlDependencies,
+): void {
+  const presenter = createJobPresenter(definitions);
   app.openapi(cancelRoute, async (c) => {
     const id = existingId(c.req.valid('param').id);
     let state = await database.query((sql) => cancelJob(sql, id));
@@ -38,7 +43,7 @@ export function registerJobControl(app: OpenAPIHono, { database, enqueuer }: Job
     }
     const job = await findJob(database, id);
     if (state === 'cancelled') publishJobEnd(job, state); // one that ran is told of by its worker
-    return c.json({ job: presentJob(job) }, 200);
+    return c.json({ job: presenter.present(job) }, 200);
   });
 
   app.openapi(retryRoute, async (c) => {
@@ -46,7 +51,7 @@ export function registerJobControl(app: OpenAPIHono, { database, enqueuer }: Job
     const publishable = await retry(database, id);
     if (publishable === null) throw endedJob(await findJob(database, id), 'retried');
     void enqueuer.publish([publishable]); // never throws; the relay repeats what fails
-    return c.json({ job: presentJob(await findJob(database, id)) }, 200);
+    return c.json({ job: presenter.present(await findJob(database, id)) }, 200);
   });
 }
 

@@ -30,7 +30,7 @@ import {
   showRoute,
 } from '../contract/job.ts';
 import { findBatchIssues } from '../job-batch.ts';
-import { presentJob, presentListedJob } from '../job-presentation.ts';
+import { createJobPresenter } from '../job-presentation.ts';
 import { bodyReader, jsonBody } from '../request-body.ts';
 
 /** Jobs that are read with one statement. Two megabytes each at most, and two statements at once: the heap has room for that. */
@@ -50,6 +50,7 @@ export function registerJobs(
   app: OpenAPIHono,
   { database, enqueuer, definitions, queues, bodies }: JobDependencies,
 ): void {
+  const presenter = createJobPresenter(definitions);
   const findJob = createLookup(database, findJobs, { maxRows: MAX_SHOWN_JOBS });
 
   app.post(
@@ -61,7 +62,7 @@ export function registerJobs(
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
     const { job, created } = await enqueuer.enqueue(request, idempotencyKey);
     c.header('location', `/v1/jobs/${job.id}`);
-    return c.json({ job: presentJob(job) }, created ? 202 : 200);
+    return c.json({ job: presenter.present(job) }, created ? 202 : 200);
   });
 
   const withBatch = bodyReader({ budget: bodies, maxBytes: MAX_BATCH_BYTES });
@@ -82,7 +83,7 @@ export function registerJobs(
     const { id } = c.req.valid('param');
     const job = parseId(id) === null ? undefined : await findJob(id);
     if (job === undefined) throw new HTTPException(404, { message: 'there is no such job' });
-    return c.json({ job: presentJob(job) }, 200);
+    return c.json({ job: presenter.present(job) }, 200);
   });
 
   app.openapi(listRoute, async (c) => {
@@ -91,7 +92,7 @@ export function registerJobs(
     const jobs = await database.query((sql) => listJobs(sql, { ...filter, before, limit: limit + 1 }));
     const page = jobs.slice(0, limit);
     const nextCursor = jobs.length > limit ? (page.at(-1)?.id ?? null) : null;
-    return c.json({ jobs: page.map(presentListedJob), nextCursor }, 200);
+    return c.json({ jobs: page.map(presenter.presentListed), nextCursor }, 200);
   });
 }
 
