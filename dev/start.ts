@@ -79,6 +79,7 @@ async function run({ options, environment, stopping, received, killers }: Run): 
       apiUrl: programs.apiUrl,
       apiToken: environment.apiToken,
       databaseUrl,
+      hasBroker: amqpUrl !== 'none',
       workers: programs.workers,
       receiver,
       log: print,

@@ -11,11 +11,14 @@ import type { WebhookReceiver } from './webhook-receiver.ts';
 export type LostWorkerOptions = {
   readonly client: ApiClient;
   readonly databaseUrl: string;
+  readonly hasBroker: boolean;
   readonly workers: readonly Worker[];
   readonly receiver: WebhookReceiver;
   readonly log: (line: string) => void;
 };
 
+const withoutBroker =
+  '\n  Without RabbitMQ, whose redelivery tells of a death at once, a worker counts as dead when its lock has been free for two seconds.';
 const jobCount = 6;
 const startTimeoutMs = 30_000;
 const takeoverTimeoutMs = 30_000;
@@ -48,7 +51,7 @@ export async function loseWorker(options: LostWorkerOptions): Promise<{ jobs: Jo
   const times = restarts.map((ms) => `${Math.round(ms)} ms`).join(', ');
   return {
     jobs: await Promise.all(ids.map(async (id) => followJob(client, id))),
-    summary: `  ${worker.program.name} was killed while ${count(orphans.length)} in it. They ran elsewhere after ${times}.`,
+    summary: `  ${worker.program.name} was killed while ${count(orphans.length)} in it. They ran elsewhere after ${times}.${options.hasBroker ? '' : withoutBroker}`,
   };
 }
 

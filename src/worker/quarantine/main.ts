@@ -11,7 +11,7 @@ endWithParent(); // the job is another worker's then
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}); // its worker says when to stop
 process.on('disconnect', () => process.exit(1));
 process.on('unhandledRejection', (reason) => {
-  process.stderr.write(`a promise was rejected and nobody cared: ${errorMessage(reason)}\n`); // as in a worker
+  process.stderr.write(`a promise was rejected and nothing handled it: ${errorMessage(reason)}\n`); // as in a worker
 });
 await serveQuarantine(definitions, {
   onInstruction: (listener) => process.on('message', (message) => listener(message as Instruction)),

@@ -9,7 +9,8 @@ import { root } from './servers.ts';
 const PRELOADS = ['clock-skew.ts', 'fault-jobs.ts', 'failpoint.ts'].map(
   (file) => `--import=${pathToFileURL(join(root, 'test/faults/preload', file)).href}`,
 );
-const BAD_LINES = /nobody cared|unhandledRejection|UnhandledPromiseRejection|MaxListenersExceeded|Uncaught/;
+const BAD_LINES =
+  /nothing handled it|unhandledRejection|UnhandledPromiseRejection|MaxListenersExceeded|Uncaught/;
 
 /** What runs now; it ends with this process, whatever ends that. */
 const running = new Set<Program>();
