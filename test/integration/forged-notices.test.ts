@@ -27,7 +27,7 @@ test('a forged notice cancels nothing; a real one after it does', async () => {
   };
   const innocent = await start('innocent');
   const cancelled = await start('cancelled');
-  const sql = postgres(outsider.url(fleet.testDatabase.url), { max: 1 });
+  const sql = postgres(await outsider.connectTo(fleet.testDatabase.url), { max: 1 });
   try {
     await expect(sql`select 1 from warren.jobs`).rejects.toThrow('permission denied');
     for (const payload of ['cancel:x', 'nonsense', '']) await sql`select pg_notify('warren', ${payload})`;

@@ -5,6 +5,7 @@ import { Worker } from '../../src/worker/worker.ts';
 import { readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
+import { asRole } from '../support/servers.ts';
 import { testApp } from '../support/test-app.ts';
 
 test('a worker that is stopped finishes what runs and starts nothing more; what it had prefetched is not charged', async () => {
@@ -148,7 +149,7 @@ test('a worker that cannot reach RabbitMQ does not wait for it when it is stoppe
   await using fleet = await startFleet(testJob(async () => {}));
   const worker = new Worker({
     config: readConfig('worker', testApp(), {
-      DATABASE_URL: fleet.testDatabase.url,
+      DATABASE_URL: asRole(fleet.testDatabase.url, 'worker'),
       AMQP_URL: 'amqp://127.0.0.1:1',
     }),
     name: 'warren-worker@test:1',

@@ -17,9 +17,7 @@ test('a fleet that has stopped leaves no connection, no lock, no socket and no t
   for (const id of ids) await fleet.until(id);
   expect(resources()['sockets']).toBeGreaterThan(before['sockets'] ?? 0);
   for (const worker of workers) await fleet.stopWorker(worker);
-  await fleet.publisher.stop();
-  await fleet.enqueuer.stop();
-  await fleet.database.stop();
+  await fleet.stop();
   // The sessions in Postgres are looked at whenever a fleet is disposed of.
   await eventually(
     () => fleet.vhost.management.connections(),

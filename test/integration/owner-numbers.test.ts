@@ -33,7 +33,7 @@ const owners = async (fleet: Fleet) => {
 test('a role that holds the locks of the numbers that are drawn keeps no worker away', async () => {
   await using outsider = await createRole();
   await using fleet = await startFleet(testJob(async () => {}));
-  const sql = postgres(outsider.url(fleet.testDatabase.url), { max: 1 });
+  const sql = postgres(await outsider.connectTo(fleet.testDatabase.url), { max: 1 });
   try {
     await sql`select pg_advisory_lock(${ADVISORY_CLASS}::int, n) from generate_series(1, 20) as n`;
     for (const number of [1, 2, 3, 4, 5, 6, 7, 20, 21]) draw.mockReturnValueOnce(number);
@@ -71,7 +71,7 @@ test('a worker whose lock goes to another role takes a new number, and its runni
   await fleet.startWorker();
   const id = await fleet.enqueue();
   await fleet.until(id, 'running');
-  const sql = postgres(outsider.url(fleet.testDatabase.url), { max: 1 });
+  const sql = postgres(await outsider.connectTo(fleet.testDatabase.url), { max: 1 });
   try {
     const [, stolen] = [
       await sql`select 1`,

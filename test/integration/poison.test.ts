@@ -3,6 +3,7 @@ import type { Fleet } from '../support/fleet.ts';
 import { startFleet } from '../support/fleet.ts';
 import { poisonJobs } from '../support/poison-jobs.ts';
 import { startFile } from '../support/program.ts';
+import { asRole, asUser } from '../support/servers.ts';
 
 test('a job that takes its process down is discarded at the third time, alone; its neighbours complete', async () => {
   await using fleet = await startFleet(...poisonJobs.values());
@@ -29,8 +30,8 @@ async function keepWorkerUntilEnded(fleet: Fleet, ids: readonly string[]): Promi
   const ended = Promise.all(ids.map((id) => fleet.until(id))).then(() => 'ended' as const);
   for (let restarts = 0; ; restarts += 1) {
     await using worker = await startFile('test/support/poison-worker.ts', {
-      DATABASE_URL: fleet.testDatabase.url,
-      AMQP_URL: fleet.vhost.url,
+      DATABASE_URL: asRole(fleet.testDatabase.url, 'worker'),
+      AMQP_URL: asUser(fleet.vhost.url, 'worker'),
       WORKER_QUEUES: 'default:1:10',
     });
     if ((await Promise.race([ended, worker.exited])) === 'ended') return restarts;

@@ -7,6 +7,7 @@ import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { asAdministrator } from '../support/administrator.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
+import type { TestRole } from '../support/roles.ts';
 import { createRole } from '../support/roles.ts';
 import { createDatabase } from '../support/servers.ts';
 import { testApp } from '../support/test-app.ts';
@@ -32,11 +33,11 @@ const PLANT = `
     end $$;`;
 
 /** Plants them as `role`, and shows that they catch a client who has left the search path as it is. */
-async function plant(role: { name: string; url(databaseUrl: string): string }, databaseUrl: string) {
+async function plant(role: TestRole, databaseUrl: string) {
   await asAdministrator(databaseUrl, async (sql) => {
     await sql.unsafe(`grant create, usage on schema public to ${role.name}`);
   });
-  const planter = postgres(role.url(databaseUrl), { max: 1, onnotice: () => {} });
+  const planter = postgres(await role.connectTo(databaseUrl), { max: 1, onnotice: () => {} });
   await planter.unsafe(PLANT);
   await planter.end();
   await asAdministrator(databaseUrl, async (sql) => {

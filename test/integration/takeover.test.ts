@@ -7,13 +7,14 @@ import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import type { Program } from '../support/program.ts';
 import { startFile } from '../support/program.ts';
+import { asRole, asUser } from '../support/servers.ts';
 import { untilMarkedStarted } from '../support/start-mark.ts';
 
 /** A worker process whose jobs never end. */
 async function startEndlessWorker(fleet: Fleet): Promise<Program> {
   const program = await startFile('test/support/crash-worker.ts', {
-    DATABASE_URL: fleet.testDatabase.url,
-    AMQP_URL: fleet.vhost.url,
+    DATABASE_URL: asRole(fleet.testDatabase.url, 'worker'),
+    AMQP_URL: asUser(fleet.vhost.url, 'worker'),
     WORKER_QUEUES: 'default:1:10',
   });
   await program.waitForLog('ready');

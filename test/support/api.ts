@@ -13,6 +13,7 @@ import { Enqueuer } from '../../src/shared/enqueue.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { eventually } from './eventually.ts';
+import { asRole, asUser } from './servers.ts';
 
 /** Nobody listens there: what reaches it is answered with 503. */
 const NOWHERE = '127.0.0.1:1';
@@ -94,8 +95,8 @@ export async function startApi({
   environment = {},
 }: StartApiOptions): Promise<RunningApi> {
   const config = readConfig('api', app, {
-    DATABASE_URL: databaseUrl,
-    AMQP_URL: amqpUrl ?? `amqp://${NOWHERE}`,
+    DATABASE_URL: asRole(databaseUrl, 'api'),
+    AMQP_URL: asUser(amqpUrl ?? `amqp://${NOWHERE}`, 'api'),
     PORT: '0',
     API_DRAIN_MS: '0', // the connections of `fetch` stay open and silent
     ...environment,

@@ -16,8 +16,9 @@ import { findJobs } from '../../src/shared/postgres/job-queries.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { eventually, HANG_MS } from './eventually.ts';
+import type { Pgbouncer } from './pgbouncer.ts';
 import type { TestDatabase, TestVhost } from './servers.ts';
-import { createDatabase, createVhost } from './servers.ts';
+import { asRole, asUser, createDatabase, createVhost, setRolesForPooler } from './servers.ts';
 import { testApp } from './test-app.ts';
 
 type Args = Record<string, unknown>;
@@ -39,31 +40,76 @@ export function testJob(
 
 const ended = ['completed', 'cancelled', 'discarded'];
 
+interface FleetParts {
+  testDatabase: TestDatabase;
+  vhost: TestVhost;
+  /** Stands before Postgres, for all but what needs a session. */
+  pooler?: Pgbouncer;
+  definitions: readonly JobDefinition<Args>[];
+}
+
 export class Fleet {
+  /** An administrator's, for what a test asks and breaks. */
   readonly database: Database;
+  readonly #apiDatabase: Database;
   readonly publisher: Publisher;
   readonly enqueuer: Enqueuer;
   readonly testDatabase: TestDatabase;
   readonly vhost: TestVhost;
+  readonly #pooler: Pgbouncer | undefined;
   readonly #app: App;
   readonly #workers = new Set<Worker>();
 
-  constructor(testDatabase: TestDatabase, vhost: TestVhost, definitions: readonly JobDefinition<Args>[]) {
+  constructor({ testDatabase, vhost, pooler, definitions }: FleetParts) {
     this.testDatabase = testDatabase;
     this.vhost = vhost;
+    this.#pooler = pooler;
     this.#app = testApp(definitions as readonly JobDefinition[]);
-    this.database = new Database({ url: testDatabase.url, name: 'fleet', min: 1, max: 5 });
-    this.publisher = new Publisher({ url: vhost.url, name: 'fleet', channels: 4, queues: queueNames });
-    this.enqueuer = new Enqueuer({ database: this.database, publisher: this.publisher, app: this.#app });
+    this.database = new Database({ url: testDatabase.url, name: 'administrator', min: 1, max: 5 });
+    const { DATABASE_URL: url } = this.environment('api');
+    this.#apiDatabase = new Database({
+      url,
+      isPooled: pooler !== undefined,
+      name: 'fleet',
+      min: 1,
+      max: 5,
+    });
+    this.publisher = new Publisher({
+      url: asUser(vhost.url, 'api'),
+      name: 'fleet',
+      channels: 4,
+      queues: queueNames,
+    });
+    this.enqueuer = new Enqueuer({ database: this.#apiDatabase, publisher: this.publisher, app: this.#app });
+  }
+
+  /** The URLs of a program: its own role, its own user, and the pooler where there is one. */
+  environment(program: 'api' | 'worker'): {
+    DATABASE_URL: string;
+    DATABASE_DIRECT_URL?: string;
+    AMQP_URL: string;
+  } {
+    const direct = asRole(this.testDatabase.url, program);
+    const AMQP_URL = asUser(this.vhost.url, program);
+    if (this.#pooler === undefined) return { DATABASE_URL: direct, AMQP_URL };
+    return { DATABASE_URL: this.#pooler.through(direct), DATABASE_DIRECT_URL: direct, AMQP_URL };
+  }
+
+  start(): void {
+    this.database.start();
+    this.#apiDatabase.start();
+    this.publisher.start();
   }
 
   /** Starts a worker in this process and waits until it consumes. */
   async startWorker(environment: Record<string, string> = {}): Promise<Worker> {
+    const own = this.environment('worker');
     const config = readConfig('worker', this.#app, {
-      DATABASE_URL: this.testDatabase.url,
-      AMQP_URL: this.vhost.url,
       WORKER_QUEUES: 'default:2:10,critical:1:10',
+      ...own,
       ...environment,
+      DATABASE_URL: asRole(environment['DATABASE_URL'] ?? own.DATABASE_URL, 'worker'),
+      AMQP_URL: asUser(environment['AMQP_URL'] ?? own.AMQP_URL, 'worker'),
     });
     const worker = new Worker({
       config,
@@ -118,11 +164,17 @@ export class Fleet {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+  /** Stops everything but the workers. */
+  async stop(): Promise<void> {
     await this.publisher.stop();
     await this.enqueuer.stop();
+    await this.#apiDatabase.stop();
     await this.database.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.stop();
     try {
       await this.#assertNoSessions();
     } finally {
@@ -147,11 +199,23 @@ export class Fleet {
 }
 
 /** A fleet without workers; `startWorker` adds them. */
-export async function startFleet(...definitions: readonly JobDefinition<Args>[]): Promise<Fleet> {
+export function startFleet(...definitions: readonly JobDefinition<Args>[]): Promise<Fleet> {
+  return start({ definitions });
+}
+
+/** The same through a pooler, each role set as docs/postgres.md has it. */
+export function startFleetThrough(
+  pooler: Pgbouncer,
+  ...definitions: readonly JobDefinition<Args>[]
+): Promise<Fleet> {
+  return start({ definitions, pooler });
+}
+
+async function start(parts: Pick<FleetParts, 'definitions' | 'pooler'>): Promise<Fleet> {
   const [testDatabase, vhost] = await Promise.all([createDatabase(), createVhost()]);
-  const fleet = new Fleet(testDatabase, vhost, definitions);
-  fleet.database.start();
-  fleet.publisher.start();
+  if (parts.pooler !== undefined) await setRolesForPooler(testDatabase);
+  const fleet = new Fleet({ testDatabase, vhost, ...parts });
+  fleet.start();
   await fleet.publisher.connection.opened(HANG_MS);
   return fleet;
 }

@@ -11,6 +11,14 @@ import type { Services } from '../../dev/services.ts';
 import { startServices } from '../../dev/services.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { asAdministrator } from './administrator.ts';
+import type { ProgramRoles } from './program-roles.ts';
+import {
+  admitPrograms,
+  asProgramRole,
+  createProgramRoles,
+  dropProgramRoles,
+  grantAfterMigration,
+} from './program-roles.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -19,10 +27,15 @@ declare module 'vitest' {
     managementUrl: string;
     /** An empty, migrated database that others are copied from. Nobody connects to it. */
     templateDatabase: string;
+    programRoles: ProgramRoles;
   }
 }
 
-type Servers = { readonly services: Services; readonly templateDatabase: string };
+type Servers = {
+  readonly services: Services;
+  readonly templateDatabase: string;
+  readonly programRoles: ProgramRoles;
+};
 type Shared = { users: number; servers: Promise<Servers> };
 
 const folder = resolve(import.meta.dirname, '../../.services/test');
@@ -34,11 +47,12 @@ const holder: typeof globalThis & { [shared]?: Shared } = globalThis;
 export async function setup(project: TestProject): Promise<void> {
   holder[shared] ??= { users: 0, servers: startServers() };
   holder[shared].users += 1;
-  const { services, templateDatabase } = await holder[shared].servers;
+  const { services, templateDatabase, programRoles } = await holder[shared].servers;
   project.provide('databaseUrl', services.databaseUrl);
   project.provide('amqpUrl', services.amqpUrl);
   project.provide('managementUrl', services.managementUrl);
   project.provide('templateDatabase', templateDatabase);
+  project.provide('programRoles', programRoles);
 }
 
 export async function teardown(): Promise<void> {
@@ -46,10 +60,11 @@ export async function teardown(): Promise<void> {
   if (current === undefined) return;
   current.users -= 1;
   if (current.users > 0) return;
-  const { services, templateDatabase } = await current.servers;
+  const { services, templateDatabase, programRoles } = await current.servers;
   await asAdministrator(services.databaseUrl, async (sql) => {
     await sql`drop database if exists ${sql(templateDatabase)} with (force)`;
   });
+  await dropProgramRoles(services.databaseUrl, programRoles);
   await services.stop();
 }
 
@@ -86,10 +101,14 @@ async function startServers(): Promise<Servers> {
     });
     const url = new URL(services.databaseUrl);
     url.pathname = `/${templateDatabase}`;
-    await migrate({ databaseUrl: url.href });
+    const programRoles = await createProgramRoles(services.databaseUrl);
+    await admitPrograms(services.databaseUrl, templateDatabase, programRoles);
+    const migrateUrl = asProgramRole(url.href, 'migrate', programRoles);
+    await migrate({ databaseUrl: migrateUrl });
+    await grantAfterMigration(migrateUrl, programRoles);
+    return { services, templateDatabase, programRoles };
   } catch (error) {
     await services.stop();
     throw error;
   }
-  return { services, templateDatabase };
 }

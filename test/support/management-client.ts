@@ -65,6 +65,24 @@ export class ManagementClient {
     });
   }
 
+  /** A user of this vhost alone, without a tag. */
+  async createUser({
+    name,
+    password,
+    permissions,
+  }: {
+    name: string;
+    password: string;
+    permissions: { configure: string; write: string; read: string };
+  }): Promise<void> {
+    await this.request('PUT', `/users/${name}`, { password, tags: '' });
+    await this.request('PUT', `/permissions/${this.#vhost}/${name}`, permissions);
+  }
+
+  async deleteUser(name: string): Promise<void> {
+    await this.request('DELETE', `/users/${name}`);
+  }
+
   async deleteVhost(): Promise<void> {
     await this.request('DELETE', `/vhosts/${this.#vhost}`);
   }

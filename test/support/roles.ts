@@ -6,8 +6,8 @@ import { asAdministrator } from './administrator.ts';
 
 export type TestRole = AsyncDisposable & {
   readonly name: string;
-  /** The same database as this role sees it. */
-  url(databaseUrl: string): string;
+  /** Lets the role into the database, and returns its URL there. */
+  connectTo(databaseUrl: string): Promise<string>;
 };
 
 export async function createRole(): Promise<TestRole> {
@@ -19,8 +19,11 @@ export async function createRole(): Promise<TestRole> {
   });
   return {
     name,
-    url: (databaseUrl) => {
+    connectTo: async (databaseUrl) => {
       const url = new URL(databaseUrl);
+      await asAdministrator(administratorUrl, async (sql) => {
+        await sql.unsafe(`grant connect on database ${url.pathname.slice(1)} to ${name}`);
+      });
       url.username = name;
       url.password = password;
       return url.href;

@@ -7,18 +7,35 @@ import postgres from 'postgres';
 import { inject } from 'vitest';
 
 import { asAdministrator } from './administrator.ts';
+import { documentedPermissions } from './documented.ts';
 import { HANG_MS } from './eventually.ts';
 import { ManagementClient } from './management-client.ts';
+import type { ProgramName } from './program-roles.ts';
+import { admitPrograms, applyRoleSettings, asProgramRole } from './program-roles.ts';
 
-export type TestDatabase = AsyncDisposable & { readonly name: string; readonly url: string };
+export type TestDatabase = AsyncDisposable & {
+  readonly name: string;
+  /** For an administrator, as tests are. Programs get `asRole(url, …)`. */
+  readonly url: string;
+};
 
 export type TestVhost = AsyncDisposable & {
   readonly name: string;
-  /** The AMQP URL that leads into this vhost. */
+  /** The AMQP URL that leads an administrator into this vhost. Programs get `asUser(url, …)`. */
   readonly url: string;
   /** Sees and touches this vhost only. */
   readonly management: ManagementClient;
 };
+
+/** The same database as a program sees it, with the grants of docs/security.md. */
+export function asRole(url: string, program: ProgramName): string {
+  return asProgramRole(url, program, inject('programRoles'));
+}
+
+/** Sets the programs' roles in this database as docs/postgres.md has it for PgBouncer. */
+export async function setRolesForPooler({ name }: TestDatabase): Promise<void> {
+  await applyRoleSettings(inject('databaseUrl'), name, inject('programRoles'));
+}
 
 /** Copied from the migrated template, or empty with `migrated: false`. */
 export async function createDatabase({
@@ -30,6 +47,7 @@ export async function createDatabase({
   const source = migrated ? inject('templateDatabase') : 'template1';
   const administratorUrl = inject('databaseUrl');
   await asAdministrator(administratorUrl, async (sql) => copyDatabase({ sql, source, name }));
+  await admitPrograms(administratorUrl, name, inject('programRoles'));
   const url = new URL(administratorUrl);
   url.pathname = `/${name}`;
   return {
@@ -70,11 +88,36 @@ export async function createVhost(): Promise<TestVhost> {
   const amqp = new URL(inject('amqpUrl'));
   const management = new ManagementClient({ managementUrl: inject('managementUrl'), vhost: name });
   await management.createVhost({ user: decodeURIComponent(amqp.username || 'guest') });
+  await Promise.all(
+    brokerPrograms.map((program) =>
+      management.createUser({
+        name: `${name}_${program}`,
+        password: name,
+        permissions: documentedPermissions(`warren_${program}`),
+      }),
+    ),
+  );
   amqp.pathname = `/${name}`;
   return {
     name,
     url: amqp.href,
     management,
-    [Symbol.asyncDispose]: async () => management.deleteVhost(),
+    [Symbol.asyncDispose]: async () => {
+      await management.deleteVhost();
+      await Promise.all(brokerPrograms.map((program) => management.deleteUser(`${name}_${program}`)));
+    },
   };
+}
+
+const brokerPrograms = ['api', 'worker'] as const;
+
+/** The same vhost as a program sees it, with the permissions of docs/security.md. Leaves alone what is no test's vhost. */
+export function asUser(url: string, program: (typeof brokerPrograms)[number]): string {
+  if (!URL.canParse(url)) return url;
+  const changed = new URL(url);
+  const vhost = changed.pathname.slice(1);
+  if (!vhost.startsWith('test_')) return url;
+  changed.username = `${vhost}_${program}`;
+  changed.password = vhost;
+  return changed.href;
 }

@@ -1,0 +1,32 @@
+// What the documentation says, for tests that do exactly that: a page and the tests that rely on it cannot drift apart.
+import { readFileSync } from 'node:fs';
+
+const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+
+/** The statements of each block of SQL of a page, in order. */
+export function documentedSql(name: string): string[][] {
+  return [...page(name).matchAll(/^```sql\n(.*?)^```/gms)].map(([, block = '']) =>
+    block
+      .replace(/^--.*$/gm, '')
+      .split(';')
+      .map((statement) => statement.trim())
+      .filter((statement) => statement !== ''),
+  );
+}
+
+export interface BrokerPermissions {
+  configure: string;
+  write: string;
+  read: string;
+}
+
+/** The permissions of a RabbitMQ user. */
+export function documentedPermissions(user: string): BrokerPermissions {
+  const row = page('security.md')
+    .split('\n')
+    .find((line) => line.startsWith(`| \`${user}\` |`));
+  const [configure, write, read] = [...(row ?? '').matchAll(/`([^`]*)`/g)].slice(1).map(([, text]) => text);
+  if (configure === undefined || write === undefined || read === undefined)
+    throw new Error(`docs/security.md has no permissions for ${user}`);
+  return { configure, write, read };
+}
