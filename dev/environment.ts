@@ -1,6 +1,6 @@
 // The one place in dev/ that reads the environment of this process.
 // Empty variables count as absent, so that `AMQP_URL= npm start` means "provide one"; secrets that stand in files are read.
-import { readSecretFiles } from '../src/shared/secret-files.ts';
+import { readSecretFiles } from '../src/shared/settings/secret-files.ts';
 
 export type Environment = {
   readonly amqpUrl: string | undefined;

@@ -2,11 +2,11 @@
 import { apiGauges } from '../src/api/api-gauges.ts';
 import { BodyBudget } from '../src/api/body-budget.ts';
 import { app } from '../src/jobs/registry.ts';
-import { readConfig } from '../src/shared/config.ts';
-import type { MetricDescription } from '../src/shared/metrics/metrics.ts';
-import { createMetrics } from '../src/shared/metrics/metrics.ts';
+import type { MetricDescription } from '../src/shared/observe/metrics/metrics.ts';
+import { createMetrics } from '../src/shared/observe/metrics/metrics.ts';
 import { Database } from '../src/shared/postgres/database.ts';
 import { BrokerConnection } from '../src/shared/rabbitmq/connection.ts';
+import { readConfig } from '../src/shared/settings/config.ts';
 import { Worker } from '../src/worker/worker.ts';
 import { workerGauges } from '../src/worker/worker-gauges.ts';
 

@@ -3,7 +3,7 @@
 import postgres from 'postgres';
 
 import { commandOptions } from '../src/shared/postgres/connection-options.ts';
-import { unpublishJobs } from '../src/shared/postgres/job-maintenance.ts';
+import { unpublishJobs } from '../src/shared/postgres/statements/maintenance.ts';
 import { readCommandLine } from './command-line.ts';
 import { runOnDatabase } from './run-on-database.ts';
 

@@ -1,6 +1,6 @@
 // The pages of docs/ that are derived from the code: settings, events, errors, metrics. `npm run docs` writes them; a test compares them.
 import { globSync, readFileSync } from 'node:fs';
-import { settings } from '../src/shared/settings.ts';
+import { settings } from '../src/shared/settings/settings.ts';
 import { metricsPage } from './metrics-page.ts';
 
 export type Page = { readonly path: string; readonly text: string };
@@ -24,7 +24,7 @@ function settingsPage(): string {
   });
   return `# Settings
 
-${derived('src/shared/settings.ts')}
+${derived('src/shared/settings/settings.ts')}
 
 Environment variables only. An empty one counts as not set. All errors in them are reported together, in one line, and the program exits with 1.
 
@@ -40,7 +40,7 @@ Durations are milliseconds. \`WORKER_QUEUES\` bounds what runs at once: the sum 
 }
 
 function eventsPage(): string {
-  const source = readFileSync('src/shared/events.ts', 'utf8');
+  const source = readFileSync('src/shared/observe/events.ts', 'utf8');
   const start = source.indexOf('export interface EventMessages');
   const body = source.slice(start, source.indexOf('\n}', start));
   const rows: string[] = [];
@@ -55,10 +55,10 @@ function eventsPage(): string {
   }
   return `# Events
 
-${derived('src/shared/events.ts')}
+${derived('src/shared/observe/events.ts')}
 
 Channels of \`node:diagnostics_channel\`, published in the process where it happens. They cost nothing where nobody subscribes. Log and metrics are
-made from them; \`subscribe\` in \`src/shared/events.ts\` is typed.
+made from them; \`subscribe\` in \`src/shared/observe/events.ts\` is typed.
 
 | channel | when |
 |---|---|

@@ -3,11 +3,11 @@
  */
 /// <reference types="node" preserve="true" />
 export { cancel, defineJob, snooze } from '#jobs/define.ts';
-export type { App, AppOptions, QueueOptions } from '#shared/app.ts';
-export { defineApp } from '#shared/app.ts';
-export { Conflict, InvalidInput, Misconfigured, Unavailable } from '#shared/errors.ts';
-export type { Job, JobContext, JobDefinition, JobState } from '#shared/job.ts';
-export type { Enqueued, EnqueueOptions } from '#shared/new-job.ts';
+export type { Enqueued, EnqueueOptions } from '#queue/new-job.ts';
+export { Conflict, InvalidInput, Misconfigured, Unavailable } from '#shared/base/errors.ts';
+export type { App, AppOptions, QueueOptions } from '#shared/job/app.ts';
+export { defineApp } from '#shared/job/app.ts';
+export type { Job, JobContext, JobDefinition, JobState } from '#shared/job/job.ts';
 export type { CallersClient, QueryClient } from '#shared/postgres/callers-client.ts';
 export type { ManyElement, RunningWorker, WarrenEnqueueOptions, WarrenOptions } from '#warren.ts';
 export { Warren } from '#warren.ts';

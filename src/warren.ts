@@ -3,20 +3,21 @@
  *
  * Guarantees: nothing is opened before `start`; `start` and `stop` may be called twice; two instances share nothing; no environment variable is read.
  */
-import type { App } from '#shared/app.ts';
-import type { Config } from '#shared/config.ts';
-import { processName, readConfig } from '#shared/config.ts';
-import { Enqueuer } from '#shared/enqueue.ts';
-import { enqueueInTransaction } from '#shared/enqueue-in-transaction.ts';
-import { InvalidInput } from '#shared/errors.ts';
-import type { Job, JobDefinition } from '#shared/job.ts';
-import type { Enqueued, EnqueueOptions, EnqueueRequest } from '#shared/new-job.ts';
+
+import { Enqueuer } from '#queue/enqueue.ts';
+import { enqueueInTransaction } from '#queue/enqueue-in-transaction.ts';
+import type { Enqueued, EnqueueOptions, EnqueueRequest } from '#queue/new-job.ts';
+import { InvalidInput } from '#shared/base/errors.ts';
+import type { App } from '#shared/job/app.ts';
+import type { Job, JobDefinition } from '#shared/job/job.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
-import { findJobs } from '#shared/postgres/job-queries.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
+import { findJobs } from '#shared/postgres/statements/read.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
+import type { Config } from '#shared/settings/config.ts';
+import { processName, readConfig } from '#shared/settings/config.ts';
 import { Worker } from '#worker/worker.ts';
 
 export interface WarrenOptions {

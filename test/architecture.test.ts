@@ -27,7 +27,7 @@ const rules: [string, Rule][] = [
     'api and worker import jobs and shared, jobs import shared, by their aliases, and never the other way',
     oneDirection,
   ],
-  ['only shared/enqueue.ts joins RabbitMQ and Postgres in shared', twoServersApart],
+  ['only queue/enqueue.ts joins RabbitMQ and Postgres in shared', twoServersApart],
   ['every package of the two servers is imported only where it is at home', packagesAtHome],
   ['settings, signals, exits and waits at import time stand in few places', processInFewPlaces],
   ['there are no circles of imports', noCircles],
@@ -39,7 +39,7 @@ const rules: [string, Rule][] = [
 test('the whole source tree is looked at', () => {
   expect(files.length).toBeGreaterThan(50);
   expect(new Set(files.map(({ path }) => path.split('/')[0]))).toEqual(
-    new Set(['api', 'index.ts', 'jobs', 'shared', 'warren.ts', 'worker']),
+    new Set(['api', 'index.ts', 'jobs', 'queue', 'shared', 'warren.ts', 'worker']),
   );
 });
 
@@ -81,7 +81,7 @@ describe('a rule sees what breaks it:', () => {
     [
       'jobs from shared',
       oneDirection,
-      one('shared/a.ts', "import {\n  x,\n} from '#jobs/define.ts';"),
+      one('shared/base/a.ts', "import {\n  x,\n} from '#jobs/define.ts';"),
       '#jobs/define.ts',
     ],
     [
@@ -97,8 +97,13 @@ describe('a rule sees what breaks it:', () => {
       'api/app.ts',
     ],
     ['what lies outside', oneDirection, one('shared/a.ts', "import '../../dev/seed.ts';"), 'dev/seed.ts'],
-    ['a room by its path', oneDirection, one('api/a.ts', "import '../shared/log.ts';"), 'wrong name'],
-    ['its own room by an alias', oneDirection, one('shared/a.ts', "import '#shared/log.ts';"), 'wrong name'],
+    ['a room by its path', oneDirection, one('api/a.ts', "import '../shared/observe/log.ts';"), 'wrong name'],
+    [
+      'its own room by an alias',
+      oneDirection,
+      one('shared/program/a.ts', "import '#shared/observe/log.ts';"),
+      'wrong name',
+    ],
     [
       'postgres from rabbitmq',
       twoServersApart,
@@ -143,7 +148,7 @@ describe('a rule sees what breaks it:', () => {
       'reads process.env',
     ],
     ['process.exit', processInFewPlaces, one('worker/worker.ts', 'process.exit(1);'), 'for its own'],
-    ['process.on', processInFewPlaces, one('shared/log.ts', "process.on('exit', f);"), 'for its own'],
+    ['process.on', processInFewPlaces, one('shared/observe/log.ts', "process.on('exit', f);"), 'for its own'],
     [
       'a wait at import time',
       processInFewPlaces,
@@ -203,7 +208,7 @@ describe('a rule sees what breaks it:', () => {
       `export const table = {\n${'  a: 1,\n'.repeat(80)}};`,
       'export class B {\n  c() {\n    return { d: 1 };\n  }\n}',
     ].join('\n');
-    const file = one('shared/gauges.ts', text);
+    const file = one('shared/postgres/gauges.ts', text);
     for (const [, rule] of rules.filter(([, tried]) => tried !== lifeOfAJobInSevenFiles))
       expect(rule(file)).toEqual([]);
     expect(lifeOfAJobInSevenFiles(lifeOfAJob.map((path) => ({ path, text: '' })))).toEqual([]);

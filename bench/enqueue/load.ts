@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { withDeadline } from '../../src/shared/backoff.ts';
+import { withDeadline } from '../../src/shared/base/backoff.ts';
 import type { Load, LoadResult } from './load-generator.ts';
 
 const TIMEOUT_MS = 120_000;

@@ -1,6 +1,6 @@
 // The course of a run: watch, load, watch until the fleet is small again; a sample of everything at every interval, shown and kept.
 // Guarantees: each phase ends when it is told to, or at its limit; samples take bounded memory however long it lasts.
-import { pause } from '../../src/shared/backoff.ts';
+import { pause } from '../../src/shared/base/backoff.ts';
 import type { Display } from './display.ts';
 import type { Load } from './load.ts';
 import { Phases } from './phases.ts';

@@ -4,7 +4,7 @@
 // Each round opens connections of its own: a Service balances connections, and pods that came meanwhile would get none of the old ones.
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { backoffMs, pause } from '../../src/shared/backoff.ts';
+import { backoffMs, pause } from '../../src/shared/base/backoff.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { LoadPlan, LoadRequest } from './load-plan.ts';
 import { toRequest } from './load-plan.ts';

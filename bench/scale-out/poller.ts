@@ -1,6 +1,6 @@
 // Asks one question again and again and keeps the latest answer, so that a slow server delays nothing but its own numbers.
 // Guarantees: one question at a time, each with a deadline; asking takes at most a fifth of the server's time when it is slow.
-import { pause } from '../../src/shared/backoff.ts';
+import { pause } from '../../src/shared/base/backoff.ts';
 import type { Reading } from './reading.ts';
 import { ask, notYet } from './reading.ts';
 

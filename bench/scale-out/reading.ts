@@ -2,7 +2,7 @@
 // Guarantees: asking never throws and always ends, at its deadline at the latest, also where the question does not heed its signal.
 import { STATUS_CODES } from 'node:http';
 import type { ApiException } from '@kubernetes/client-node';
-import { withDeadline } from '../../src/shared/backoff.ts';
+import { withDeadline } from '../../src/shared/base/backoff.ts';
 
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }

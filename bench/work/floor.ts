@@ -1,7 +1,7 @@
 // The raw floor as its parent sees it.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { withDeadline } from '../../src/shared/backoff.ts';
+import { withDeadline } from '../../src/shared/base/backoff.ts';
 import type { FloorRun } from './floor-consumer.ts';
 
 const TIMEOUT_MS = 120_000;

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define.ts';
-import type { JobDefinition } from '../../src/shared/job.ts';
+import type { JobDefinition } from '../../src/shared/job/job.ts';
 import { monotonicMs } from '../stage/monotonic.ts';
 
 export const benchJobs = [

@@ -1,5 +1,5 @@
 // The images' HEALTHCHECK: `healthcheck.ts api` or `healthcheck.ts worker` asks the program of its container whether it lives. Exit code 0 or 1.
-// Kubernetes has probes of its own and never runs it. The ports' defaults are those of src/shared/config.ts, which would want every setting.
+// Kubernetes has probes of its own and never runs it. The ports' defaults are those of src/shared/settings/config.ts, which would want every setting.
 import { readEnvironment } from '../environment.ts';
 
 const timeoutMs = 2_000;

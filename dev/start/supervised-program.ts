@@ -1,6 +1,6 @@
 // One program that is kept running: it is started again whenever it ends without having been asked, later and later while it does not last.
 // Guarantees: at most one process of it runs; after `stop` has resolved none does, and none is started any more.
-import { backoffMs, pause } from '../../src/shared/backoff.ts';
+import { backoffMs, pause } from '../../src/shared/base/backoff.ts';
 import type { OwnedProcess } from '../owned-process.ts';
 import { describeExit } from '../owned-process.ts';
 

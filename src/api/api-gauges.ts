@@ -1,9 +1,10 @@
 /**
  * The gauges of the API's /metrics. Each API process tells of the whole fleet's jobs and queues, so that somebody does where no worker lives.
  */
-import { connectionGauge, depthGauges } from '#shared/metrics/broker-gauges.ts';
-import { databaseGauges, jobsGauge } from '#shared/metrics/database-gauges.ts';
-import type { GaugeSource } from '#shared/metrics/gauge-source.ts';
+
+import { databaseGauges, jobsGauge } from '#queue/database-gauges.ts';
+import { connectionGauge, depthGauges } from '#shared/observe/metrics/broker-gauges.ts';
+import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import type { BodyBudget } from './body-budget.ts';

@@ -4,15 +4,16 @@
  * It listens at once and for as long as it lives, whatever is away. Until the schema was seen it answers 503 to everything but health checks;
  * without Postgres it answers 503, without RabbitMQ it serves and the relay publishes. Knows nothing of signals and exit codes.
  */
-import type { App } from '#shared/app.ts';
-import type { Config } from '#shared/config.ts';
-import { Enqueuer } from '#shared/enqueue.ts';
+
+import { Enqueuer } from '#queue/enqueue.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
-import type { Metrics } from '#shared/metrics/metrics.ts';
-import { createMetrics } from '#shared/metrics/metrics.ts';
+import type { App } from '#shared/job/app.ts';
+import type { Metrics } from '#shared/observe/metrics/metrics.ts';
+import { createMetrics } from '#shared/observe/metrics/metrics.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
+import type { Config } from '#shared/settings/config.ts';
 import { AccessTokens } from './access/access-tokens.ts';
 import { Sessions } from './access/sessions.ts';
 import { TokenFile } from './access/token-file.ts';

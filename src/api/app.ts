@@ -4,8 +4,8 @@
  * Health is open, the guard comes next; everything behind it declares in its contract who may use it.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { publishEvent } from '#shared/events.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import { guard } from './access/guard.ts';
 import { RouteAccessTable } from './access/route-access.ts';
 import type { Sessions } from './access/sessions.ts';

@@ -5,11 +5,11 @@
  * `MAX_ISSUES` things that are wrong. Throws `InvalidInput`, or an `HTTPException` where the body is no JSON.
  */
 import { z } from '@hono/zod-openapi';
-import type { InputIssue } from '#shared/errors.ts';
-import { InvalidInput } from '#shared/errors.ts';
+import type { InputIssue } from '#shared/base/errors.ts';
+import { InvalidInput } from '#shared/base/errors.ts';
+import { toInputIssues } from '#shared/base/input-issues.ts';
+import { mapInSlices } from '#shared/base/slices.ts';
 import { MAX_ISSUES } from '#shared/http/problem-response.ts';
-import { toInputIssues } from '#shared/input-issues.ts';
-import { mapInSlices } from '#shared/slices.ts';
 import type { BodyReservation } from './body-budget.ts';
 import { BYTES_PER_VALUE } from './body-budget.ts';
 import type { NewJobBody } from './contract/job.ts';

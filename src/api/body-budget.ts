@@ -4,8 +4,8 @@
  * Guarantees: never more than `maxBytes` are held; a body that does not fit is refused before it is read, with `Unavailable`. What is held is given
  * back when its reservation is disposed of. Counts, and allocates nothing: whoever holds too little is not found out here.
  */
-import { Unavailable } from '#shared/errors.ts';
-import type { GaugeSource } from '#shared/metrics/gauge-source.ts';
+import { Unavailable } from '#shared/base/errors.ts';
+import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 
 /**
  * What a JSON value counts beside its text. Parsed and copied, a body takes about four times what it counts: measured, values in the worst shape

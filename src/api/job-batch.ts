@@ -1,11 +1,11 @@
 /**
  * Checks every job of a batch, so that a client hears of all that is wrong at once, with pointers into its request. Pure.
  */
-import type { InputIssue } from '#shared/errors.ts';
+import type { InputIssue } from '#shared/base/errors.ts';
+import { toInputIssues } from '#shared/base/input-issues.ts';
+import { mapInSlices } from '#shared/base/slices.ts';
 import { MAX_ISSUES } from '#shared/http/problem-response.ts';
-import { toInputIssues } from '#shared/input-issues.ts';
-import type { JobDefinition } from '#shared/job.ts';
-import { mapInSlices } from '#shared/slices.ts';
+import type { JobDefinition } from '#shared/job/job.ts';
 import type { NewJobBody } from './contract/job.ts';
 
 /** Unknown types and queues, and arguments that do not fit them, at most `MAX_ISSUES`. In slices. */

@@ -2,8 +2,8 @@
  * A job as the contract shows it: these members and no others, whatever the row may hold besides, and nothing that its type hides.
  */
 import type { z } from '@hono/zod-openapi';
-import type { Job, JobDefinition } from '#shared/job.ts';
-import type { ListedJob } from '#shared/postgres/job-list.ts';
+import type { Job, JobDefinition } from '#shared/job/job.ts';
+import type { ListedJob } from '#shared/postgres/statements/list.ts';
 import { redactJob } from '#shared/redaction.ts';
 import type { jobSchema, listedJobSchema } from './contract/job.ts';
 

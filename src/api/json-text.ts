@@ -5,7 +5,7 @@
  * apart, on the bytes. Allocates nothing per value. Whether the text is JSON at all is found out by those who parse the pieces: the pieces and what
  * is left around them are JSON if and only if the whole is.
  */
-import { nextTurn } from '#shared/slices.ts';
+import { nextTurn } from '#shared/base/slices.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

@@ -2,11 +2,11 @@
  * The API program: `node src/api/main.ts`. Settings in the environment, JSON lines on stdout.
  */
 import { app } from '#jobs/registry.ts';
-import { processName, readConfig } from '#shared/config.ts';
-import { programHelp } from '#shared/help.ts';
-import { createLogger, logEvents } from '#shared/log.ts';
-import { LogOutput } from '#shared/log-output.ts';
-import { runProgram } from '#shared/shutdown.ts';
+import { createLogger, logEvents } from '#shared/observe/log.ts';
+import { LogOutput } from '#shared/observe/log-output.ts';
+import { programHelp } from '#shared/program/help.ts';
+import { runProgram } from '#shared/program/shutdown.ts';
+import { processName, readConfig } from '#shared/settings/config.ts';
 import { Api } from './api.ts';
 
 await runProgram(programHelp('api'), () => {

@@ -7,10 +7,10 @@
 import type { Hook } from '@hono/zod-openapi';
 import type { Context, Env } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { Conflict, InvalidInput, Unavailable } from '#shared/errors.ts';
-import { publishEvent } from '#shared/events.ts';
+import { Conflict, InvalidInput, Unavailable } from '#shared/base/errors.ts';
+import { toInputIssues } from '#shared/base/input-issues.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
-import { toInputIssues } from '#shared/input-issues.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import { isMissingSchema, isRowError } from '#shared/postgres/failures.ts';
 
 const RETRY_AFTER_SECONDS = '1';

@@ -8,9 +8,9 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
-import { InvalidInput } from '#shared/errors.ts';
+import { InvalidInput } from '#shared/base/errors.ts';
+import { nextTurn } from '#shared/base/slices.ts';
 import { MAX_ISSUES } from '#shared/http/problem-response.ts';
-import { nextTurn } from '#shared/slices.ts';
 import type { BodyBudget, BodyReservation } from './body-budget.ts';
 import { BYTES_PER_VALUE } from './body-budget.ts';
 import { countValues } from './json-text.ts';

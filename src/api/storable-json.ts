@@ -4,8 +4,8 @@
  * Refused: what jsonb cannot hold (U+0000, lone surrogates in strings and names), numbers that JavaScript has already changed (integers beyond
  * ±(2^53 − 1), numbers too large for it) and nesting that is too deep. Pure; allocates nothing per value, and goes no deeper than `maxDepth`.
  */
-import type { InputIssue } from '#shared/errors.ts';
-import { jsonPointer } from '#shared/input-issues.ts';
+import type { InputIssue } from '#shared/base/errors.ts';
+import { jsonPointer } from '#shared/base/input-issues.ts';
 
 export interface FindUnstorableOptions {
   /** Containers within each other, the value itself included. */

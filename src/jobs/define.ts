@@ -4,8 +4,8 @@
  * A handler returns its output, `snooze(…)` to run later without being charged, or `cancel(…)` to stop for good; it throws to fail the attempt.
  */
 import type { ZodType, z } from 'zod';
-import { backoffMs } from '#shared/backoff.ts';
-import type { JobContext, JobDefinition } from '#shared/job.ts';
+import { backoffMs } from '#shared/base/backoff.ts';
+import type { JobContext, JobDefinition } from '#shared/job/job.ts';
 
 const MAX_SNOOZE_MS = 31_536_000_000;
 

@@ -5,13 +5,13 @@
  * thousands of times per second on a handful of connections.
  */
 import { z } from 'zod';
-import { withDeadline } from '#shared/backoff.ts';
-import { Batcher } from '#shared/batcher.ts';
+import { withDeadline } from '#shared/base/backoff.ts';
+import { Batcher } from '#shared/base/batcher.ts';
+import { parseId } from '#shared/base/row-id.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
 import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import type { Order, OrderItem, OrderTotal } from '#shared/postgres/orders.ts';
 import { findOrders, writeOrderTotals } from '#shared/postgres/orders.ts';
-import { parseId } from '#shared/row-id.ts';
 import { cancel, defineJob } from './define.ts';
 
 /** What a statement of a group may take, in milliseconds. */

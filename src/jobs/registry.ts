@@ -1,7 +1,7 @@
 /**
  * The application that the programs run: every queue and every job type, one line each. A type that is missing here can neither be enqueued nor run.
  */
-import { defineApp } from '#shared/app.ts';
+import { defineApp } from '#shared/job/app.ts';
 import { buildReport } from './build-report.ts';
 import { deliverWebhook } from './deliver-webhook.ts';
 import { processOrder } from './process-order.ts';

@@ -5,13 +5,13 @@
  * die, known by its missing start mark); a failed write is never taken for a failed handler. Knows nothing of AMQP: it takes a job's id and
  * returns a disposition.
  */
-import { backoffMs, pause } from '#shared/backoff.ts';
-import { errorMessage } from '#shared/errors.ts';
-import { publishEvent } from '#shared/events.ts';
-import type { JobContext, JobDefinition } from '#shared/job.ts';
-import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
-import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
-import { QUARANTINED_FROM } from '#shared/postgres/statement-parts.ts';
+import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { errorMessage } from '#shared/base/errors.ts';
+import type { JobContext, JobDefinition } from '#shared/job/job.ts';
+import { publishEvent } from '#shared/observe/events.ts';
+import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
+import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
+import { QUARANTINED_FROM } from '#shared/postgres/statements/parts.ts';
 import { Abort } from './abort.ts';
 import type { Claimer, Delivered, Refusal } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';

@@ -5,16 +5,16 @@
  * living owner, is not claimed; no more arguments are claimed than there is room for, and a delivery whose job has larger ones waits for it, in turn,
  * while its job stays available; a job that is refused and not at its end has its message noted as spent, so that the relay sends another.
  */
-import { Batcher } from '#shared/batcher.ts';
-import { Unavailable } from '#shared/errors.ts';
+import { Batcher } from '#shared/base/batcher.ts';
+import { Unavailable } from '#shared/base/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Standing } from '#shared/postgres/job-queries.ts';
-import { findStandings } from '#shared/postgres/job-queries.ts';
-import type { Claim, Claimant, SizedClaimant } from '#shared/postgres/jobs.ts';
-import { claimJobs, reclaimJobs, spendMessages } from '#shared/postgres/jobs.ts';
-import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
-import { claimNextJobs } from '#shared/postgres/next-jobs.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
+import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
+import { claimNextJobs } from '#shared/postgres/statements/claim-next.ts';
+import type { Claim, Claimant, SizedClaimant } from '#shared/postgres/statements/jobs.ts';
+import { claimJobs, reclaimJobs, spendMessages } from '#shared/postgres/statements/jobs.ts';
+import type { Standing } from '#shared/postgres/statements/read.ts';
+import { findStandings } from '#shared/postgres/statements/read.ts';
 import type { ArgsRoom } from './args-room.ts';
 import { LARGE_ABOVE_BYTES } from './args-room.ts';
 import { StartMarks } from './start-marks.ts';

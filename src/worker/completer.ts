@@ -2,15 +2,15 @@
  * Records what attempts came to, by group commit. A failed write is not a failed job: it is repeated, with backoff, until it holds or the
  * process must stop.
  */
-import { backoffMs, pause } from '#shared/backoff.ts';
-import { Batcher } from '#shared/batcher.ts';
-import { publishEvent } from '#shared/events.ts';
-import type { JobState } from '#shared/job.ts';
-import { publishJobEnd } from '#shared/job-end.ts';
+import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { Batcher } from '#shared/base/batcher.ts';
+import type { JobState } from '#shared/job/job.ts';
+import { publishEvent } from '#shared/observe/events.ts';
+import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
-import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
-import { recordOutcomes } from '#shared/postgres/jobs.ts';
+import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
+import { recordOutcomes } from '#shared/postgres/statements/jobs.ts';
 
 /** `fenced`: the attempt had lost its claim, and its outcome was refused. `unrecorded`: the process had to stop before the write held. */
 export type Recorded = 'recorded' | 'fenced' | 'unrecorded';

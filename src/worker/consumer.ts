@@ -6,9 +6,9 @@
  * Knows nothing of Postgres, and never publishes.
  */
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { backoffMs, pause, withDeadline } from '#shared/backoff.ts';
-import { Unavailable } from '#shared/errors.ts';
-import { publishEvent } from '#shared/events.ts';
+import { backoffMs, pause, withDeadline } from '#shared/base/backoff.ts';
+import { Unavailable } from '#shared/base/errors.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import { Acknowledgements } from '#shared/rabbitmq/acknowledgements.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import { decodeJobId } from '#shared/rabbitmq/message.ts';

@@ -11,8 +11,8 @@ import { readFile } from 'node:fs/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { join } from 'node:path';
-import { pause } from '#shared/backoff.ts';
-import { publishEvent, subscribe } from '#shared/events.ts';
+import { pause } from '#shared/base/backoff.ts';
+import { publishEvent, subscribe } from '#shared/observe/events.ts';
 
 const ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
 const CREDENTIALS_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';

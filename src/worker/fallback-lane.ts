@@ -6,11 +6,11 @@
  * (when the broker is back, deliveries come on top of what the lane still runs); it only asks while it is needed, and less often the longer nothing
  * is there. Messages that come back later find nothing to claim.
  */
-import { backoffMs, pause } from '#shared/backoff.ts';
-import { publishEvent } from '#shared/events.ts';
-import type { Claim } from '#shared/postgres/jobs.ts';
-import type { FreeSlots } from '#shared/postgres/next-jobs.ts';
-import type { QueueChannels } from '#shared/settings.ts';
+import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { publishEvent } from '#shared/observe/events.ts';
+import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
+import type { Claim } from '#shared/postgres/statements/jobs.ts';
+import type { QueueChannels } from '#shared/settings/settings.ts';
 
 const LOOK_AGAIN_MS = 250;
 /** The wait after rounds that found nothing: short at first, a few statements per second at rest. */

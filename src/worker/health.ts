@@ -5,7 +5,7 @@
  */
 import { Hono } from 'hono';
 import { HttpServer } from '#shared/http/http-server.ts';
-import type { Metrics } from '#shared/metrics/metrics.ts';
+import type { Metrics } from '#shared/observe/metrics/metrics.ts';
 
 /** `ok` false: it is not as it should be; `detail` says how it is. */
 export interface Check {

@@ -3,7 +3,7 @@
  *
  * Guarantees: a notice alone changes nothing; a flood of notices costs a bounded number of looks.
  */
-import { coalesce } from '#shared/coalesce.ts';
+import { coalesce } from '#shared/base/coalesce.ts';
 import type { PresenceOptions } from '#shared/postgres/presence.ts';
 import type { Attempts } from './attempt.ts';
 import type { Maintenance } from './maintenance/maintenance.ts';

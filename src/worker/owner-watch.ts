@@ -7,9 +7,9 @@
  *
  * Guarantees: one look at a time for an owner, however many of its jobs ask; that it is dead is remembered for a second, for those that ask later.
  */
-import { pause } from '#shared/backoff.ts';
+import { pause } from '#shared/base/backoff.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { lookAtOwner } from '#shared/postgres/job-takeover.ts';
+import { lookAtOwner } from '#shared/postgres/statements/takeover.ts';
 
 /** How long a lock must be free before the last look, in milliseconds, where no session of the worker is left. */
 const GONE_MS = 10;

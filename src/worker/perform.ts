@@ -3,12 +3,12 @@
  * slot is freed, its late result is refused by the fence.
  */
 import { Cancel, Snooze } from '#jobs/define.ts';
-import { backoffMs, MAX_TIMER_MS } from '#shared/backoff.ts';
-import { errorMessage, Unavailable } from '#shared/errors.ts';
-import { publishEvent } from '#shared/events.ts';
-import type { JobContext, JobDefinition } from '#shared/job.ts';
+import { backoffMs, MAX_TIMER_MS } from '#shared/base/backoff.ts';
+import { errorMessage, Unavailable } from '#shared/base/errors.ts';
+import type { JobContext, JobDefinition } from '#shared/job/job.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
-import type { Claim, Outcome } from '#shared/postgres/jobs.ts';
+import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
 import { redactEnding } from '#shared/redaction.ts';
 import type { Abort, AbortReason } from './abort.ts';
 

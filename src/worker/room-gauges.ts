@@ -1,7 +1,7 @@
 /**
  * The gauges of the room for arguments (args-room.ts).
  */
-import type { GaugeSource } from '#shared/metrics/gauge-source.ts';
+import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { ArgsRoom } from './args-room.ts';
 
 export function roomGauges(room: ArgsRoom): GaugeSource[] {

@@ -5,12 +5,12 @@
  * Guarantees: what was read last is applied last; however often it is asked, each look is made at most twenty times a second. A look that fails is
  * reported, and made again at the next occasion.
  */
-import { pause } from '#shared/backoff.ts';
-import { coalesce } from '#shared/coalesce.ts';
-import { publishEvent } from '#shared/events.ts';
+import { pause } from '#shared/base/backoff.ts';
+import { coalesce } from '#shared/base/coalesce.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { findOwnJobs } from '#shared/postgres/job-control.ts';
-import { findPausedQueues } from '#shared/postgres/queues.ts';
+import { findOwnJobs } from '#shared/postgres/statements/control.ts';
+import { findPausedQueues } from '#shared/postgres/statements/queues.ts';
 
 /** How often a busy worker looks at the rows of its jobs, should an answer or a notice have been missed, in milliseconds. */
 const LOOK_BUSY_MS = 10_000;

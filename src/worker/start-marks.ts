@@ -7,8 +7,8 @@
  * leaves an attempt uncharged, no more.
  */
 import { setImmediate } from 'node:timers';
-import { pause } from '#shared/backoff.ts';
-import type { Claimant } from '#shared/postgres/jobs.ts';
+import { pause } from '#shared/base/backoff.ts';
+import type { Claimant } from '#shared/postgres/statements/jobs.ts';
 
 /** Between two marks, so that a worker with short jobs does not mark each of its batches, in milliseconds. */
 const BETWEEN_MARKS_MS = 25;

@@ -1,14 +1,14 @@
 /**
  * Takes over a running job whose message has come back, if its owner is dead: one verdict for all jobs of the owner, one statement for all that wait.
  */
-import { pause } from '#shared/backoff.ts';
-import { Batcher } from '#shared/batcher.ts';
-import { publishEvent } from '#shared/events.ts';
-import { publishJobEnd } from '#shared/job-end.ts';
+import { pause } from '#shared/base/backoff.ts';
+import { Batcher } from '#shared/base/batcher.ts';
+import { publishEvent } from '#shared/observe/events.ts';
+import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Orphan, SizedOrphan } from '#shared/postgres/job-takeover.ts';
-import { findRunningElsewhere, takeOverJobs } from '#shared/postgres/job-takeover.ts';
-import type { Claim } from '#shared/postgres/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/jobs.ts';
+import type { Orphan, SizedOrphan } from '#shared/postgres/statements/takeover.ts';
+import { findRunningElsewhere, takeOverJobs } from '#shared/postgres/statements/takeover.ts';
 import type { ArgsRoom } from './args-room.ts';
 import { OwnerWatch } from './owner-watch.ts';
 import type { StartMarks } from './start-marks.ts';

@@ -6,12 +6,12 @@
  * with them: a row that commits later has no mark, so that the relay publishes it, and one that is found here gets a new message. A worker that dies
  * meanwhile takes hints of jobs with it that do not exist. Knows nothing of AMQP.
  */
-import { backoffMs, pause } from '#shared/backoff.ts';
-import { Batcher } from '#shared/batcher.ts';
-import { publishEvent } from '#shared/events.ts';
+import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { Batcher } from '#shared/base/batcher.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { findStandings } from '#shared/postgres/job-queries.ts';
-import { spendMessages } from '#shared/postgres/jobs.ts';
+import { spendMessages } from '#shared/postgres/statements/jobs.ts';
+import { findStandings } from '#shared/postgres/statements/read.ts';
 
 /** The waits before a job is looked for again, in milliseconds. */
 const LOOKS_MS = [50, 150, 400, 800, 1_600];

@@ -2,9 +2,10 @@
  * The gauges of a worker's /metrics: the lane that its jobs come by, its presence, its consumers, whether it leads, and its room for arguments. What
  * the fleet has in common is told by its leader alone.
  */
-import { connectionGauge, depthGauges } from '#shared/metrics/broker-gauges.ts';
-import { databaseGauges, jobsGauge } from '#shared/metrics/database-gauges.ts';
-import type { GaugeSource } from '#shared/metrics/gauge-source.ts';
+
+import { databaseGauges, jobsGauge } from '#queue/database-gauges.ts';
+import { connectionGauge, depthGauges } from '#shared/observe/metrics/broker-gauges.ts';
+import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { Standing } from './health.ts';
 import { roomGauges } from './room-gauges.ts';
 import type { Worker } from './worker.ts';

@@ -5,10 +5,9 @@
  * acknowledgements reach the broker → channels, connections, presence, pool.
  */
 
-import type { App } from '#shared/app.ts';
-import { pause } from '#shared/backoff.ts';
-import type { Config } from '#shared/config.ts';
-import { publishEvent } from '#shared/events.ts';
+import { pause } from '#shared/base/backoff.ts';
+import type { App } from '#shared/job/app.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import type { HandlerClient } from '#shared/postgres/handler-client.ts';
@@ -17,6 +16,7 @@ import { Presence } from '#shared/postgres/presence.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { prepareTopology } from '#shared/rabbitmq/topology.ts';
+import type { Config } from '#shared/settings/config.ts';
 import { ArgsRoom } from './args-room.ts';
 import { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';

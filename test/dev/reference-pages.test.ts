@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { referencePages } from '../../dev/reference-pages.ts';
-import { settings } from '../../src/shared/settings.ts';
+import { settings } from '../../src/shared/settings/settings.ts';
 
 test.each(referencePages())('$path says what the code says (npm run docs)', ({ path, text }) => {
   expect(readFileSync(path, 'utf8')).toBe(text);

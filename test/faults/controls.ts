@@ -41,7 +41,7 @@ export const controls: readonly Control[] = [
     row: 17,
     mutation: {
       name: 'no-state-guard-at-claim',
-      file: 'shared/postgres/jobs.ts',
+      file: 'shared/postgres/statements/jobs.ts',
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
@@ -57,7 +57,7 @@ export const controls: readonly Control[] = [
     row: 7,
     mutation: {
       name: 'no-fence',
-      file: 'shared/postgres/jobs.ts',
+      file: 'shared/postgres/statements/jobs.ts',
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text

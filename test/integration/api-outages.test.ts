@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
-import { Misconfigured } from '../../src/shared/errors.ts';
+import { Misconfigured } from '../../src/shared/base/errors.ts';
 import type { Answer } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import { onChannel, readyCount } from '../support/broker.ts';

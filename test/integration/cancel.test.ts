@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { cancelJob } from '../../src/shared/postgres/job-control.ts';
+import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 test('a waiting job is cancelled at once, and its message starts nothing', async () => {

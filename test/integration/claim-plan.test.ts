@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Sql } from '../../src/shared/postgres/database.ts';
-import { claimJobs, markPublished, recordOutcomes } from '../../src/shared/postgres/jobs.ts';
+import { claimJobs, markPublished, recordOutcomes } from '../../src/shared/postgres/statements/jobs.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { retryJob } from '../../src/shared/postgres/job-control.ts';
+import { retryJob } from '../../src/shared/postgres/statements/control.ts';
 import { insertJobs } from '../../src/shared/postgres/statements/insert.ts';
 import type { Worker } from '../../src/worker/worker.ts';
 import type { Letter } from '../support/broker.ts';

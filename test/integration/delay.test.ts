@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cancelJob } from '../../src/shared/postgres/job-control.ts';
+import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/jobs/registry.ts';
-import { Enqueuer } from '../../src/shared/enqueue.ts';
+import { Enqueuer } from '../../src/queue/enqueue.ts';
 import { insertJobs } from '../../src/shared/postgres/statements/insert.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { closeConnections } from '../support/broker.ts';

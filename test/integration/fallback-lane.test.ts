@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimNextJobs } from '../../src/shared/postgres/next-jobs.ts';
+import { claimNextJobs } from '../../src/shared/postgres/statements/claim-next.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFaultyProxy } from '../support/faulty-proxy.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Outcome } from '../../src/shared/postgres/jobs.ts';
-import { claimJobs, reclaimJobs, recordOutcomes } from '../../src/shared/postgres/jobs.ts';
+import type { Outcome } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs, reclaimJobs, recordOutcomes } from '../../src/shared/postgres/statements/jobs.ts';
 import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

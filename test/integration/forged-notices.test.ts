@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { cancelJob } from '../../src/shared/postgres/job-control.ts';
+import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { createRole } from '../support/roles.ts';
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { readConfig } from '../../src/shared/config.ts';
+import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';

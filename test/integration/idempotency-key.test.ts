@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { InvalidInput } from '../../src/shared/errors.ts';
+import { InvalidInput } from '../../src/shared/base/errors.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildReport } from '../../src/jobs/build-report.ts';
 import { Cancel } from '../../src/jobs/define.ts';
 import { processOrder } from '../../src/jobs/process-order.ts';
-import type { JobContext } from '../../src/shared/job.ts';
+import type { JobContext } from '../../src/shared/job/job.ts';
 import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
 import type { DayTotal, Order } from '../../src/shared/postgres/orders.ts';
 import { findOrders, seedOrders, writeOrderTotals } from '../../src/shared/postgres/orders.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ADVISORY_CLASS } from '../../src/shared/postgres/statement-parts.ts';
+import { ADVISORY_CLASS } from '../../src/shared/postgres/statements/parts.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';

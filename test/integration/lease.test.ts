@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { findSilentOwners } from '../../src/shared/postgres/job-maintenance.ts';
-import { lookAtOwner } from '../../src/shared/postgres/job-takeover.ts';
-import { ADVISORY_CLASS } from '../../src/shared/postgres/statement-parts.ts';
+import { findSilentOwners } from '../../src/shared/postgres/statements/maintenance.ts';
+import { ADVISORY_CLASS } from '../../src/shared/postgres/statements/parts.ts';
+import { lookAtOwner } from '../../src/shared/postgres/statements/takeover.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 test('a worker that holds its lock but has not beaten for a minute has lost its jobs, though not to a message', async () => {

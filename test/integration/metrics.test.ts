@@ -1,7 +1,7 @@
 // What the programs tell of the servers behind them, on real ones.
 import { expect, test } from 'vitest';
-import { createMetrics } from '../../src/shared/metrics/metrics.ts';
-import { countLiveJobs } from '../../src/shared/postgres/job-queries.ts';
+import { createMetrics } from '../../src/shared/observe/metrics/metrics.ts';
+import { countLiveJobs } from '../../src/shared/postgres/statements/read.ts';
 import { workerGauges } from '../../src/worker/worker-gauges.ts';
 import { startApi } from '../support/api.ts';
 import { publishRaw } from '../support/broker.ts';

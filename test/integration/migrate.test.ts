@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { Misconfigured } from '../../src/shared/errors.ts';
+import { Misconfigured } from '../../src/shared/base/errors.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Claim } from '../../src/shared/postgres/jobs.ts';
-import { claimJobs } from '../../src/shared/postgres/jobs.ts';
 import type { Presence } from '../../src/shared/postgres/presence.ts';
+import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
 import { ArgsRoom } from '../../src/worker/args-room.ts';
 import type { Refusal } from '../../src/worker/claimer.ts';
 import { Claimer } from '../../src/worker/claimer.ts';

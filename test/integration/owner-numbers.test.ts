@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import postgres from 'postgres';
 import { afterEach, expect, test, vi } from 'vitest';
-import { ADVISORY_CLASS } from '../../src/shared/postgres/statement-parts.ts';
+import { ADVISORY_CLASS } from '../../src/shared/postgres/statements/parts.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFaultyProxy } from '../support/faulty-proxy.ts';

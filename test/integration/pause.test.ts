@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pauseQueue, resumeQueue } from '../../src/shared/postgres/queues.ts';
+import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

@@ -1,11 +1,11 @@
 // The core of the fleet through a real PgBouncer in transaction mode: only the presence of a worker goes past it.
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Misconfigured } from '../../src/shared/errors.ts';
+import { Misconfigured } from '../../src/shared/base/errors.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
-import { cancelJob } from '../../src/shared/postgres/job-control.ts';
-import { pauseQueue, resumeQueue } from '../../src/shared/postgres/queues.ts';
+import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
+import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
 import { startApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';

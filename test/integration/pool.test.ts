@@ -1,6 +1,6 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { Unavailable } from '../../src/shared/errors.ts';
+import { Unavailable } from '../../src/shared/base/errors.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { eventually } from '../support/eventually.ts';
 import type { TestDatabase } from '../support/servers.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { queueNames } from '../../src/jobs/registry.ts';
-import { Unavailable } from '../../src/shared/errors.ts';
+import { Unavailable } from '../../src/shared/base/errors.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { closeConnections, connectionsOf, readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { rescueJobs } from '../../src/shared/postgres/job-maintenance.ts';
-import { takeOverJobs } from '../../src/shared/postgres/job-takeover.ts';
-import { claimJobs } from '../../src/shared/postgres/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import { rescueJobs } from '../../src/shared/postgres/statements/maintenance.ts';
+import { takeOverJobs } from '../../src/shared/postgres/statements/takeover.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import {
   unpublishOvertakenJobs,
   unpublishUndeliveredJobs,
-} from '../../src/shared/postgres/job-maintenance.ts';
+} from '../../src/shared/postgres/statements/maintenance.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';

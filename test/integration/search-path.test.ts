@@ -1,7 +1,7 @@
 // A role that may create in `public` plants an operator and a function that fit our statements better than the server's own.
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { Misconfigured } from '../../src/shared/errors.ts';
+import { Misconfigured } from '../../src/shared/base/errors.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';

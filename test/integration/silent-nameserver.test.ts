@@ -1,7 +1,7 @@
 // A nameserver that never answers costs nobody anything but the jobs whose names it knows.
 import { expect, test } from 'vitest';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import type { JobDefinition } from '../../src/shared/job.ts';
+import type { JobDefinition } from '../../src/shared/job/job.ts';
 import { startEndpoint } from '../jobs/webhook/endpoint.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { cancelJob, retryJob } from '../../src/shared/postgres/job-control.ts';
-import { leaseUnpublishedJobs } from '../../src/shared/postgres/job-maintenance.ts';
-import { markPublished, spendMessages } from '../../src/shared/postgres/jobs.ts';
-import { pauseQueue, resumeQueue } from '../../src/shared/postgres/queues.ts';
+import { cancelJob, retryJob } from '../../src/shared/postgres/statements/control.ts';
+import { markPublished, spendMessages } from '../../src/shared/postgres/statements/jobs.ts';
+import { leaseUnpublishedJobs } from '../../src/shared/postgres/statements/maintenance.ts';
+import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';

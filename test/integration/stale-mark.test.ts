@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { promoteDueJobs } from '../../src/shared/postgres/job-maintenance.ts';
-import { claimJobs, markPublished, recordOutcomes } from '../../src/shared/postgres/jobs.ts';
+import { claimJobs, markPublished, recordOutcomes } from '../../src/shared/postgres/statements/jobs.ts';
+import { promoteDueJobs } from '../../src/shared/postgres/statements/maintenance.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 test('a late mark of an earlier message does not hide a job that waits to be published again', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { claimJobs } from '../../src/shared/postgres/jobs.ts';
-import { markStarted } from '../../src/shared/postgres/workers.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import { markStarted } from '../../src/shared/postgres/statements/workers.ts';
 import { StartMarks } from '../../src/worker/start-marks.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';

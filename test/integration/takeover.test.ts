@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lookAtOwner, takeOverJobs } from '../../src/shared/postgres/job-takeover.ts';
+import { lookAtOwner, takeOverJobs } from '../../src/shared/postgres/statements/takeover.ts';
 import { readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';

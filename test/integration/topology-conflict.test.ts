@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/jobs/registry.ts';
-import { readConfig } from '../../src/shared/config.ts';
-import { Misconfigured } from '../../src/shared/errors.ts';
+import { Misconfigured } from '../../src/shared/base/errors.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { onChannel } from '../support/broker.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';

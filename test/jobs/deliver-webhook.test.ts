@@ -4,7 +4,7 @@ import type { Sql } from 'postgres';
 import { describe, expect, test } from 'vitest';
 import { Cancel } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import type { JobContext } from '../../src/shared/job.ts';
+import type { JobContext } from '../../src/shared/job/job.ts';
 import { closed, startEndpoint } from './webhook/endpoint.ts';
 
 const key = Buffer.from('a secret of more than twenty-four bytes');

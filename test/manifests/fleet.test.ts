@@ -6,9 +6,9 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { app, queueNames } from '../../src/jobs/registry.ts';
-import { readConfig } from '../../src/shared/config.ts';
 import { brokerQueue, DEAD_QUEUE } from '../../src/shared/rabbitmq/topology.ts';
-import { settings } from '../../src/shared/settings.ts';
+import { readConfig } from '../../src/shared/settings/config.ts';
+import { settings } from '../../src/shared/settings/settings.ts';
 import type { ProgramName } from '../support/fleet-settings.ts';
 import {
   allowedConnections,

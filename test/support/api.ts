@@ -8,10 +8,10 @@ import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
 import { BodyBudget } from '../../src/api/body-budget.ts';
 import { app, definitions, queueNames } from '../../src/jobs/registry.ts';
-import { readConfig } from '../../src/shared/config.ts';
-import { Enqueuer } from '../../src/shared/enqueue.ts';
+import { Enqueuer } from '../../src/queue/enqueue.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { readConfig } from '../../src/shared/settings/config.ts';
 import { eventually } from './eventually.ts';
 import { asRole, asUser } from './servers.ts';
 

@@ -3,8 +3,8 @@
 
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define.ts';
-import { readConfig } from '../../src/shared/config.ts';
-import type { JobDefinition } from '../../src/shared/job.ts';
+import type { JobDefinition } from '../../src/shared/job/job.ts';
+import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { testApp } from './test-app.ts';
 

@@ -1,6 +1,6 @@
 // What happened in this process, kept from the moment of listening on: tests wait for events instead of time.
-import type { EventMessages, EventName } from '../../src/shared/events.ts';
-import { subscribe } from '../../src/shared/events.ts';
+import type { EventMessages, EventName } from '../../src/shared/observe/events.ts';
+import { subscribe } from '../../src/shared/observe/events.ts';
 import { HANG_MS } from './eventually.ts';
 
 export interface Heard<Message> extends Disposable {

@@ -1,5 +1,5 @@
 // A worker program that its own jobs take down. Standard output is JSON lines: `ready`.
-import { readConfig } from '../../src/shared/config.ts';
+import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { poisonJobs } from './poison-jobs.ts';
 import { testApp } from './test-app.ts';

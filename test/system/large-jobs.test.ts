@@ -7,7 +7,7 @@ import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import { enqueueInTransaction } from '../../src/shared/enqueue-in-transaction.ts';
+import { enqueueInTransaction } from '../../src/queue/enqueue-in-transaction.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProgram } from '../support/program.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';

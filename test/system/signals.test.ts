@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import { app, queueNames } from '../../src/jobs/registry.ts';
-import { Enqueuer } from '../../src/shared/enqueue.ts';
+import { Enqueuer } from '../../src/queue/enqueue.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { HANG_MS } from '../support/eventually.ts';

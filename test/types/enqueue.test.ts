@@ -3,10 +3,10 @@ import { describe, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import type { Enqueuer } from '../../src/shared/enqueue.ts';
-import type { enqueueInTransaction } from '../../src/shared/enqueue-in-transaction.ts';
-import type { JobContext, JobDefinition } from '../../src/shared/job.ts';
-import type { Enqueued } from '../../src/shared/new-job.ts';
+import type { Enqueuer } from '../../src/queue/enqueue.ts';
+import type { enqueueInTransaction } from '../../src/queue/enqueue-in-transaction.ts';
+import type { Enqueued } from '../../src/queue/new-job.ts';
+import type { JobContext, JobDefinition } from '../../src/shared/job/job.ts';
 import type { Sql } from '../../src/shared/postgres/database.ts';
 
 const greet = defineJob({

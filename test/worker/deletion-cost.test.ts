@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { publishEvent } from '../../src/shared/events.ts';
+import { publishEvent } from '../../src/shared/observe/events.ts';
 import type { DeletionCostOptions } from '../../src/worker/deletion-cost.ts';
 import { DeletionCost } from '../../src/worker/deletion-cost.ts';
 import { listen } from '../support/events.ts';

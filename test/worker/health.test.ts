@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Misconfigured } from '../../src/shared/errors.ts';
-import type { Metrics } from '../../src/shared/metrics/metrics.ts';
+import { Misconfigured } from '../../src/shared/base/errors.ts';
+import type { Metrics } from '../../src/shared/observe/metrics/metrics.ts';
 import type { Check } from '../../src/worker/health.ts';
 import { createHealthApp, serveHealth } from '../../src/worker/health.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Database } from '../../src/shared/postgres/database.ts';
-import type { OwnerLook } from '../../src/shared/postgres/job-takeover.ts';
+import type { OwnerLook } from '../../src/shared/postgres/statements/takeover.ts';
 import { OwnerWatch } from '../../src/worker/owner-watch.ts';
 
 const held: OwnerLook = { isLockFree: false, hasSessions: true, name: 'w' };

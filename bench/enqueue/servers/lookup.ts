@@ -1,6 +1,7 @@
 // The lookup alone: Warren's own lookup of the order, by group commit, without a job.
+
+import { createLookup } from '../../../src/queue/lookup.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
-import { createLookup } from '../../../src/shared/postgres/lookup.ts';
 import { findOrders } from '../../../src/shared/postgres/orders.ts';
 import { presentOrder, requireSetting, serveOrders } from './serve.ts';
 

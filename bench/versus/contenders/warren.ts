@@ -5,7 +5,7 @@ import amqp from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../../dev/wait-until.ts';
 import { app, queueNames } from '../../../src/jobs/registry.ts';
-import { Enqueuer } from '../../../src/shared/enqueue.ts';
+import { Enqueuer } from '../../../src/queue/enqueue.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
 import { Publisher } from '../../../src/shared/rabbitmq/publisher.ts';
 import { brokerQueue } from '../../../src/shared/rabbitmq/topology.ts';

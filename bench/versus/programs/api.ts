@@ -2,9 +2,9 @@
 // The HTTP server is Warren's, the statement that looks the order up too: the way to enqueue is what differs.
 import { Hono } from 'hono';
 import postgres from 'postgres';
+import { createLookup } from '../../../src/queue/lookup.ts';
 import { HttpServer } from '../../../src/shared/http/http-server.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
-import { createLookup } from '../../../src/shared/postgres/lookup.ts';
 import type { Order } from '../../../src/shared/postgres/orders.ts';
 import { findOrders } from '../../../src/shared/postgres/orders.ts';
 import type { Work } from '../contender.ts';

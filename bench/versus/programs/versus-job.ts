@@ -1,7 +1,7 @@
 // The job of the comparison as a Warren job type.
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define.ts';
-import type { JobDefinition } from '../../../src/shared/job.ts';
+import type { JobDefinition } from '../../../src/shared/job/job.ts';
 import type { Work } from '../contender.ts';
 import { QUEUE } from '../contender.ts';
 

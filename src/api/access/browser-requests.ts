@@ -8,7 +8,7 @@
  * Sources: the Fetch standard; https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
  */
 import type { Context } from 'hono';
-import { isLoopback } from '#shared/loopback.ts';
+import { isLoopback } from '#shared/base/loopback.ts';
 
 /** Says what is wrong with the `Host`, or nothing. `hosts`, each with or without a port, are answered beside those of this machine. */
 export function findForeignHost(c: Context, hosts: ReadonlySet<string>): string | undefined {

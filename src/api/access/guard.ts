@@ -8,8 +8,8 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
-import { publishEvent } from '#shared/events.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import { findForeignHost, findForeignOrigin, isNavigation, isProvenSameOrigin } from './browser-requests.ts';
 import type { Identity, Role } from './roles.ts';

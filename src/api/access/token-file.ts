@@ -7,9 +7,9 @@
  */
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
-import { pause, withDeadline } from '#shared/backoff.ts';
-import { errorMessage, Misconfigured } from '#shared/errors.ts';
-import { publishEvent } from '#shared/events.ts';
+import { pause, withDeadline } from '#shared/base/backoff.ts';
+import { errorMessage, Misconfigured } from '#shared/base/errors.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
 import { API_TOKEN_NAME } from './access-tokens.ts';
 import { roles } from './roles.ts';

@@ -2,9 +2,9 @@
  * Jobs as the outside sees them: what may be sent, what comes back, and the routes. The same schemas validate and document.
  */
 import { createRoute, z } from '@hono/zod-openapi';
-import { isName } from '#shared/app.ts';
-import { jobStates } from '#shared/job.ts';
-import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/postgres/job-list.ts';
+import { isName } from '#shared/job/app.ts';
+import { jobStates } from '#shared/job/job.ts';
+import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/postgres/statements/list.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';

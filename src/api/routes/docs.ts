@@ -5,7 +5,7 @@
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
-import type { JobDefinition } from '#shared/job.ts';
+import type { JobDefinition } from '#shared/job/job.ts';
 import type { AccessTokens } from '../access/access-tokens.ts';
 import { SESSION_COOKIE } from '../access/guard.ts';
 import { docsRoute, openapiRoute } from '../contract/docs.ts';

@@ -4,16 +4,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import type { Enqueuer } from '#shared/enqueue.ts';
-import { Conflict } from '#shared/errors.ts';
-import type { Job, JobDefinition } from '#shared/job.ts';
-import { publishJobEnd } from '#shared/job-end.ts';
+import type { Enqueuer } from '#queue/enqueue.ts';
+import { Conflict } from '#shared/base/errors.ts';
+import { parseId } from '#shared/base/row-id.ts';
+import type { Job, JobDefinition } from '#shared/job/job.ts';
+import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isUniqueViolation } from '#shared/postgres/failures.ts';
-import { cancelJob, retryJob } from '#shared/postgres/job-control.ts';
-import { findJobs } from '#shared/postgres/job-queries.ts';
-import type { Publishable } from '#shared/postgres/jobs.ts';
-import { parseId } from '#shared/row-id.ts';
+import { cancelJob, retryJob } from '#shared/postgres/statements/control.ts';
+import type { Publishable } from '#shared/postgres/statements/jobs.ts';
+import { findJobs } from '#shared/postgres/statements/read.ts';
 import { cancelRoute, retryRoute } from '../contract/job.ts';
 import { createJobPresenter } from '../job-presentation.ts';
 

@@ -2,19 +2,19 @@
  * Where the life of a job begins: a request becomes a committed row.
  *
  * By the time a handler runs, the body was read within bounds (request-body.ts, batch-body.ts) and fits its schema (contract/job.ts). 202 waits for the
- * commit in Postgres, never for RabbitMQ; shared/enqueue.ts goes on from here.
+ * commit in Postgres, never for RabbitMQ; queue/enqueue.ts goes on from here.
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import type { Enqueuer } from '#shared/enqueue.ts';
-import { InvalidInput } from '#shared/errors.ts';
-import type { JobDefinition } from '#shared/job.ts';
-import type { EnqueueRequest } from '#shared/new-job.ts';
+import type { Enqueuer } from '#queue/enqueue.ts';
+import { createLookup } from '#queue/lookup.ts';
+import type { EnqueueRequest } from '#queue/new-job.ts';
+import { InvalidInput } from '#shared/base/errors.ts';
+import { parseId } from '#shared/base/row-id.ts';
+import type { JobDefinition } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { listJobs } from '#shared/postgres/job-list.ts';
-import { findJobs } from '#shared/postgres/job-queries.ts';
-import { createLookup } from '#shared/postgres/lookup.ts';
-import { parseId } from '#shared/row-id.ts';
+import { listJobs } from '#shared/postgres/statements/list.ts';
+import { findJobs } from '#shared/postgres/statements/read.ts';
 import { readBatch } from '../batch-body.ts';
 import type { BodyBudget } from '../body-budget.ts';
 import type { NewJobBody } from '../contract/job.ts';

@@ -7,13 +7,13 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import type { Enqueuer } from '#shared/enqueue.ts';
-import type { JobDefinition } from '#shared/job.ts';
+import type { Enqueuer } from '#queue/enqueue.ts';
+import { createLookup } from '#queue/lookup.ts';
+import { MAX_ID_DIGITS, parseId } from '#shared/base/row-id.ts';
+import type { JobDefinition } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { createLookup } from '#shared/postgres/lookup.ts';
 import type { Order } from '#shared/postgres/orders.ts';
 import { findOrders } from '#shared/postgres/orders.ts';
-import { MAX_ID_DIGITS, parseId } from '#shared/row-id.ts';
 import { testRoutes } from '../contract/order.ts';
 
 const PATH = '/api/test/:id';

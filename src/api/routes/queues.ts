@@ -6,12 +6,12 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { cached } from '#shared/cached.ts';
-import type { JobState } from '#shared/job.ts';
-import { jobStates } from '#shared/job.ts';
+import type { JobState } from '#shared/job/job.ts';
+import { jobStates } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { QueueCount } from '#shared/postgres/job-queries.ts';
-import { countJobs, findQueueAges } from '#shared/postgres/job-queries.ts';
-import { findPausedQueues, pauseQueue, resumeQueue } from '#shared/postgres/queues.ts';
+import { findPausedQueues, pauseQueue, resumeQueue } from '#shared/postgres/statements/queues.ts';
+import type { QueueCount } from '#shared/postgres/statements/read.ts';
+import { countJobs, findQueueAges } from '#shared/postgres/statements/read.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { QueueDepth } from '#shared/rabbitmq/queue-depth.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';

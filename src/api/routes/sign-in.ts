@@ -9,7 +9,7 @@ import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { HTTPException } from 'hono/http-exception';
-import { publishEvent } from '#shared/events.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { AccessTokens } from '../access/access-tokens.ts';
 import { SESSION_COOKIE } from '../access/guard.ts';
 import type { Identity } from '../access/roles.ts';

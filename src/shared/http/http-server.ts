@@ -9,8 +9,8 @@ import type { IncomingMessage, Server } from 'node:http';
 import { createServer, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { pause } from '../backoff.ts';
-import { errorMessage, Misconfigured } from '../errors.ts';
+import { pause } from '../base/backoff.ts';
+import { errorMessage, Misconfigured } from '../base/errors.ts';
 import { problemResponse } from './problem-response.ts';
 
 const LIMITS = {

@@ -4,7 +4,7 @@
  * `type` is always "about:blank", `code` tells problems apart. Knows nothing of routes and of Warren's errors.
  */
 import { STATUS_CODES } from 'node:http';
-import type { InputIssue } from '../errors.ts';
+import type { InputIssue } from '../base/errors.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 export const MAX_ISSUES = 20;

@@ -5,7 +5,7 @@
  * line for Drizzle, Kysely and Knex). Must not know what the statement does.
  */
 import type postgres from 'postgres';
-import { Misconfigured } from '../errors.ts';
+import { Misconfigured } from '../base/errors.ts';
 import type { Sql } from './database.ts';
 import type { Statement } from './statements/insert.ts';
 

@@ -7,7 +7,7 @@
  * search-path.ts refuses to work where it is not.
  */
 import type postgres from 'postgres';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../base/backoff.ts';
 
 /** The server ends a statement by itself after this, should the client be gone without the server's notice. */
 const STATEMENT_TIMEOUT_MS = 15_000;

@@ -7,9 +7,9 @@
  * half-open socket cannot be met twice. What is worth repeating later is thrown as `Unavailable`.
  */
 import postgres from 'postgres';
-import { backoffMs, pause, withDeadline } from '../backoff.ts';
-import { Unavailable } from '../errors.ts';
-import { publishEvent } from '../events.ts';
+import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { Unavailable } from '../base/errors.ts';
+import { publishEvent } from '../observe/events.ts';
 import type { ConnectionPlace } from './connection-options.ts';
 import { connectionOptions } from './connection-options.ts';
 import { isTimeout, isUnavailable } from './failures.ts';

@@ -1,10 +1,11 @@
 /**
  * What every program does before it works: sees that the schema is not older than its code, and tells the database of its application's job types.
  */
-import type { App } from '../app.ts';
-import { backoffMs, pause } from '../backoff.ts';
-import { Unavailable } from '../errors.ts';
-import { publishEvent } from '../events.ts';
+
+import { backoffMs, pause } from '../base/backoff.ts';
+import { Unavailable } from '../base/errors.ts';
+import type { App } from '../job/app.ts';
+import { publishEvent } from '../observe/events.ts';
 import type { Database } from './database.ts';
 import { assertSchemaIsCurrent } from './migrate/migrate.ts';
 import { assertSearchPath } from './search-path.ts';

@@ -5,7 +5,7 @@
  * Warren's or the other way round; none of the deadlines, planner settings or search paths of Warren's own connections.
  */
 import postgres from 'postgres';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../base/backoff.ts';
 import type { ConnectionPlace } from './connection-options.ts';
 import { connectionOptions } from './connection-options.ts';
 import { isConnectionLoss } from './failures.ts';

@@ -5,9 +5,9 @@
  * the database may send one: who hears it reads the rows before anything is done, and works at a bounded rate however many come. Must not know what
  * is done about them.
  */
-import { parseId } from '../row-id.ts';
+import { parseId } from '../base/row-id.ts';
 import type { Sql } from './database.ts';
-import type { Fragment } from './statement-parts.ts';
+import type { Fragment } from './statements/parts.ts';
 
 export const NOTICE_CHANNEL = 'warren';
 

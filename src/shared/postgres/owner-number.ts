@@ -7,8 +7,8 @@
  */
 import { randomInt } from 'node:crypto';
 import type postgres from 'postgres';
-import { Unavailable } from '../errors.ts';
-import { ADVISORY_CLASS } from './statement-parts.ts';
+import { Unavailable } from '../base/errors.ts';
+import { ADVISORY_CLASS } from './statements/parts.ts';
 
 const MAX_OWNER = 2 ** 31 - 1;
 const MAX_DRAWS = 10;

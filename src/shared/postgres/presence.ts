@@ -9,13 +9,13 @@
  * know what the notices mean.
  */
 import postgres from 'postgres';
-import { backoffMs, pause, withDeadline } from '../backoff.ts';
-import { Unavailable } from '../errors.ts';
+import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { Unavailable } from '../base/errors.ts';
 import { connectionOptions } from './connection-options.ts';
 import type { Notice } from './notices.ts';
 import { NOTICE_CHANNEL, parseNotice } from './notices.ts';
 import { LOCK_WAIT_MS, retakeOwnerNumber, takeOwnerNumber } from './owner-number.ts';
-import { beat, leave, markStarted } from './workers.ts';
+import { beat, leave, markStarted } from './statements/workers.ts';
 
 /** Eight idle workers beat three times a second together. */
 const BEAT_MS = 2_500;

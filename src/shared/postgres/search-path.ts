@@ -2,7 +2,7 @@
  * Refuses to work where the server would look for operators and functions in schemas that others can put something into. Connections of ours set the path
  * themselves (connection-options.ts), save through a PgBouncer: there the role has to be set so.
  */
-import { Misconfigured } from '../errors.ts';
+import { Misconfigured } from '../base/errors.ts';
 import type { Database } from './database.ts';
 
 const SAFE_SEARCH_PATHS = ['', '""', 'pg_catalog', 'pg_catalog, pg_temp'];

@@ -8,9 +8,9 @@
 
 import type { ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
-import { aborted, backoffMs, pause, withDeadline } from '../backoff.ts';
-import { Misconfigured, Unavailable } from '../errors.ts';
-import { publishEvent } from '../events.ts';
+import { aborted, backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { Misconfigured, Unavailable } from '../base/errors.ts';
+import { publishEvent } from '../observe/events.ts';
 import { writeTogether } from './write-together.ts';
 
 const CONNECT_DEADLINE_MS = 5_000;

@@ -2,7 +2,7 @@
  * The message: a hint that a job can be run. Its body is the job's id in decimal ASCII; nothing else of the job travels.
  */
 import type { ConsumeMessage, Options } from 'amqplib';
-import { MAX_ID_DIGITS, parseId } from '../row-id.ts';
+import { MAX_ID_DIGITS, parseId } from '../base/row-id.ts';
 
 /** Persistent and mandatory: it survives a restart of the broker, and comes back where no queue takes it. */
 export function messageOptions({ id, type }: { id: string; type: string }): Options.Publish {

@@ -5,8 +5,8 @@
  * the broker does not tell in time is left out. AMQP tells nothing of unacknowledged messages.
  */
 import type { Channel, ChannelModel } from 'amqplib';
-import { withDeadline } from '../backoff.ts';
-import { Unavailable } from '../errors.ts';
+import { withDeadline } from '../base/backoff.ts';
+import { Unavailable } from '../base/errors.ts';
 import { brokerQueue } from './topology.ts';
 
 const DEADLINE_MS = 1_000;

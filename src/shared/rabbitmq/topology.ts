@@ -5,7 +5,7 @@
  * returned message keeps its place; -1 dead-letters at once on 3.10. The limit that counts is the job's `maxAttempts`, in Postgres.
  */
 import type { Channel, ChannelModel } from 'amqplib';
-import { Misconfigured } from '../errors.ts';
+import { Misconfigured } from '../base/errors.ts';
 
 export const EXCHANGE = 'warren';
 export const DEAD_EXCHANGE = 'warren.dead';

@@ -2,8 +2,8 @@
  * The chores of the fleet: one worker, the leader, does them. Each is a loop of its own that does one round, waits, and goes on; a round that fails
  * is reported and tried again.
  */
-import { backoffMs, pause } from '#shared/backoff.ts';
-import { publishEvent } from '#shared/events.ts';
+import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
 
 /** Does one round and returns the milliseconds until the next. */

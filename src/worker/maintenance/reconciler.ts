@@ -4,9 +4,9 @@
  * A queue hands messages out in order, so a job's message is gone where one that was published ten seconds later has been delivered, or where the
  * queue is empty. Age alone says nothing: it would publish a whole backlog again.
  */
-import { publishEvent } from '#shared/events.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { unpublishOvertakenJobs, unpublishUndeliveredJobs } from '#shared/postgres/job-maintenance.ts';
+import { unpublishOvertakenJobs, unpublishUndeliveredJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Chore } from './maintenance.ts';
 
 const LOOK_AGAIN_MS = 5_000;

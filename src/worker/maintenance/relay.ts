@@ -5,11 +5,11 @@
  * ends. A second delivery of a row published twice finds nothing to claim.
  */
 
-import { publishEvent } from '#shared/events.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { leaseUnpublishedJobs } from '#shared/postgres/job-maintenance.ts';
-import type { Publishable } from '#shared/postgres/jobs.ts';
-import { markPublished } from '#shared/postgres/jobs.ts';
+import type { Publishable } from '#shared/postgres/statements/jobs.ts';
+import { markPublished } from '#shared/postgres/statements/jobs.ts';
+import { leaseUnpublishedJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Chore } from './maintenance.ts';
 

@@ -5,11 +5,11 @@
  * holds its lock and its lease has been over for six (time for a late beat). After a look that failed nobody is given up for six seconds: all may be
  * reconnecting. (A redelivered message is a witness of its own; then the claim takes over at once.)
  */
-import { publishEvent } from '#shared/events.ts';
-import { publishJobEnd } from '#shared/job-end.ts';
+import { publishEvent } from '#shared/observe/events.ts';
+import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { RescuedJob, SilentOwner } from '#shared/postgres/job-maintenance.ts';
-import { findSilentOwners, rescueJobs } from '#shared/postgres/job-maintenance.ts';
+import type { RescuedJob, SilentOwner } from '#shared/postgres/statements/maintenance.ts';
+import { findSilentOwners, rescueJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Chore } from './maintenance.ts';
 
 const LOOK_AGAIN_MS = 1_000;

@@ -4,7 +4,7 @@
  * It sleeps until the next one is due, at most a second: what is inserted meanwhile with a shorter delay comes with a notice (`due`).
  */
 import type { Database } from '#shared/postgres/database.ts';
-import { nextDueMs, promoteDueJobs } from '#shared/postgres/job-maintenance.ts';
+import { nextDueMs, promoteDueJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Chore } from './maintenance.ts';
 import { publishJobs } from './relay.ts';

@@ -2,7 +2,7 @@
  * The quarantine program, forked by a worker for one job. Not for people.
  */
 import { definitions } from '#jobs/registry.ts';
-import { errorMessage } from '#shared/errors.ts';
+import { errorMessage } from '#shared/base/errors.ts';
 import { endWithParent } from './parent-watch.ts';
 import type { Instruction } from './quarantine.ts';
 import { serveQuarantine } from './serve.ts';

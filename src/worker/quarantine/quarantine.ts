@@ -8,12 +8,12 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
-import { aborted, MAX_TIMER_MS } from '#shared/backoff.ts';
-import { errorMessage } from '#shared/errors.ts';
-import type { JobSettings } from '#shared/job.ts';
-import { LogOutput } from '#shared/log-output.ts';
+import { aborted, MAX_TIMER_MS } from '#shared/base/backoff.ts';
+import { errorMessage } from '#shared/base/errors.ts';
+import type { JobSettings } from '#shared/job/job.ts';
+import { LogOutput } from '#shared/observe/log-output.ts';
 import type { ConnectionPlace } from '#shared/postgres/connection-options.ts';
-import type { Claim } from '#shared/postgres/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/jobs.ts';
 import type { AbortReason } from '../abort.ts';
 import type { Ending, Perform } from '../perform.ts';
 

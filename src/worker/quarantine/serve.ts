@@ -1,7 +1,7 @@
 /**
  * The other side of the quarantine: performs the one job that it is told, says how it ended, and lets go of everything.
  */
-import type { JobDefinition } from '#shared/job.ts';
+import type { JobDefinition } from '#shared/job/job.ts';
 import { createHandlerClient } from '#shared/postgres/handler-client.ts';
 import { Abort } from '../abort.ts';
 import type { Ending } from '../perform.ts';

@@ -5,7 +5,7 @@ import { AccessTokens } from '../../../src/api/access/access-tokens.ts';
 import type { Role } from '../../../src/api/access/roles.ts';
 import { roles } from '../../../src/api/access/roles.ts';
 import { RouteAccessTable } from '../../../src/api/access/route-access.ts';
-import { subscribe } from '../../../src/shared/events.ts';
+import { subscribe } from '../../../src/shared/observe/events.ts';
 import { createOfflineApp } from '../../support/api.ts';
 import { listOf } from './tokens.ts';
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { AccessTokens } from '../../../src/api/access/access-tokens.ts';
 import { parseTokens, TokenFile } from '../../../src/api/access/token-file.ts';
-import { Misconfigured } from '../../../src/shared/errors.ts';
-import type { EventName } from '../../../src/shared/events.ts';
-import { subscribe } from '../../../src/shared/events.ts';
+import { Misconfigured } from '../../../src/shared/base/errors.ts';
+import type { EventName } from '../../../src/shared/observe/events.ts';
+import { subscribe } from '../../../src/shared/observe/events.ts';
 import { listOf, sha256 } from './tokens.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'warren-tokens-'));

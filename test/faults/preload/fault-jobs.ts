@@ -2,7 +2,7 @@
 // So the API and the workers of a run are the real programs, and nothing in src/ knows of faults. FAULT_SOURCE names the source tree
 // (a negative control runs another one), FAULT_BOOK the folder of the effect book.
 import type { defineJob as DefineJob } from '../../../src/jobs/define.ts';
-import type { JobDefinition } from '../../../src/shared/job.ts';
+import type { JobDefinition } from '../../../src/shared/job/job.ts';
 import { faultJobs } from './job-types.ts';
 
 const source = process.env['FAULT_SOURCE'] ?? new URL('../../../src', import.meta.url).pathname;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { defineJob as DefineJob } from '../../../src/jobs/define.ts';
-import type { JobContext, JobDefinition } from '../../../src/shared/job.ts';
+import type { JobContext, JobDefinition } from '../../../src/shared/job/job.ts';
 import { EffectWriter } from '../books/effect-writer.ts';
 
 const workArgs = z.object({ key: z.string(), ms: z.number(), how: z.string().optional() });

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { defineJob } from '../../../src/jobs/define.ts';
-import { enqueueInTransaction } from '../../../src/shared/enqueue-in-transaction.ts';
+import { enqueueInTransaction } from '../../../src/queue/enqueue-in-transaction.ts';
 import { percentile } from '../books/checker.ts';
 import { monotonicMs } from '../books/monotonic.ts';
 import { faultJobs } from '../preload/job-types.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Database } from '../../../src/shared/postgres/database.ts';
-import type { SilentOwner } from '../../../src/shared/postgres/job-maintenance.ts';
-import { findSilentOwners } from '../../../src/shared/postgres/job-maintenance.ts';
+import type { SilentOwner } from '../../../src/shared/postgres/statements/maintenance.ts';
+import { findSilentOwners } from '../../../src/shared/postgres/statements/maintenance.ts';
 import { createRescuer } from '../../../src/worker/maintenance/rescuer.ts';
 
 /** What the advisory locks say now; `away`: Postgres cannot be asked. */

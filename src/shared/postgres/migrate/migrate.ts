@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import postgres from 'postgres';
-import { Misconfigured } from '../../errors.ts';
+import { Misconfigured } from '../../base/errors.ts';
 import { commandOptions } from '../connection-options.ts';
 import type { Database } from '../database.ts';
 import { isMissingSchema } from '../failures.ts';

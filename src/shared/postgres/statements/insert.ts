@@ -4,10 +4,10 @@
  * Guarantees: all jobs or none; one statement; every time comes from the database's clock. Must not know RabbitMQ.
  */
 import type { Sql } from '../database.ts';
-import type { NewJob } from '../job-rows.ts';
-import { writeRows } from '../job-rows.ts';
 import { NOTICE_CHANNEL } from '../notices.ts';
-import { FAST_PATH_MS, FAST_PATH_PER_JOB_MS } from '../statement-parts.ts';
+import type { NewJob } from './new-rows.ts';
+import { writeRows } from './new-rows.ts';
+import { FAST_PATH_MS, FAST_PATH_PER_JOB_MS } from './parts.ts';
 
 /** A statement for any client: `$1`, `$2`, … in this order, each of them once. */
 export interface Statement {

@@ -1,7 +1,7 @@
 /**
  * The job types and queues that the database knows, so that a job can be enqueued in SQL. Each program tells of its application's at its start.
  */
-import type { App } from '../../app.ts';
+import type { App } from '../../job/app.ts';
 import type { Sql } from '../database.ts';
 
 /** Tells of the application's job types and queues. Telling again changes nothing; a later version of the application has the last word. */

@@ -2,7 +2,7 @@
  * The look for the live job that holds a unique key, as text and values for whatever client a caller has in its transaction. The answer is one text,
  * because clients differ in what they make of times and big numbers.
  */
-import type { Job } from '../../job.ts';
+import type { Job } from '../../job/job.ts';
 import type { Statement } from './insert.ts';
 
 export interface HolderRow {

@@ -1,0 +1,87 @@
+/**
+ * From a request to the row that is to be inserted, and from the row to the job that the caller is shown. Pure.
+ */
+import { InvalidInput } from '#shared/base/errors.ts';
+import { toInputIssues } from '#shared/base/input-issues.ts';
+import type { Job, JobDefinition } from '#shared/job/job.ts';
+import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
+import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
+
+export interface EnqueueOptions {
+  /** Defaults to the job type's queue. */
+  queue?: string | undefined;
+  /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
+  runAt?: string | undefined;
+  /** Milliseconds to wait before it runs, from the commit on. Defaults to 0. */
+  delayMs?: number | undefined;
+  /** Attempts in all. Defaults to the job type's. */
+  maxAttempts?: number | undefined;
+  /** At most one live job of the type has this key. Defaults to none. */
+  uniqueKey?: string | undefined;
+}
+
+/** One job to enqueue: its type, its arguments and how it is to be treated. */
+export interface EnqueueRequest<Input = unknown> extends EnqueueOptions {
+  definition: JobDefinition<unknown, Input>;
+  args: NoInfer<Input>;
+}
+
+/** Requests of several job types; each one's arguments are checked against its own. */
+export type EnqueueRequests<Inputs extends readonly unknown[] = readonly unknown[]> = {
+  readonly [Index in keyof Inputs]: EnqueueRequest<Inputs[Index]>;
+};
+
+export interface Enqueued {
+  job: Job;
+  /** False: a live job held the unique key already, and `job` is that one. */
+  created: boolean;
+}
+
+/** Checks the arguments against the job type's schema. Throws `InvalidInput`. */
+export function toNewJob({
+  definition,
+  args,
+  queue,
+  runAt,
+  delayMs,
+  maxAttempts,
+  uniqueKey,
+}: EnqueueRequest): NewJob {
+  const parsed = definition.args.safeParse(args);
+  if (!parsed.success) {
+    const issues = toInputIssues(parsed.error.issues, '/args');
+    throw new InvalidInput('invalid_args', `the arguments do not fit job type "${definition.type}"`, issues);
+  }
+  return {
+    type: definition.type,
+    queue: queue ?? definition.queue,
+    args: parsed.data,
+    argsJson: JSON.stringify(parsed.data),
+    maxAttempts: maxAttempts ?? definition.maxAttempts,
+    runAt,
+    delayMs,
+    uniqueKey,
+  };
+}
+
+/** The job as it was inserted. */
+export function toJob(job: NewJob, { id, state, runAtMs, createdAtMs }: InsertedJob): Job {
+  if (state === null || runAtMs === null || createdAtMs === null)
+    throw new Error(`job ${id} was not inserted`);
+  return {
+    id,
+    type: job.type,
+    queue: job.queue,
+    state,
+    args: job.args,
+    attempt: 0,
+    maxAttempts: job.maxAttempts,
+    runAt: new Date(runAtMs),
+    createdAt: new Date(createdAtMs),
+    startedAt: null,
+    finishedAt: null,
+    uniqueKey: job.uniqueKey ?? null,
+    output: null,
+    errors: [],
+  };
+}

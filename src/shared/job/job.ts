@@ -1,0 +1,96 @@
+/**
+ * The words of the system: what a job, a job type and its states are. Types only, no behaviour.
+ */
+import type { ZodType } from 'zod';
+import type { HandlerClient } from '../postgres/handler-client.ts';
+
+/** `scheduled` → `available` → `running` → `completed` | `retryable` (→ `available` when due) | `discarded` | `cancelled`. */
+export const jobStates = [
+  'scheduled',
+  'available',
+  'running',
+  'retryable',
+  'completed',
+  'cancelled',
+  'discarded',
+] as const;
+
+export type JobState = (typeof jobStates)[number];
+
+/** One failed attempt, as the job's history keeps it. */
+export interface AttemptError {
+  attempt: number;
+  /** RFC 3339, from the database's clock. */
+  at: string;
+  message: string;
+}
+
+/** A job as Postgres holds it. Ids are decimal strings: a bigint does not fit into a JavaScript number. */
+export interface Job {
+  id: string;
+  type: string;
+  queue: string;
+  state: JobState;
+  args: unknown;
+  /** How many attempts were charged so far; 0 before the first. */
+  attempt: number;
+  maxAttempts: number;
+  runAt: Date;
+  createdAt: Date;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+  uniqueKey: string | null;
+  output: unknown;
+  errors: AttemptError[];
+}
+
+/**
+ * A job type: what its arguments are, where and how often it runs, and what it does. `Args` is what the handler gets, `Input` what is given at
+ * enqueue, before the schema's defaults.
+ */
+export interface JobDefinition<Args = unknown, Input = Args> {
+  /** A verb and a noun, as `process-order`; travels with every message. */
+  type: string;
+  queue: string;
+  /** Checked at enqueue (a mismatch is refused) and again before the handler runs. */
+  args: ZodType<Args, Input>;
+  /** Paths into the arguments that are shown to nobody (redaction.ts), as `headers.*`. */
+  redact?: readonly string[] | undefined;
+  /** Attempts in all, the first included. */
+  maxAttempts: number;
+  /** One attempt may take this long, in milliseconds; then its signal aborts and it counts as failed. */
+  timeoutMs: number;
+  /** The wait after failed attempt `attempt` (from 1), in milliseconds. */
+  backoffMs(attempt: number): number;
+  /** Does the work. The returned value is the job's output; a thrown error fails the attempt. */
+  perform(args: Args, context: JobContext): Promise<unknown>;
+}
+
+/** What a handler is given beside its arguments. */
+export interface JobContext {
+  jobId: string;
+  /** The number of this attempt, from 1. */
+  attempt: number;
+  maxAttempts: number;
+  /** Grows with every claim of this job; use it to fence effects outside of Warren's database. */
+  fence: number;
+  /** Aborts at the timeout, at a cancel and at the end of the drain time. */
+  readonly signal: AbortSignal;
+  /**
+   * A postgres.js client on Warren's database with a pool of its own. No deadlines and no planner settings of Warren's: what a statement may take is up
+   * to the handler.
+   */
+  readonly sql: HandlerClient;
+  settings: JobSettings;
+}
+
+/** The part of the process's settings that job types see. */
+export interface JobSettings {
+  webhookAllowPrivate: boolean;
+  /** `host:port`: called although they are not public. */
+  webhookAllowedDestinations: readonly string[];
+  /** `address` or `address:port`; those of the system where there are none. */
+  webhookNameservers: readonly string[];
+  /** `whsec_` and base64, as Standard Webhooks has it, newest first; no signature where there is none. */
+  webhookSecrets: readonly string[];
+}

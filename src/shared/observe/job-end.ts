@@ -1,0 +1,16 @@
+/**
+ * Tells that a job has come to its end, once, by whoever has committed it.
+ */
+
+import type { JobState } from '../job/job.ts';
+import { publishEvent } from './events.ts';
+
+/** Tells of it where the state that the job was brought to is one of the last. `error`: why it is discarded. */
+export function publishJobEnd(
+  { id, type, queue }: { id: string; type: string; queue: string },
+  state: JobState,
+  error?: string,
+): void {
+  if (state === 'completed' || state === 'cancelled' || state === 'discarded')
+    publishEvent('job.ended', { jobId: id, type, queue, state, error });
+}

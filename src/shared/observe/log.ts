@@ -1,0 +1,124 @@
+/**
+ * JSON lines on stdout, and the lines that the events of a process are worth. Nothing on the path of a job logs by itself.
+ */
+
+import type { Logger } from 'pino';
+import pino from 'pino';
+import { errorMessage } from '../base/errors.ts';
+import { logAccess } from './access-log.ts';
+import { logConnections } from './connection-log.ts';
+import type { EventMessages } from './events.ts';
+import { subscribe } from './events.ts';
+import type { LogOutput } from './log-output.ts';
+import { logUnavailable } from './unavailable-log.ts';
+
+export type { Logger };
+
+export interface LoggerOptions {
+  name: string;
+  level: string;
+  output: LogOutput;
+}
+
+export function createLogger({ name, level, output }: LoggerOptions): Logger {
+  const options = { name, level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
+  return pino(options, output);
+}
+
+/** Logs what happens from now on. Returns a function that ends it. */
+export function logEvents(log: Logger): () => void {
+  const subscriptions = [
+    ...logConnections(log),
+    ...logJobs(log),
+    ...logAccess(log),
+    logUnavailable(log),
+    logDropped(log),
+  ];
+  return () => {
+    for (const unsubscribe of subscriptions) unsubscribe();
+  };
+}
+
+function logDropped(log: Logger): () => void {
+  return subscribe('log.recovered', (message) =>
+    log.warn(message, 'log lines were dropped: they could not be written'),
+  );
+}
+
+function logJobs(log: Logger): (() => void)[] {
+  return [
+    subscribe('attempt.finished', ({ retryInMs, ...message }) => {
+      if (retryInMs === undefined) log.debug(message, 'attempt finished');
+      else log.warn({ ...message, retryAt: inMs(retryInMs) }, 'attempt failed, the job is tried again');
+    }),
+    subscribe('job.ended', (message) => {
+      if (message.state === 'discarded') log.error(message, 'job discarded: it is not tried again');
+      else log.debug(message, 'job ended');
+    }),
+    subscribe('attempt.fenced', (message) =>
+      log.warn(message, 'an outcome was refused: the attempt had lost its claim'),
+    ),
+    subscribe('attempt.abandoned', (message) => {
+      log.error(
+        message,
+        message.running ? 'a handler ignores its abort signal' : 'an abandoned handler has ended',
+      );
+    }),
+    subscribe('owner.taken-over', (message) => log.warn(message, 'jobs of a dead worker were taken over')),
+    subscribe('owner.rescued', (message) => log.warn(message, 'jobs of a dead worker were given back')),
+    subscribe('delivery.suppressed', (message) => log.debug(message, 'a delivery started nothing')),
+    subscribe('delivery.dead-lettered', (message) => log.error(message, 'a delivery was dead-lettered')),
+    subscribe('publish.returned', (message) => log.error(message, 'RabbitMQ has no queue for a job')),
+    subscribe('publish.failed', logFailedPublishes(log)),
+    ...logRetriedWrites(log),
+    subscribe('request.failed', ({ error, ...message }) => {
+      log.error(
+        { ...message, error: error instanceof Error ? error.stack : errorMessage(error) },
+        'a request failed',
+      );
+    }),
+    subscribe('maintenance.done', (message) => log.debug(message, 'maintenance')),
+    subscribe('maintenance.failed', ({ task, failures = 1, error }) => {
+      const fields = { task, error: errorMessage(error) };
+      if (failures === 1) log.warn(fields, 'maintenance failed, trying again');
+      else log.debug(fields, 'maintenance failed again');
+    }),
+    subscribe('maintenance.recovered', (message) => log.info(message, 'maintenance goes on')),
+  ];
+}
+
+/** RFC 3339. */
+function inMs(ms: number): string {
+  return new Date(Date.now() + ms).toISOString();
+}
+
+const SELDOM_MS = 10_000;
+
+/** One line for many, of each kind: when Postgres is away, all that is under way is tried again. */
+function logRetriedWrites(log: Logger): (() => void)[] {
+  const byKind = new Map<string, { count: number; loggedAt: number }>();
+  return [
+    subscribe('write.retried', ({ what, retry, error }) => {
+      const kind = byKind.get(what) ?? { count: 0, loggedAt: Number.NEGATIVE_INFINITY };
+      byKind.set(what, kind);
+      kind.count += 1;
+      if (performance.now() - kind.loggedAt < SELDOM_MS) return;
+      log.warn({ what, retry, count: kind.count, error: errorMessage(error) }, 'writes are tried again');
+      kind.count = 0;
+      kind.loggedAt = performance.now();
+    }),
+  ];
+}
+
+/** One line for many: an outage fails every publish. */
+function logFailedPublishes(log: Logger): (message: EventMessages['publish.failed']) => void {
+  let count = 0;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  return ({ jobId, error }) => {
+    count += 1;
+    if (performance.now() - loggedAt < SELDOM_MS) return;
+    log.warn({ jobId, count, error: errorMessage(error) }, 'not published, the relay repeats it');
+    loggedAt = performance.now();
+    count = 0;
+  };
+}

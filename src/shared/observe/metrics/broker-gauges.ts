@@ -1,0 +1,54 @@
+/**
+ * What a process knows of RabbitMQ: whether it is connected, and how many messages and consumers the queues have.
+ *
+ * Asking for the depths opens a channel for a moment, so the answer is kept for a while, however many scrape. AMQP tells nothing of messages that are
+ * delivered and not acknowledged: those are the jobs that run, and a few that are about to.
+ */
+import { cached } from '../../cached.ts';
+import type { BrokerConnection } from '../../rabbitmq/connection.ts';
+import { findQueueDepths } from '../../rabbitmq/queue-depth.ts';
+import type { GaugeReading, GaugeSource } from './gauge-source.ts';
+
+const FRESH_MS = 10_000;
+/** The queue of the dead letters, by its name without the prefix. */
+const DEAD = 'dead';
+
+/** Whether this connection is open. No number where no broker is configured. */
+export function connectionGauge(connection: BrokerConnection): GaugeSource {
+  return {
+    name: 'warren_broker_connected',
+    help: 'Whether this process has its connection to RabbitMQ: 1 or 0. Left out where `AMQP_URL=none`.',
+    read: () => {
+      if (!connection.isConfigured) throw new Error('no broker is configured');
+      return [{ value: connection.model === undefined ? 0 : 1 }];
+    },
+  };
+}
+
+/** The depths of the queues, and of the dead letters. `connection` gives none where this process is not the one to ask. */
+export function depthGauges(
+  connection: () => BrokerConnection | undefined,
+  queues: readonly string[],
+): GaugeSource[] {
+  const depths = cached(async () => {
+    const open = connection();
+    if (open?.model === undefined || open.blocked) return new Map(); // a blocked connection would not hear the question
+    return await findQueueDepths(open.model, [...queues, DEAD]);
+  }, FRESH_MS);
+  const read = async (of: 'ready' | 'consumers'): Promise<GaugeReading[]> =>
+    [...(await depths())].map(([queue, depth]) => ({ labels: { queue }, value: depth[of] }));
+  return [
+    {
+      name: 'warren_queue_messages_ready',
+      help: 'Messages in the queue in RabbitMQ that no consumer has yet; queue `dead`: the dead letters.',
+      labels: ['queue'],
+      read: () => read('ready'),
+    },
+    {
+      name: 'warren_queue_consumers',
+      help: 'Consumers that RabbitMQ has on the queue, of all workers.',
+      labels: ['queue'],
+      read: () => read('consumers'),
+    },
+  ];
+}

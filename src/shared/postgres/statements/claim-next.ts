@@ -1,0 +1,63 @@
+/**
+ * Claims jobs that no message has brought: for a fleet whose broker is away. Must not know RabbitMQ.
+ */
+import type { Sql } from '../database.ts';
+import type { Claim, Claimant } from './jobs.ts';
+import { argsBytes, bigints, claimColumns } from './parts.ts';
+
+/** How many jobs of a queue could start now. */
+export interface FreeSlots {
+  queue: string;
+  slots: number;
+}
+
+/** What arguments may be claimed: so many bytes of small ones, and so many of large ones. */
+export interface ArgsBudget {
+  smallBytes: number;
+  largeBytes: number;
+  /** Arguments above this are large, in bytes. */
+  largeAbove: number;
+  /** What arguments count for at most. */
+  mostBytes: number;
+}
+
+/**
+ * Claims the oldest available jobs of these queues whose arguments are within the budget, without a message: for a fleet whose broker is away. Skips
+ * paused queues, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for, the
+ * small ones pass. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available.
+ */
+export async function claimNextJobs(
+  sql: Sql,
+  {
+    wanted,
+    except,
+    budget,
+    owner,
+    batch,
+  }: Claimant & { wanted: readonly FreeSlots[]; except: readonly string[]; budget: ArgsBudget },
+): Promise<Claim[]> {
+  return await sql<Claim[]>`
+    with wanted as (
+      select * from jsonb_to_recordset(${JSON.stringify(wanted)}::text::jsonb) as w(queue text, slots int)
+      where queue not in (select name from warren.queues where paused)
+    ),
+    next as (
+      select next.* from wanted, lateral (
+        select id, run_at, ${argsBytes(sql)} as bytes from warren.jobs job
+        where state = 'available' and queue = wanted.queue and id <> all(${bigints(except)}::text::bigint[])
+        order by run_at, id limit wanted.slots for update skip locked
+      ) as next
+    ),
+    counted as (
+      select id, bytes > ${budget.largeAbove} as is_large, sum(least(bytes, ${budget.mostBytes}))
+        over (partition by bytes > ${budget.largeAbove} order by run_at, id rows unbounded preceding) as total
+      from next
+    )
+    update warren.jobs job
+    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
+      claim_batch = ${batch}, started_at = now()
+    from counted
+    where job.id = counted.id
+      and counted.total <= case when is_large then ${budget.largeBytes}::int else ${budget.smallBytes}::int end
+    returning ${claimColumns(sql)}`;
+}

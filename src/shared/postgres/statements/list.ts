@@ -1,0 +1,70 @@
+/**
+ * Lists of jobs for people. Reads only; nothing on the path of a job waits for them.
+ *
+ * Guarantees: a page is bounded in bytes, in the server already, whatever its jobs carry: 200 jobs with a megabyte of arguments each are no
+ * more than two or three megabytes on the way here.
+ */
+import type { Job, JobState } from '../../job/job.ts';
+import type { Sql } from '../database.ts';
+
+/** A member of a job that takes more than this, as text, is not listed, in bytes. */
+export const MAX_LISTED_BYTES = 4_096;
+/** Characters of an error's message where a job's errors are too many. */
+const MAX_LISTED_MESSAGE = 1_000;
+
+export interface JobFilter {
+  state?: JobState | undefined;
+  type?: string | undefined;
+  queue?: string | undefined;
+  /** Only jobs with a smaller id. */
+  before?: string | undefined;
+  limit: number;
+}
+
+/** The members that a list may cut. */
+export const truncatedMembers = ['args', 'output', 'errors'] as const;
+
+export interface ListedJob extends Job {
+  /** What is too large for a list: `args` and `output` are null then, of `errors` the last one is left, its message cut. */
+  truncated: (typeof truncatedMembers)[number][];
+}
+
+/**
+ * Jobs, newest first. Walks the primary key backwards, or a partial index of the state. What is stored in more bytes than a list shows is not even
+ * read; the rest may be stored compressed and is measured as text.
+ */
+export async function listJobs(
+  sql: Sql,
+  { state, type, queue, before, limit }: JobFilter,
+): Promise<ListedJob[]> {
+  const isLarge = (column: 'args' | 'output' | 'errors') => sql`
+    case when pg_column_size(${sql(column)}) > ${MAX_LISTED_BYTES} then true
+      else coalesce(octet_length(${sql(column)}::text) > ${MAX_LISTED_BYTES}, false) end`;
+  return await sql<ListedJob[]>`
+    with page as (
+      select * from warren.jobs
+      where true
+        ${state === undefined ? sql`` : sql`and state = ${state}`}
+        ${type === undefined ? sql`` : sql`and type = ${type}`}
+        ${queue === undefined ? sql`` : sql`and queue = ${queue}`}
+        ${before === undefined ? sql`` : sql`and id < ${before}::text::bigint`}
+      order by id desc limit ${limit}
+    ),
+    measured as materialized (
+      select id, ${isLarge('args')} as args, ${isLarge('output')} as output, ${isLarge('errors')} as errors
+      from page
+    )
+    select id, type, queue, state, attempt, max_attempts as "maxAttempts", run_at as "runAt", created_at as "createdAt",
+      started_at as "startedAt", finished_at as "finishedAt", unique_key as "uniqueKey",
+      case when large.args then null else page.args end as args,
+      case when large.output then null else page.output end as output,
+      case when not large.errors then page.errors
+        else jsonb_build_array(jsonb_build_object(
+          'attempt', page.errors -> -1 -> 'attempt', 'at', page.errors -> -1 -> 'at',
+          'message', left(page.errors -> -1 ->> 'message', ${MAX_LISTED_MESSAGE}))) end as errors,
+      to_jsonb(array_remove(array[
+        case when large.args then 'args' end, case when large.output then 'output' end,
+        case when large.errors then 'errors' end], null)) as truncated
+    from page join measured large using (id)
+    order by id desc`;
+}

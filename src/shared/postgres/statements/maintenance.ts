@@ -1,0 +1,173 @@
+/**
+ * The changes of state that the maintenance makes: what is due, what is unpublished, what its owner left behind. One function per change, one
+ * statement each, bounded by a limit where rows are many.
+ */
+import type { Sql } from '../database.ts';
+import type { Publishable } from './jobs.ts';
+import {
+  attemptCharge,
+  bigints,
+  crashCharge,
+  FAST_PATH_MS,
+  finishedAfterCrash,
+  isLeaseOver,
+  isLockFree,
+  stateAfterCrash,
+  withCrash,
+} from './parts.ts';
+
+/** How long a row belongs to the process that publishes it for the relay, in milliseconds. */
+const RELAY_LEASE_MS = 5_000;
+/** A message may be overtaken by a little: several consumers, a requeue. In milliseconds. */
+const OVERTAKEN_BY_MS = 10_000;
+/** A message that is neither ready nor claimed after that long is lost, in milliseconds. */
+const UNDELIVERED_AFTER_MS = 5_000;
+
+/**
+ * Makes due jobs available. They are the caller's to publish, and the relay's should the caller die; with `byRelay` the relay's at once. Index:
+ * jobs_due.
+ */
+export async function promoteDueJobs(
+  sql: Sql,
+  limit: number,
+  { byRelay = false } = {},
+): Promise<Publishable[]> {
+  return await sql<Publishable[]>`
+    with due as (
+      select id from warren.jobs where state in ('scheduled', 'retryable') and run_at <= now()
+      order by run_at limit ${limit} for update skip locked
+    )
+    update warren.jobs job set state = 'available',
+      relay_at = now() + ${byRelay ? 0 : FAST_PATH_MS} * interval '1 ms'
+    from due where job.id = due.id
+    returning job.id, type, queue, fence`;
+}
+
+/** Milliseconds until the next job comes due; null where none is waiting for its time. Index: jobs_due. */
+export async function nextDueMs(sql: Sql): Promise<number | null> {
+  const [row] = await sql<{ ms: number | null }[]>`
+    select extract(epoch from run_at - clock_timestamp())::float8 * 1000 as ms from warren.jobs
+    where state in ('scheduled', 'retryable') order by run_at limit 1`;
+  return row?.ms ?? null;
+}
+
+/** Takes unpublished jobs to publish them; they are the caller's for some seconds. Index: jobs_unpublished. */
+export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Publishable[]> {
+  return await sql<Publishable[]>`
+    with unpublished as (
+      select id from warren.jobs where state = 'available' and published_at is null and relay_at <= now()
+      order by relay_at limit ${limit} for update skip locked
+    )
+    update warren.jobs job set relay_at = now() + ${RELAY_LEASE_MS} * interval '1 ms'
+    from unpublished where job.id = unpublished.id
+    returning job.id, type, queue, fence`;
+}
+
+/** An owner of running jobs that shows no life. `isLockFree` false: it holds its lock, but its lease is over. */
+export interface SilentOwner {
+  owner: string;
+  /** The name of its connections; empty where its row is gone. */
+  name: string;
+  isLockFree: boolean;
+}
+
+/** The owners of running jobs that show no life. They may be reconnecting, or beat late: look again before you act. Index: jobs_running. */
+export async function findSilentOwners(sql: Sql): Promise<SilentOwner[]> {
+  return await sql<SilentOwner[]>`
+    with recursive owners as (
+      (select owner from warren.jobs where state = 'running' order by owner limit 1)
+      union all
+      select (select job.owner from warren.jobs job where state = 'running' and job.owner > owners.owner
+        order by job.owner limit 1)
+      from owners where owners.owner is not null
+    ),
+    seen as (
+      select owner, ${isLockFree(sql)} as "isLockFree", ${isLeaseOver(sql)} as "isLeaseOver"
+      from owners where owner is not null
+    )
+    select owner, "isLockFree", coalesce((select name from warren.workers worker where worker.owner = seen.owner), '') as name
+    from seen where "isLockFree" or "isLeaseOver"`;
+}
+
+/** A running job that was given back; `cancelled` where that had been asked for. */
+export interface RescuedJob {
+  id: string;
+  type: string;
+  queue: string;
+  /** Of the dead worker. */
+  owner: string;
+  state: 'available' | 'cancelled';
+}
+
+/** Gives the running jobs of dead owners back to the relay, the crash noted; the lost attempt is charged if its handler had started. */
+export async function rescueJobs(sql: Sql, owners: readonly string[], limit: number): Promise<RescuedJob[]> {
+  return await sql<RescuedJob[]>`
+    with orphans as (
+      select id from warren.jobs
+      where state = 'running' and owner = any(${bigints(owners)}::text::bigint[])
+      limit ${limit} for update skip locked
+    )
+    update warren.jobs job
+    set state = ${stateAfterCrash(sql, 'available')}, finished_at = ${finishedAfterCrash(sql)},
+      attempt = attempt - 1 + ${attemptCharge(sql)}, max_attempts = max_attempts + ${attemptCharge(sql)},
+      crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}, published_at = null, relay_at = now()
+    from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
+    returning job.id, owner, type, queue, state`;
+}
+
+/**
+ * Leaves to the relay the published jobs whose message was overtaken by ten seconds: one that was published later has been delivered, to whichever
+ * worker. Returns how many, at most `limit` of a queue. Index: jobs_available.
+ */
+export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<number> {
+  const { count } = await sql`
+    with watermarks as (
+      select queue, to_timestamp(max(due_at::float8)) as passed
+      from warren.workers, jsonb_each_text(delivered) as given(queue, due_at)
+      where due_at::float8 <= extract(epoch from now()) -- the clock may have been set back
+      group by queue
+    ),
+    overtaken as (
+      select job.id
+      from watermarks, lateral (
+        select id from warren.jobs
+        where state = 'available' and queue = watermarks.queue and run_at < passed
+          and published_at < passed - ${OVERTAKEN_BY_MS} * interval '1 ms'
+        order by run_at limit ${limit} for update skip locked
+      ) as job
+    )
+    update warren.jobs job set published_at = null, relay_at = now() from overtaken where job.id = overtaken.id`;
+  return count;
+}
+
+/** Leaves to the relay the jobs of these (empty) queues that were published five seconds ago. Returns how many. Index: jobs_available. */
+export async function unpublishUndeliveredJobs(
+  sql: Sql,
+  queues: readonly string[],
+  limit: number,
+): Promise<number> {
+  const { count } = await sql`
+    with undelivered as (
+      select id from warren.jobs
+      where state = 'available' and queue in (select jsonb_array_elements_text(${JSON.stringify(queues)}::text::jsonb))
+        and published_at < now() - ${UNDELIVERED_AFTER_MS} * interval '1 ms'
+      limit ${limit} for update skip locked
+    )
+    update warren.jobs job set published_at = null, relay_at = now() from undelivered where job.id = undelivered.id`;
+  return count;
+}
+
+/** Leaves every available job to the relay: the broker was replaced. Returns how many, at most `limit`. Index: jobs_available. */
+export async function unpublishJobs(sql: Sql, limit: number): Promise<number> {
+  const { count } = await sql`
+    with published as (
+      select id from warren.jobs where state = 'available' and published_at is not null limit ${limit} for update skip locked
+    )
+    update warren.jobs job set published_at = null, relay_at = now() from published where job.id = published.id`;
+  return count;
+}
+
+/** Forgets idempotency keys older than a day. Index: idempotency_keys_created_at. */
+export async function pruneIdempotencyKeys(sql: Sql): Promise<void> {
+  await sql`delete from warren.idempotency_keys where created_at < now() - interval '1 day'`;
+}

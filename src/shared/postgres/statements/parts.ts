@@ -1,0 +1,95 @@
+/**
+ * Parts that several statements on `warren.jobs` share. Pure: they build SQL, they run nothing.
+ */
+import type { Sql } from '../database.ts';
+
+export type Fragment = ReturnType<Sql>;
+
+/** First key of the two-key advisory locks; the second is the owner number, from 1. */
+export const ADVISORY_CLASS = 0x7761_7272; // "warr"
+
+/** How long the relay leaves a row to the process that made it available, in milliseconds. */
+export const FAST_PATH_MS = 2_000;
+/** And how much longer for each job that is inserted together with it: a large batch takes its time to publish, more so where the broker is busy. */
+export const FAST_PATH_PER_JOB_MS = 0.5;
+/** A job whose worker has died that often while it held it is run in quarantine. If it crashes there, it is discarded: nobody else can have done it. */
+export const QUARANTINED_FROM = 2;
+/** A worker without a beat for that long has lost its jobs. Longer than any event loop should be blocked, in milliseconds. */
+const LEASE_MS = 60_000;
+/** What workers may need to come back after a restart of Postgres, in milliseconds. */
+const RETURN_MS = 5_000;
+/** Errors kept of one job, the newest. */
+const MAX_ERRORS = 100;
+
+/** An array literal of ids. Ids are digits, checked where they enter the system. */
+export function bigints(ids: readonly string[]): string {
+  return `{${ids.join(',')}}`;
+}
+
+/** True where the owner's advisory lock is free, and owners have had the time to take theirs again after a restart of Postgres. */
+export function isLockFree(sql: Sql): Fragment {
+  return sql`(pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner::int) and ${hasReturned(sql)})`;
+}
+
+/** True where the owner's last beat is too old: it is frozen, or cut off. */
+export function isLeaseOver(sql: Sql): Fragment {
+  return sql`(owner in (select worker.owner from warren.workers worker
+    where worker.beat_at < now() - ${LEASE_MS} * interval '1 ms') and ${hasReturned(sql)})`;
+}
+
+function hasReturned(sql: Sql): Fragment {
+  return sql`pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms'`;
+}
+
+/** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled. */
+export function stateAfterCrash(sql: Sql, next: 'running' | 'available'): Fragment {
+  return sql`case when cancel_requested_at is null then ${next} else 'cancelled' end`;
+}
+
+export function finishedAfterCrash(sql: Sql): Fragment {
+  return sql`case when cancel_requested_at is not null then now() end`;
+}
+
+/** 1 for a job that was held by the process that died, 0 for one in quarantine: whatever took that process down, it was not this job. */
+export function crashCharge(sql: Sql): Fragment {
+  return sql`case when crashes < ${QUARANTINED_FROM} then 1 else 0 end`;
+}
+
+/**
+ * 1 where the dead owner had told that the handler was started (and it was not in quarantine): that attempt counts. The attempts that are left do
+ * not become fewer, a crash is not the job's failure: what is added to `attempt` is added to `max_attempts`.
+ */
+export function attemptCharge(sql: Sql): Fragment {
+  return sql`case when crashes < ${QUARANTINED_FROM} and exists (select from warren.workers worker
+    where worker.owner = job.owner and worker.started_batch >= job.claim_batch) then 1 else 0 end`;
+}
+
+export function withCrash(sql: Sql): Fragment {
+  return sql`case when crashes < ${QUARANTINED_FROM}
+    then ${withError(sql, sql`'worker_crashed: the worker died while it held this job'`)} else errors end`;
+}
+
+/**
+ * The state of jobs that are looked up by id. Not the bare column: a condition on that lets the planner take the partial index of the state, which it
+ * believes to be nearly empty when the table was analysed at rest, and in a burst every claim would walk all of it.
+ */
+export function stateById(sql: Sql): Fragment {
+  return sql`(job.state || '')`;
+}
+
+/** The length of a job's arguments as JSON text. The column is empty in rows that an earlier version inserted. */
+export function argsBytes(sql: Sql): Fragment {
+  return sql`coalesce(job.args_bytes, octet_length(job.args::text))`;
+}
+
+/** What a claim returns of its job. */
+export function claimColumns(sql: Sql): Fragment {
+  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence, crashes,
+    extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
+}
+
+/** The job's history with one more error, the oldest dropped where there are too many. */
+export function withError(sql: Sql, message: Fragment): Fragment {
+  return sql`(case when jsonb_array_length(errors) >= ${MAX_ERRORS} then errors - 0 else errors end)
+    || jsonb_build_object('attempt', attempt, 'at', now(), 'message', ${message})`;
+}

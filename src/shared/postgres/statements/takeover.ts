@@ -1,0 +1,83 @@
+/**
+ * Takes running jobs over from an owner that has died, while their message is at hand. One statement each, for many jobs at once. Must not know
+ * RabbitMQ.
+ */
+import type { Sql } from '../database.ts';
+import type { Claim, Claimant } from './jobs.ts';
+import {
+  argsBytes,
+  attemptCharge,
+  bigints,
+  claimColumns,
+  crashCharge,
+  finishedAfterCrash,
+  isLockFree,
+  stateAfterCrash,
+  stateById,
+  withCrash,
+} from './parts.ts';
+
+/** What Postgres keeps of an `application_name`. */
+const NAME_LENGTH = 63;
+
+/** A running job whose owner may be dead. */
+export interface Orphan {
+  id: string;
+  owner: string;
+}
+
+/** An orphan, with the length of its arguments as JSON text. */
+export interface SizedOrphan extends Orphan {
+  argsBytes: number;
+}
+
+/** Those of the jobs that run under another owner than this one. By primary key. */
+export async function findRunningElsewhere(
+  sql: Sql,
+  ids: readonly string[],
+  owner: string,
+): Promise<SizedOrphan[]> {
+  return await sql<SizedOrphan[]>`
+    select id, owner, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint`;
+}
+
+export interface OwnerLook {
+  isLockFree: boolean;
+  /** Whether a session of its pool is open still; behind a pooler of connections, of somebody who had its name. */
+  hasSessions: boolean;
+  /** The name of its connections; empty where its row is gone. */
+  name: string;
+}
+
+/** Whether the owner's advisory lock is free, and what else is left of it. It may be reconnecting: look twice. */
+export async function lookAtOwner(sql: Sql, owner: string): Promise<OwnerLook> {
+  const [row] = await sql<OwnerLook[]>`
+    select ${isLockFree(sql)} as "isLockFree", coalesce(worker.name, '') as name,
+      exists (select from pg_stat_activity session where session.application_name = left(worker.name, ${NAME_LENGTH})) as "hasSessions"
+    from (select ${owner}::text::int as owner) as looked_at left join warren.workers worker using (owner)`;
+  return row ?? { isLockFree: false, hasSessions: false, name: '' };
+}
+
+/**
+ * Takes over running jobs whose owner is one of those given and has died. The crash is noted as an error, and the lost attempt is charged if its
+ * handler had started; one that was to be cancelled is cancelled, as its `state` says. A job that was in quarantine goes there again, uncharged.
+ */
+export async function takeOverJobs(
+  sql: Sql,
+  orphans: readonly Orphan[],
+  { owner, batch }: Claimant,
+): Promise<(Claim & { state: 'running' | 'cancelled' })[]> {
+  const ids = orphans.map(({ id }) => id);
+  const owners = [...new Set(orphans.map((orphan) => orphan.owner))];
+  return await sql<(Claim & { state: 'running' | 'cancelled' })[]>`
+    update warren.jobs job
+    set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
+      attempt = attempt - case when cancel_requested_at is null then 0 else 1 end + ${attemptCharge(sql)},
+      max_attempts = max_attempts + ${attemptCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)},
+      fence = fence + 1, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
+      and owner = any(${bigints(owners)}::text::bigint[]) -- it may have another one by now, who reconnects
+      and ${isLockFree(sql)}
+    returning ${claimColumns(sql)}, state`;
+}

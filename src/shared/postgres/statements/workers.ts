@@ -1,0 +1,63 @@
+/**
+ * What a worker tells of itself: that it is alive, which of its claims have started, what has been
+ * delivered to it, and whether it leads the maintenance. All times come from the database's clock.
+ */
+import type { Sql } from '../database.ts';
+import { notify } from '../notices.ts';
+import type { Claimant } from './jobs.ts';
+import { ADVISORY_CLASS } from './parts.ts';
+
+export interface Beat {
+  owner: string;
+  /** The name of its connections. */
+  name: string;
+  /** How long it leads from now on, if it does, in milliseconds. */
+  termMs: number;
+  /** By queue, the latest due time among the jobs that were delivered to it, in epoch seconds of the database's clock. */
+  delivered: Readonly<Record<string, number>>;
+}
+
+/** Writes the worker's life sign, and makes or keeps it the leader where there is none: its term is over, or it is dead. Returns whether it leads. */
+export async function beat(sql: Sql, { owner, name, termMs, delivered }: Beat): Promise<boolean> {
+  const [row] = await sql<{ leads: boolean }[]>`
+    with alive as (
+      insert into warren.workers (owner, name, delivered)
+      values (${owner}::text::int, ${name}, ${JSON.stringify(delivered)}::text::jsonb)
+      on conflict (owner) do update set beat_at = now(), delivered = excluded.delivered
+    ),
+    term as (
+      update warren.leadership set owner = ${owner}::text::int, until = now() + ${termMs} * interval '1 ms'
+      where owner = ${owner}::text::int or until < now()
+        or pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner)
+      returning owner
+    )
+    select exists (select from term) as leads`;
+  return row?.leads === true;
+}
+
+/**
+ * Notes that the handlers of the worker's claims up to this batch have been started: only those are charged an attempt should the worker die. One
+ * simple query, so that nothing is left to say once it is sent: the worker may die the next moment.
+ */
+export async function markStarted(sql: Sql, { owner, batch }: Claimant): Promise<void> {
+  await sql.unsafe(`
+    update warren.workers set started_batch = ${batch}
+    where owner = ${owner} and started_batch < ${batch}`);
+}
+
+/** Takes the worker off the list; another may lead at once. */
+export async function leave(sql: Sql, owner: string): Promise<void> {
+  await sql`
+    with gone as (
+      delete from warren.workers where owner = ${owner}::text::int
+    ),
+    resigned as (
+      update warren.leadership set until = '-infinity' where owner = ${owner}::text::int returning owner
+    )
+    select ${notify(sql, { kind: 'leader' })} from resigned`;
+}
+
+/** Forgets workers that have not been heard of for a day. */
+export async function pruneWorkers(sql: Sql): Promise<void> {
+  await sql`delete from warren.workers where beat_at < now() - interval '1 day'`;
+}

@@ -1,0 +1,16 @@
+/**
+ * What a program answers to `--help`: what it is, and every setting with its default and meaning.
+ */
+import type { Setting } from '../settings/settings.ts';
+import { settings } from '../settings/settings.ts';
+
+export function programHelp(program: 'api' | 'worker'): string {
+  const entries = Object.entries<Setting>(settings).map(([name, setting]) => {
+    const preset = setting.default === undefined ? '' : ` (default ${setting.default})`;
+    return `  ${name}${preset}\n      ${setting.meaning.replaceAll('`', '')}`;
+  });
+  return [
+    `node src/${program}/main.ts takes no arguments. Its settings are environment variables:`,
+    ...entries,
+  ].join('\n\n');
+}

@@ -1,0 +1,97 @@
+/**
+ * Runs a program from its start to its exit: signals, exit codes, the last line of defence against what nobody caught.
+ *
+ * SIGTERM, SIGINT or SIGHUP stops it cleanly (exit 0), a second one at once (exit 1); a setting or a schema that cannot work ends it with one readable
+ * line (exit 1). An outage never ends it.
+ */
+import { aborted } from '../base/backoff.ts';
+import { errorMessage, Misconfigured } from '../base/errors.ts';
+import type { Logger } from '../observe/log.ts';
+import { LogOutput } from '../observe/log-output.ts';
+
+export interface Program {
+  /** Resolves when it works; rejects with `Misconfigured` where it never will. Must end early when the signal aborts. */
+  start: (stopping: AbortSignal) => Promise<void>;
+  /** Rejects with `Misconfigured` should that become known later. */
+  failed: Promise<never>;
+  stop: () => Promise<void>;
+}
+
+interface Created {
+  program: Program;
+  log: Logger;
+  /** Where the log goes. */
+  output: LogOutput;
+}
+
+/** What the last lines of the log may take at a slow reader, in milliseconds. */
+const FLUSH_MS = 1_000;
+/** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
+const SAME_SIGNAL_MS = 500;
+
+/** Never returns: the process exits. `help` is what `--help` prints; `create` reads the settings and opens nothing. */
+export async function runProgram(help: string, create: () => Created): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${help}\n`);
+    process.exit(0);
+  }
+  let created: Created;
+  try {
+    created = create();
+  } catch (error) {
+    return exitMisconfigured(error);
+  }
+  const { program, log, output } = created;
+  process.on('unhandledRejection', (reason) =>
+    log.error({ error: describe(reason) }, 'a promise was rejected and nothing handled it'),
+  );
+  const signal = stopSignal(log);
+  try {
+    const stopped = aborted(signal); // `start` may wait for a server that is away
+    await Promise.race([program.start(signal), program.failed, stopped]);
+    await Promise.race([stopped, program.failed]);
+  } catch (error) {
+    if (!signal.aborted) return await exitFailed(created, error);
+  }
+  log.info('stopping');
+  await program.stop();
+  log.info('stopped');
+  await output.flushed(FLUSH_MS);
+  process.exit(0);
+}
+
+/** Aborts at the first signal; the second one, when it is another, exits. */
+function stopSignal(log: Logger): AbortSignal {
+  const stopping = new AbortController();
+  let firstAt = 0;
+  const onSignal = (signal: string) => {
+    if (!stopping.signal.aborted) {
+      firstAt = performance.now();
+      log.info({ signal }, 'signal received');
+      stopping.abort();
+    } else if (signal !== 'SIGINT' || performance.now() - firstAt > SAME_SIGNAL_MS) {
+      log.warn({ signal }, 'second signal: stopping at once');
+      process.exit(1);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
+  return stopping.signal;
+}
+
+/** There is a log by now, and whoever reads it expects JSON lines alone. */
+async function exitFailed({ log, output }: Created, error: unknown): Promise<void> {
+  if (error instanceof Misconfigured) log.fatal(error.message);
+  else log.fatal({ error: describe(error) }, 'the program cannot go on');
+  await output.flushed(FLUSH_MS);
+  process.exit(1);
+}
+
+function exitMisconfigured(error: unknown): void {
+  const line = error instanceof Misconfigured ? error.message : describe(error);
+  new LogOutput(process.stderr).write(`${line.replaceAll('\n', ' ')}\n`);
+  process.exit(1);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : errorMessage(error);
+}

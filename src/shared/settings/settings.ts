@@ -1,0 +1,234 @@
+/**
+ * The settings table: what each environment variable may hold, its default and what it means. config.ts reads them; docs/settings.md is made from
+ * this table and checked against it.
+ */
+import { Resolver } from 'node:dns';
+import { z } from 'zod';
+import { isName, MAX_CHANNELS, MAX_PREFETCH } from '../job/app.ts';
+
+/** `channels` AMQP channels on a queue, each with its own `prefetch`: that many jobs at once at most. */
+export interface QueueChannels {
+  queue: string;
+  channels: number;
+  prefetch: number;
+}
+
+const whole = (min: number, max: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max));
+/** A name or an address as URLs have it, IPv6 in brackets. */
+const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/;
+const DESTINATION = /^([a-z0-9._-]+|\[[0-9a-f:.]+\]):\d{1,5}$/;
+/** A comma list, in lower case. */
+const list = (entry: z.ZodType<string, string>) =>
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .toLowerCase()
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .pipe(z.array(entry));
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  });
+
+const webhookSecret = z
+  .string()
+  .regex(/^(whsec_)?[A-Za-z0-9+/]+={0,2}$/, 'must be base64, with or without whsec_ before it')
+  .refine((text) => isWebhookKey(text), 'must be 24 to 64 bytes in base64 (openssl rand -base64 32)');
+
+/** How one setting is read, and what it means. */
+export interface Setting {
+  schema: z.ZodType;
+  default?: string;
+  /** May stand in a file, too: NAME_FILE (secret-files.ts). */
+  secret?: true;
+  meaning: string;
+}
+
+/** Every setting: its schema, its default as text, and what it means. */
+export const settings = {
+  DATABASE_URL: {
+    schema: url('postgres:', 'postgresql:'),
+    secret: true,
+    meaning: 'where Postgres is; required',
+  },
+  DATABASE_DIRECT_URL: {
+    schema: url('postgres:', 'postgresql:').optional(),
+    secret: true,
+    meaning:
+      'Postgres without a PgBouncer in transaction mode; set it where `DATABASE_URL` leads to one. A worker holds one connection there, and migrations run there',
+  },
+  AMQP_URL: {
+    schema: z.union([z.literal('none'), url('amqp:', 'amqps:')]),
+    secret: true,
+    meaning: 'where RabbitMQ is; required. `none`: no broker, the workers take jobs straight from Postgres',
+  },
+  DATABASE_POOL_MIN: {
+    schema: whole(1, 100),
+    default: '2',
+    meaning: 'open Postgres connections that a process keeps',
+  },
+  DATABASE_POOL_MAX: {
+    schema: whole(1, 500),
+    default: '10',
+    meaning: 'open Postgres connections that a process may have',
+  },
+  JOBS_POOL_MAX: {
+    schema: whole(1, 500),
+    default: '10',
+    meaning:
+      'open Postgres connections that the handlers of a worker may have for their own SQL (`context.sql`)',
+  },
+  HOST: {
+    schema: z.string().min(1),
+    default: '127.0.0.1',
+    meaning: 'where the API, or the health server of a worker, listens',
+  },
+  PORT: { schema: whole(0, 65_535), default: '3000', meaning: "the API's port (0: any free port, logged)" },
+  API_TOKEN: {
+    schema: z.string().min(1).optional(),
+    secret: true,
+    meaning:
+      'bearer token that may do everything; with it every request but health checks must carry a token',
+  },
+  TOKENS_FILE: {
+    schema: z.string().min(1).optional(),
+    meaning:
+      'JSON file with more tokens, `[{ "name", "role", "sha256" }]` (docs/access.md); it may change while the program runs',
+  },
+  API_AUTH: {
+    schema: z.enum(['token', 'none']),
+    default: 'token',
+    meaning: '`none` lets the API listen on a public address without a token',
+  },
+  API_HOSTS: {
+    schema: list(z.string().regex(HOST, 'must list hosts, each with or without :port')),
+    meaning:
+      'comma list of `host` or `host:port`: the `Host` headers that the API answers beside `localhost`, `127.0.0.0/8` and `[::1]`. Without it: only those where it listens on a loopback address without a token, else all',
+  },
+  API_DRAIN_MS: {
+    schema: whole(0, 600_000),
+    default: '5000',
+    meaning:
+      'milliseconds that the API goes on serving after SIGTERM, closing each connection with its next answer (1 s where nobody is connected)',
+  },
+  API_BODY_BYTES: {
+    schema: whole(24 * 1_048_576, 4_294_967_296),
+    default: String(24 * 1_048_576),
+    meaning:
+      'bytes of request bodies that the API holds at once; what does not fit is answered with 503. Each JSON value counts as 25 bytes beside its text. 24 MiB suit a heap of 256 MiB',
+  },
+  PUBLISHER_CHANNELS: {
+    schema: whole(1, 64),
+    default: '4',
+    meaning: "confirm channels in the API's pool, on one persistent connection",
+  },
+  WORKER_QUEUES: {
+    schema: z.string().transform(parseQueues).optional(),
+    meaning:
+      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
+  },
+  WORKER_ARGS_MAX_BYTES: {
+    schema: whole(65_536, 1_073_741_824),
+    default: '8388608',
+    meaning:
+      'bytes of job arguments (JSON text) that a worker holds at once; what does not fit waits, a larger job runs alone',
+  },
+  WORKER_HEALTH_PORT: {
+    schema: whole(0, 65_535),
+    default: '9090',
+    meaning: "the worker's `/livez`, `/readyz` and `/metrics` (0: any free port, logged)",
+  },
+  DRAIN_TIMEOUT_MS: {
+    schema: whole(0, 3_600_000),
+    default: '25000',
+    meaning: 'milliseconds that running jobs may take after SIGTERM; then they are aborted and handed back',
+  },
+  POD_URL: {
+    schema: url('http:', 'https:').optional(),
+    meaning:
+      "a worker's own pod at the Kubernetes API server, which is told how busy it is (its deletion cost)",
+  },
+  LOG_LEVEL: {
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    default: 'info',
+    meaning: 'the least severe lines that are logged',
+  },
+  WEBHOOK_ALLOW_PRIVATE: {
+    schema: flag,
+    default: 'false',
+    meaning: '`true` lets `deliver-webhook` call loopback and private addresses',
+  },
+  WEBHOOK_ALLOWED_DESTINATIONS: {
+    schema: list(z.string().regex(DESTINATION, 'must list destinations as host:port')),
+    meaning:
+      'comma list of `host:port`: exactly these may be called by `deliver-webhook` although they are not public',
+  },
+  WEBHOOK_NAMESERVERS: {
+    schema: list(z.string()).refine(areNameservers, {
+      error: 'must list IP addresses, each with or without a port, as 10.0.0.2 or [fd00::2]:5353',
+    }),
+    meaning:
+      'comma list of `address` or `address:port`: whom `deliver-webhook` asks for names; without it the nameservers of the system',
+  },
+  WEBHOOK_SECRET: {
+    schema: z
+      .string()
+      .transform(splitSecrets)
+      .pipe(z.array(webhookSecret).min(1, 'lists nothing'))
+      .optional(),
+    secret: true,
+    meaning:
+      'signs webhooks as Standard Webhooks has it: 24 to 64 bytes in base64, with or without `whsec_` before it; without it they are not signed. Several, newest first, separated by spaces or commas: each signs, so that receivers may change over one by one',
+  },
+} as const satisfies Record<string, Setting>;
+
+/** The value of every setting. */
+export type Settings = { [Name in keyof typeof settings]: z.output<(typeof settings)[Name]['schema']> };
+
+function splitSecrets(text: string): string[] {
+  return text.split(/[\s,]+/).filter((secret) => secret !== '');
+}
+
+/** As long as Standard Webhooks wants it: a shorter one can be guessed, and some text that is no base64 decodes to nothing at all. */
+function isWebhookKey(secret: string): boolean {
+  const { length } = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+  return length >= 24 && length <= 64;
+}
+
+function areNameservers(list: readonly string[]): boolean {
+  try {
+    new Resolver().setServers(list); // knows best what it takes
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parseQueues(text: string, context: z.RefinementCtx): QueueChannels[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  const parsed = entries.map((entry) => {
+    const [queue = '', channels = '', prefetch = '', ...rest] = entry.split(':');
+    const isWhole = /^[1-9]\d{0,3}$/;
+    if (
+      rest.length > 0 ||
+      !isWhole.test(channels) ||
+      !isWhole.test(prefetch) ||
+      Number(channels) > MAX_CHANNELS ||
+      Number(prefetch) > MAX_PREFETCH
+    ) {
+      context.addIssue(`"${entry}" is not queue:channels:prefetch (1 to 100 channels, prefetch 1 to 2000)`);
+    }
+    if (!isName(queue)) context.addIssue(`"${queue}" is no name of a queue`);
+    return { queue, channels: Number(channels), prefetch: Number(prefetch) };
+  });
+  if (new Set(parsed.map(({ queue }) => queue)).size < parsed.length)
+    context.addIssue('a queue stands twice');
+  return parsed;
+}

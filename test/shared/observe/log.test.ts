@@ -1,0 +1,76 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { publishEvent } from '../../../src/shared/observe/events.ts';
+import type { Logger } from '../../../src/shared/observe/log.ts';
+import { logEvents } from '../../../src/shared/observe/log.ts';
+
+const lines: { level: string; fields: Record<string, unknown>; text: string }[] = [];
+const level = (name: string) => (fields: Record<string, unknown>, text: string) =>
+  lines.push({ level: name, fields, text });
+const log = Object.fromEntries(
+  ['debug', 'info', 'warn', 'error'].map((name) => [name, vi.fn(level(name))]),
+) as unknown as Logger;
+
+let stop = () => {};
+
+afterEach(() => {
+  stop();
+  lines.length = 0;
+});
+
+test('many writes that are tried again at once make one line of each kind', () => {
+  stop = logEvents(log);
+  for (let retry = 1; retry <= 25; retry += 1) {
+    publishEvent('write.retried', { what: 'record', retry, error: new Error('away') });
+    publishEvent('write.retried', { what: 'claim', retry, error: new Error('away') });
+  }
+  expect(lines).toMatchObject([
+    { level: 'warn', fields: { what: 'record', error: 'Error: away' } },
+    { level: 'warn', fields: { what: 'claim', error: 'Error: away' } },
+  ]);
+});
+
+test('a chore that fails again and again is told of once, and when it goes on', () => {
+  stop = logEvents(log);
+  for (const failures of [1, 2, 3])
+    publishEvent('maintenance.failed', { task: 'relay', failures, error: new Error('away') });
+  publishEvent('maintenance.recovered', { task: 'relay', failures: 3 });
+  const told = lines.filter(({ level: of }) => of !== 'debug');
+  expect(told.map(({ text }) => text)).toEqual(['maintenance failed, trying again', 'maintenance goes on']);
+});
+
+test('a failed attempt is a warning with its error and its next time, a good one no more than a detail', () => {
+  stop = logEvents(log);
+  const message = {
+    jobId: '7',
+    type: 'a',
+    queue: 'default',
+    attempt: 1,
+    outcome: 'retryable',
+    durationMs: 1,
+  };
+  publishEvent('attempt.finished', { ...message, error: 'Error: no', retryInMs: 1_000 });
+  publishEvent('attempt.finished', { ...message, outcome: 'completed', error: undefined });
+  expect(lines).toMatchObject([
+    { level: 'warn', fields: { jobId: '7', error: 'Error: no', retryAt: expect.stringMatching(/T.*Z$/) } },
+    { level: 'debug', fields: { jobId: '7' } },
+  ]);
+});
+
+test('a job that is discarded is an error of its own, with the reason; its last attempt is no more than a detail', () => {
+  stop = logEvents(log);
+  const job = { jobId: '7', type: 'a', queue: 'default' };
+  publishEvent('attempt.finished', { ...job, attempt: 5, outcome: 'discarded', durationMs: 1, error: 'no' });
+  publishEvent('job.ended', { ...job, state: 'discarded', error: 'no' });
+  publishEvent('job.ended', { ...job, state: 'completed', error: undefined });
+  expect(lines.map(({ level: of }) => of)).toEqual(['debug', 'error', 'debug']);
+  expect(lines[1]).toMatchObject({
+    fields: { jobId: '7', type: 'a', error: 'no' },
+    text: 'job discarded: it is not tried again',
+  });
+});
+
+test('nothing is logged after it was ended', () => {
+  logEvents(log)();
+  publishEvent('delivery.dead-lettered', { jobId: '7', queue: 'default', reason: 'no' });
+  expect(lines).toEqual([]);
+});
