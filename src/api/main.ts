@@ -7,6 +7,7 @@ import { LogOutput } from '#shared/observe/log-output.ts';
 import { programHelp } from '#shared/program/help.ts';
 import { runProgram } from '#shared/program/shutdown.ts';
 import { processName, readConfig } from '#shared/settings/config.ts';
+import { findUnverifiedServers } from '#shared/settings/transport-security.ts';
 import { Api } from './api.ts';
 
 await runProgram(programHelp('api'), () => {
@@ -15,6 +16,7 @@ await runProgram(programHelp('api'), () => {
   const output = new LogOutput(process.stdout);
   const log = createLogger({ name: 'api', level: config.logLevel, output });
   logEvents(log);
+  for (const sentence of findUnverifiedServers(config)) log.warn(sentence);
   const api = new Api({ config, name, app });
 
   return {

@@ -8,6 +8,7 @@ import { createMetrics } from '#shared/observe/metrics/metrics.ts';
 import { programHelp } from '#shared/program/help.ts';
 import { runProgram } from '#shared/program/shutdown.ts';
 import { processName, readConfig } from '#shared/settings/config.ts';
+import { findUnverifiedServers } from '#shared/settings/transport-security.ts';
 import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
 import { Worker } from './worker.ts';
@@ -19,6 +20,7 @@ await runProgram(programHelp('worker'), () => {
   const output = new LogOutput(process.stdout);
   const log = createLogger({ name: 'worker', level: config.logLevel, output });
   logEvents(log);
+  for (const sentence of findUnverifiedServers(config)) log.warn(sentence);
   const worker = new Worker({ config, name, app });
   const queues = [...app.queues.keys()];
   const metrics = createMetrics({
