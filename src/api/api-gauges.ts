@@ -2,8 +2,8 @@
  * The gauges of the API's /metrics. Each API process tells of the whole fleet's jobs and queues, so that somebody does where no worker lives.
  */
 
+import { connectionGauge, depthGauges } from '#queue/broker-gauges.ts';
 import { databaseGauges, jobsGauge } from '#queue/database-gauges.ts';
-import { connectionGauge, depthGauges } from '#shared/observe/metrics/broker-gauges.ts';
 import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';

@@ -2,7 +2,7 @@
  * The gauges that only Postgres knows, and the pool's own. A scrape costs two statements on small partial indexes; counting the jobs by state walks
  * more of them, up to a bound, so its answer is kept for a while.
  */
-import { cached } from '#shared/cached.ts';
+import { cached } from '#shared/base/cached.ts';
 import type { GaugeReading, GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { QueueCount } from '#shared/postgres/statements/read.ts';

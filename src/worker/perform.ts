@@ -6,10 +6,10 @@ import { Cancel, Snooze } from '#jobs/define.ts';
 import { backoffMs, MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import { errorMessage, Unavailable } from '#shared/base/errors.ts';
 import type { JobContext, JobDefinition } from '#shared/job/job.ts';
+import { redactEnding } from '#shared/job/redaction.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
-import { redactEnding } from '#shared/redaction.ts';
 import type { Abort, AbortReason } from './abort.ts';
 
 /** How an attempt ended. `drained`: the process stops; `handlerEnded` false: the handler goes on until the process exits. */

@@ -3,8 +3,8 @@
  * the fleet has in common is told by its leader alone.
  */
 
+import { connectionGauge, depthGauges } from '#queue/broker-gauges.ts';
 import { databaseGauges, jobsGauge } from '#queue/database-gauges.ts';
-import { connectionGauge, depthGauges } from '#shared/observe/metrics/broker-gauges.ts';
 import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { Standing } from './health.ts';
 import { roomGauges } from './room-gauges.ts';

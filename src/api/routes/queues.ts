@@ -5,7 +5,7 @@
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import { cached } from '#shared/cached.ts';
+import { cached } from '#shared/base/cached.ts';
 import type { JobState } from '#shared/job/job.ts';
 import { jobStates } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';

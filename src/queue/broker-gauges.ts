@@ -4,10 +4,10 @@
  * Asking for the depths opens a channel for a moment, so the answer is kept for a while, however many scrape. AMQP tells nothing of messages that are
  * delivered and not acknowledged: those are the jobs that run, and a few that are about to.
  */
-import { cached } from '../../cached.ts';
-import type { BrokerConnection } from '../../rabbitmq/connection.ts';
-import { findQueueDepths } from '../../rabbitmq/queue-depth.ts';
-import type { GaugeReading, GaugeSource } from './gauge-source.ts';
+import { cached } from '#shared/base/cached.ts';
+import type { GaugeReading, GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
+import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
+import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
 
 const FRESH_MS = 10_000;
 /** The queue of the dead letters, by its name without the prefix. */

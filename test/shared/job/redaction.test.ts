@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineJob } from '../../src/jobs/define.ts';
-import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import type { JobDefinition } from '../../src/shared/job/job.ts';
-import { redactEnding, redactJob } from '../../src/shared/redaction.ts';
+import { defineJob } from '../../../src/jobs/define.ts';
+import { deliverWebhook } from '../../../src/jobs/deliver-webhook.ts';
+import type { JobDefinition } from '../../../src/shared/job/job.ts';
+import { redactEnding, redactJob } from '../../../src/shared/job/redaction.ts';
 
 const type = (redact?: readonly string[]): JobDefinition =>
   defineJob({

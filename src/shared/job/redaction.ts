@@ -5,7 +5,7 @@
  * A path is names separated by dots, `*` for any name or place in a list, in any case: `headers.*`, `accounts.*.password`. What stands where a path
  * expects more is hidden too. Of a type that is not known nobody knows what to hide: its arguments and output are hidden whole.
  */
-import type { AttemptError, JobDefinition } from './job/job.ts';
+import type { AttemptError, JobDefinition } from './job.ts';
 
 export const REDACTED = '[redacted]';
 /** A shorter value is too common a text to be looked for elsewhere. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cached } from '../../src/shared/cached.ts';
+import { cached } from '../../../src/shared/base/cached.ts';
 
 test('callers of the same moment share one load, and its result holds', async () => {
   let loads = 0;
