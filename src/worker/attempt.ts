@@ -205,6 +205,7 @@ export class Attempts {
       outcome: outcome.state,
       durationMs: performance.now() - startedAt,
       error: ending.kind === 'failed' || ending.kind === 'crashed' ? ending.message : undefined,
+      origin: ending.kind === 'failed' ? ending.origin : undefined,
       retryInMs: outcome.state === 'retryable' ? outcome.delayMs : undefined,
     });
     return { ending, outcome };

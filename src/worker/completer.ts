@@ -4,6 +4,7 @@
  */
 import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
+import { MAX_ORIGIN_BYTES } from '#shared/base/error-origin.ts';
 import type { JobState } from '#shared/job/job.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
@@ -28,7 +29,8 @@ export class Completer {
         return outcomes.map(({ id }) => accepted.get(id));
       },
       isItemError: isRowError,
-      sizeOf: ({ outputBytes = 0, error = '' }) => outputBytes + error.length,
+      sizeOf: ({ outputBytes = 0, error = '', errorOrigin }) =>
+        outputBytes + error.length + (errorOrigin === undefined ? 0 : MAX_ORIGIN_BYTES),
       concurrency: 2,
     });
   }
@@ -41,7 +43,7 @@ export class Completer {
         // A try that failed may have been committed without our hearing of it: then this one matches no row, and nothing is wrong.
         if (state === undefined && retry > 1) state = outcome.state;
         if (state === undefined) return 'fenced';
-        publishJobEnd(job, state, outcome.error);
+        publishJobEnd(job, state, outcome);
         return 'recorded';
       } catch (error) {
         if (isRowError(error)) throw error;

@@ -4,6 +4,8 @@
  */
 import { Cancel, Snooze } from '#jobs/define.ts';
 import { backoffMs, MAX_TIMER_MS } from '#shared/base/backoff.ts';
+import type { ErrorOrigin } from '#shared/base/error-origin.ts';
+import { errorOrigin } from '#shared/base/error-origin.ts';
 import { errorMessage, Unavailable } from '#shared/base/errors.ts';
 import type { JobContext, JobDefinition } from '#shared/job/job.ts';
 import { redactEnding } from '#shared/job/redaction.ts';
@@ -18,7 +20,7 @@ export type Ending =
   | { kind: 'succeeded'; output: unknown; outputBytes?: number }
   | { kind: 'snoozed'; delayMs: number }
   | { kind: 'cancelled'; message: string | undefined }
-  | { kind: 'failed'; message: string }
+  | { kind: 'failed'; message: string; origin?: ErrorOrigin | undefined }
   /** It took its process down, once too often. */
   | { kind: 'crashed'; message: string }
   | { kind: 'drained'; handlerEnded: boolean };
@@ -77,8 +79,15 @@ export function toOutcome(
     case 'crashed':
       return { id, fence, state: 'discarded', error: ending.message, crashed: true };
     case 'failed':
-      if (attempt >= maxAttempts) return { id, fence, state: 'discarded', error: ending.message };
-      return { id, fence, state: 'retryable', delayMs: retryMs(definition, attempt), error: ending.message };
+      return {
+        id,
+        fence,
+        ...(attempt >= maxAttempts
+          ? { state: 'discarded' }
+          : { state: 'retryable', delayMs: retryMs(definition, attempt) }),
+        error: ending.message,
+        errorOrigin: ending.origin,
+      };
   }
 }
 
@@ -156,7 +165,7 @@ function toEnding(
   if (isOutage(threw, sql)) {
     return { kind: 'snoozed', delayMs: backoffMs(1, OUTAGE_RETRY) }; // our outage, not the job's failure
   }
-  return { kind: 'failed', message: errorMessage(threw) };
+  return { kind: 'failed', message: errorMessage(threw), origin: errorOrigin(threw) };
 }
 
 /** Whether Warren's own Postgres is away, be it for the handler's SQL or for a library call of the handler. */

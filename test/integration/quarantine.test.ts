@@ -45,6 +45,14 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
   };
   const run = runIn(PROGRAM);
   expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine', outputBytes: 6 });
+  expect(await run('failing')).toMatchObject({
+    kind: 'failed',
+    message: 'Error: broken',
+    origin: {
+      stack: expect.stringContaining('poison-jobs.ts'),
+      causes: [{ message: 'TypeError: before', stack: expect.stringContaining('poison-jobs.ts') }],
+    },
+  });
   expect(await run('poison')).toMatchObject({
     kind: 'crashed',
     message: expect.stringContaining('exit code 66'),

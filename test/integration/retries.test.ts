@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 test('a job that fails twice and then succeeds has attempt 3 and two errors, with growing waits between', async () => {
@@ -39,4 +41,31 @@ test('a job that always fails is discarded after its last attempt', async () => 
   expect(job.errors).toHaveLength(3);
   expect(job.finishedAt).toBeInstanceOf(Date);
   expect(runs).toBe(3);
+});
+
+test('what was thrown keeps its stack and its causes, in the row, in the API and in what is logged', async () => {
+  const failing = testJob(async () => {
+    throw new TypeError('x.y is undefined', { cause: new Error('\u0000before') });
+  });
+  await using fleet = await startFleet(failing);
+  await fleet.startWorker();
+  await using api = await startApi({ databaseUrl: fleet.testDatabase.url, amqpUrl: fleet.vhost.url });
+  using finished = listen('attempt.finished');
+  using ended = listen('job.ended');
+  const id = await fleet.enqueue({}, { maxAttempts: 2 });
+  const origin = {
+    stack: expect.stringMatching(/^ +at .*retries\.test\.ts/),
+    causes: [{ message: 'Error: \ufffdbefore', stack: expect.stringContaining('retries.test.ts') }],
+  };
+  const error = (attempt: number) => ({
+    attempt,
+    at: expect.any(String),
+    message: 'TypeError: x.y is undefined',
+    ...origin,
+  });
+  expect((await fleet.until(id)).errors).toEqual([error(1), error(2)]);
+  expect((await api.get(`/v1/jobs/${id}`)).body.job.errors).toEqual([error(1), error(2)]);
+  await ended.first();
+  expect(finished.all).toMatchObject([{ origin }, { origin }]);
+  expect(ended.all).toMatchObject([{ state: 'discarded', origin }]);
 });

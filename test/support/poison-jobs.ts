@@ -20,4 +20,14 @@ const neighbour = defineJob({
   },
 });
 
-export const poisonJobs = new Map([poison, neighbour].map((definition) => [definition.type, definition]));
+const failing = defineJob({
+  type: 'failing',
+  args,
+  perform: async () => {
+    throw new Error('broken', { cause: new TypeError('before') });
+  },
+});
+
+export const poisonJobs = new Map(
+  [poison, neighbour, failing].map((definition) => [definition.type, definition]),
+);

@@ -156,7 +156,7 @@ test('a handler that meets an outage of our own Postgres is not charged for it: 
   const own = await run(async () => {
     throw new Unavailable('something_else', 'away');
   });
-  expect(own).toEqual({ kind: 'failed', message: 'Unavailable: away' });
+  expect(own).toMatchObject({ kind: 'failed', message: 'Unavailable: away' });
 });
 
 describe('what is thrown', () => {
@@ -168,14 +168,26 @@ describe('what is thrown', () => {
     const ending = await run(async () => {
       throw thrown;
     });
-    expect(ending).toEqual({ kind: 'failed', message });
+    expect(ending).toMatchObject({ kind: 'failed', message });
+  });
+
+  test('has its stack and its causes', async () => {
+    const ending = await run(async () => {
+      throw new TypeError('broken', { cause: new Error('before') });
+    });
+    expect(ending).toMatchObject({
+      origin: {
+        stack: expect.stringContaining('perform.test.ts'),
+        causes: [{ message: 'Error: before', stack: expect.stringContaining('perform.test.ts') }],
+      },
+    });
   });
 
   test('at once, before there is a promise, fails the attempt too', async () => {
     const ending = await run(() => {
       throw new Error('at once');
     });
-    expect(ending).toEqual({ kind: 'failed', message: 'Error: at once' });
+    expect(ending).toMatchObject({ kind: 'failed', message: 'Error: at once' });
   });
 });
 

@@ -60,6 +60,17 @@ export const newJobSchema = z
 
 export type NewJobBody = z.output<typeof newJobSchema>;
 
+const attemptErrorSchema = z.object({
+  attempt: z.int(),
+  at: z.string(),
+  message: z.string(),
+  stack: z.string().optional().openapi({ description: 'its frames, at most 2 KiB of them' }),
+  causes: z
+    .array(z.object({ message: z.string(), stack: z.string().optional() }))
+    .optional()
+    .openapi({ description: 'what the error names as its cause, and so on; at most 8, nearest first' }),
+});
+
 export const jobSchema = z
   .object({
     id,
@@ -77,7 +88,7 @@ export const jobSchema = z
     finishedAt: time.nullable(),
     uniqueKey: z.string().nullable(),
     output: z.unknown(),
-    errors: z.array(z.object({ attempt: z.int(), at: z.string(), message: z.string() })),
+    errors: z.array(attemptErrorSchema),
   })
   .openapi('Job');
 

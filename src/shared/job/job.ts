@@ -1,7 +1,9 @@
 /**
  * The words of the system: what a job, a job type and its states are. Types only, no behaviour.
  */
+
 import type { ZodType } from 'zod';
+import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { HandlerClient } from '../postgres/handler-client.ts';
 
 /** `scheduled` → `available` → `running` → `completed` | `retryable` (→ `available` when due) | `discarded` | `cancelled`. */
@@ -18,7 +20,7 @@ export const jobStates = [
 export type JobState = (typeof jobStates)[number];
 
 /** One failed attempt, as the job's history keeps it. */
-export interface AttemptError {
+export interface AttemptError extends ErrorOrigin {
   attempt: number;
   /** RFC 3339, from the database's clock. */
   at: string;

@@ -26,11 +26,11 @@ export function redactJob<Shown extends Readable>(job: Shown, definition: JobDef
     ...job,
     args,
     output: redactValues(job.output, values),
-    errors: job.errors.map((error) => ({ ...error, message: redactText(error.message, values) })),
+    errors: job.errors.map((error) => ({ ...(redactValues(error, values) as AttemptError), at: error.at })),
   };
 }
 
-/** How an attempt has ended, as it may be kept and logged: output and message without the values that the arguments hide. */
+/** How an attempt has ended, as it may be kept and logged: output, message and origin without the values that the arguments hide. */
 export function redactEnding<Ending extends object>(
   ending: Ending,
   args: unknown,
@@ -41,6 +41,7 @@ export function redactEnding<Ending extends object>(
   const redacted = { ...ending };
   if ('output' in redacted) redacted.output = redactValues(redacted.output, values);
   if ('message' in redacted) redacted.message = redactValues(redacted.message, values);
+  if ('origin' in redacted) redacted.origin = redactValues(redacted.origin, values);
   return redacted;
 }
 

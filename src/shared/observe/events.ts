@@ -4,6 +4,7 @@
  */
 import type { Channel } from 'node:diagnostics_channel';
 import { channel } from 'node:diagnostics_channel';
+import type { ErrorOrigin } from '../base/error-origin.ts';
 
 export interface EventMessages {
   /** Jobs were committed. `count` jobs of one type. */
@@ -15,6 +16,7 @@ export interface EventMessages {
     queue: string;
     state: 'completed' | 'cancelled' | 'discarded';
     error: string | undefined;
+    origin?: ErrorOrigin | undefined;
   };
   /** A handler is about to run. `waitMs`: from the time the job was due. */
   'attempt.started': { jobId: string; type: string; queue: string; attempt: number; waitMs: number };
@@ -27,6 +29,8 @@ export interface EventMessages {
     outcome: string;
     durationMs: number;
     error: string | undefined;
+    /** Of the error: its stack and its causes. */
+    origin?: ErrorOrigin | undefined;
     /** Until the next attempt of one that failed. */
     retryInMs?: number | undefined;
   };

@@ -1,7 +1,7 @@
 /**
  * Tells that a job has come to its end, once, by whoever has committed it.
  */
-
+import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { JobState } from '../job/job.ts';
 import { publishEvent } from './events.ts';
 
@@ -9,8 +9,8 @@ import { publishEvent } from './events.ts';
 export function publishJobEnd(
   { id, type, queue }: { id: string; type: string; queue: string },
   state: JobState,
-  error?: string,
+  { error, errorOrigin: origin }: { error?: string; errorOrigin?: ErrorOrigin | undefined } = {},
 ): void {
   if (state === 'completed' || state === 'cancelled' || state === 'discarded')
-    publishEvent('job.ended', { jobId: id, type, queue, state, error });
+    publishEvent('job.ended', { jobId: id, type, queue, state, error, origin });
 }

@@ -47,12 +47,17 @@ function logDropped(log: Logger): () => void {
 
 function logJobs(log: Logger): (() => void)[] {
   return [
-    subscribe('attempt.finished', ({ retryInMs, ...message }) => {
+    subscribe('attempt.finished', ({ retryInMs, origin, ...message }) => {
       if (retryInMs === undefined) log.debug(message, 'attempt finished');
-      else log.warn({ ...message, retryAt: inMs(retryInMs) }, 'attempt failed, the job is tried again');
+      else
+        log.warn(
+          { ...message, ...origin, retryAt: inMs(retryInMs) },
+          'attempt failed, the job is tried again',
+        );
     }),
-    subscribe('job.ended', (message) => {
-      if (message.state === 'discarded') log.error(message, 'job discarded: it is not tried again');
+    subscribe('job.ended', ({ origin, ...message }) => {
+      if (message.state === 'discarded')
+        log.error({ ...message, ...origin }, 'job discarded: it is not tried again');
       else log.debug(message, 'job ended');
     }),
     subscribe('attempt.fenced', (message) =>

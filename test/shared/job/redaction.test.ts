@@ -76,6 +76,27 @@ test('an ending is kept and logged without what the arguments hide, and keeps it
   });
 });
 
+test('the stack and the causes of an error are redacted too, in the history and before they are kept', () => {
+  const origin = {
+    stack: '    at hunter22.js:1',
+    causes: [{ message: 'hunter22 is wrong', stack: '    at hunter22' }],
+  };
+  const redacted = {
+    stack: '    at [redacted].js:1',
+    causes: [{ message: '[redacted] is wrong', stack: '    at [redacted]' }],
+  };
+  const secret = { password: 'hunter22' };
+  const definition = type(['password']);
+  expect(redactEnding({ kind: 'failed', message: 'no', origin }, secret, definition)).toEqual({
+    kind: 'failed',
+    message: 'no',
+    origin: redacted,
+  });
+  const at = '2026-01-01T00:00:00.000Z';
+  const failed = { args: secret, output: null, errors: [{ attempt: 1, at, message: 'no', ...origin }] };
+  expect(redactJob(failed, definition).errors).toEqual([{ attempt: 1, at, message: 'no', ...redacted }]);
+});
+
 test('values too short to be told from other text are hidden in the arguments alone', () => {
   const shown = redactJob(job({ pin: '1234' }, null, 'after 1234 ms'), type(['pin']));
   expect(shown).toMatchObject({ args: { pin: '[redacted]' }, errors: [{ message: 'after 1234 ms' }] });

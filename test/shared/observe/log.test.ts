@@ -48,10 +48,18 @@ test('a failed attempt is a warning with its error and its next time, a good one
     outcome: 'retryable',
     durationMs: 1,
   };
-  publishEvent('attempt.finished', { ...message, error: 'Error: no', retryInMs: 1_000 });
+  publishEvent('attempt.finished', {
+    ...message,
+    error: 'Error: no',
+    origin: { stack: 'at' },
+    retryInMs: 1_000,
+  });
   publishEvent('attempt.finished', { ...message, outcome: 'completed', error: undefined });
   expect(lines).toMatchObject([
-    { level: 'warn', fields: { jobId: '7', error: 'Error: no', retryAt: expect.stringMatching(/T.*Z$/) } },
+    {
+      level: 'warn',
+      fields: { jobId: '7', error: 'Error: no', stack: 'at', retryAt: expect.stringMatching(/T.*Z$/) },
+    },
     { level: 'debug', fields: { jobId: '7' } },
   ]);
 });
@@ -60,11 +68,16 @@ test('a job that is discarded is an error of its own, with the reason; its last 
   stop = logEvents(log);
   const job = { jobId: '7', type: 'a', queue: 'default' };
   publishEvent('attempt.finished', { ...job, attempt: 5, outcome: 'discarded', durationMs: 1, error: 'no' });
-  publishEvent('job.ended', { ...job, state: 'discarded', error: 'no' });
+  publishEvent('job.ended', {
+    ...job,
+    state: 'discarded',
+    error: 'no',
+    origin: { causes: [{ message: 'why' }] },
+  });
   publishEvent('job.ended', { ...job, state: 'completed', error: undefined });
   expect(lines.map(({ level: of }) => of)).toEqual(['debug', 'error', 'debug']);
   expect(lines[1]).toMatchObject({
-    fields: { jobId: '7', type: 'a', error: 'no' },
+    fields: { jobId: '7', type: 'a', error: 'no', causes: [{ message: 'why' }] },
     text: 'job discarded: it is not tried again',
   });
 });

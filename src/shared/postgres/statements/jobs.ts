@@ -5,6 +5,7 @@
  * The fence: an outcome is accepted `where state = 'running' and fence = …`; every claim raises the fence, nothing lowers it.
  * Must not know RabbitMQ.
  */
+import type { ErrorOrigin } from '../../base/error-origin.ts';
 import type { JobState } from '../../job/job.ts';
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
@@ -138,6 +139,7 @@ export interface Outcome {
   outputBytes?: number | undefined;
   /** Goes into the job's history. */
   error?: string;
+  errorOrigin?: ErrorOrigin | undefined;
 }
 
 /**
@@ -149,7 +151,8 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
   const rows = await sql<{ id: string; state: JobState }[]>`
     with given as (
       select * from jsonb_to_recordset(${JSON.stringify(outcomes)}::text::jsonb) as o(
-        id bigint, fence int, state text, "delayMs" float8, uncharged boolean, crashed boolean, output jsonb, error text)
+        id bigint, fence int, state text, "delayMs" float8, uncharged boolean, crashed boolean, output jsonb, error text,
+        "errorOrigin" jsonb)
     ),
     recorded as (
       update warren.jobs job
@@ -165,7 +168,7 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
           when given.crashed then crashes + 1
           else crashes end,
         output = coalesce(given.output, job.output),
-        errors = case when given.error is null then errors else ${withError(sql, sql`given.error`)} end
+        errors = case when given.error is null then errors else ${withError(sql, sql`given.error`, sql`given."errorOrigin"`)} end
       from given
       where job.id = any(${bigints(outcomes.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
         and ${stateById(sql)} = 'running' and job.fence = given.fence

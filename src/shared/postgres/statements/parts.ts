@@ -88,8 +88,9 @@ export function claimColumns(sql: Sql): Fragment {
     extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
 }
 
-/** The job's history with one more error, the oldest dropped where there are too many. */
-export function withError(sql: Sql, message: Fragment): Fragment {
+/** The job's history with one more error, the oldest dropped where there are too many. `origin`: its `stack` and `causes`, or null. */
+export function withError(sql: Sql, message: Fragment, origin?: Fragment): Fragment {
   return sql`(case when jsonb_array_length(errors) >= ${MAX_ERRORS} then errors - 0 else errors end)
-    || jsonb_build_object('attempt', attempt, 'at', now(), 'message', ${message})`;
+    || (jsonb_build_object('attempt', attempt, 'at', now(), 'message', ${message})
+      ${origin === undefined ? sql`` : sql`|| coalesce(${origin}, '{}')`})`;
 }
