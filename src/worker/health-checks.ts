@@ -2,11 +2,12 @@
  * What a worker needs, each by name, as its /readyz shows it. The words are general ones: what a server said may name hosts and users, and /readyz is
  * open to everybody; that stands in the log.
  */
+import type { Check } from '#shared/base/health-check.ts';
+import { checkPostgres } from '#shared/postgres/check-postgres.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import { checkRabbitmq } from '#shared/rabbitmq/check-rabbitmq.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
-import type { Check, Standing } from './health.ts';
-
-const CHECK_DEADLINE_MS = 1_000;
+import type { Standing } from './health.ts';
 
 export interface HealthChecksOptions {
   database: Database;
@@ -31,20 +32,6 @@ export async function checkWorker({
     lane: checkLane(lane, connection),
     accepting: { ok: isAccepting },
   };
-}
-
-async function checkPostgres(database: Database): Promise<Check> {
-  try {
-    await database.query(async (sql) => await sql`select 1`, CHECK_DEADLINE_MS);
-    return { ok: true };
-  } catch {
-    return { ok: false, detail: `no answer within ${CHECK_DEADLINE_MS} ms` };
-  }
-}
-
-function checkRabbitmq({ isConfigured, model }: BrokerConnection): Check {
-  if (!isConfigured) return { ok: true, detail: 'none is configured' };
-  return { ok: model !== undefined };
 }
 
 /** Not as it should be while jobs are taken straight from Postgres, unless that is what was configured. */

@@ -4,14 +4,9 @@
  * `degraded`, with 200: something is away and the work goes on without it. `unavailable`, with 503: no job can start here.
  */
 import { Hono } from 'hono';
+import type { Check } from '#shared/base/health-check.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
 import type { Metrics } from '#shared/observe/metrics/metrics.ts';
-
-/** `ok` false: it is not as it should be; `detail` says how it is. */
-export interface Check {
-  ok: boolean;
-  detail?: string;
-}
 
 /** Where a worker stands now. */
 export interface Standing {

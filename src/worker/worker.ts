@@ -6,6 +6,7 @@
  */
 
 import { pause } from '#shared/base/backoff.ts';
+import type { Check } from '#shared/base/health-check.ts';
 import type { App } from '#shared/job/app.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import { Database } from '#shared/postgres/database.ts';
@@ -24,7 +25,7 @@ import { Completer } from './completer.ts';
 import type { DeadLetter } from './consumer.ts';
 import { Consumer } from './consumer.ts';
 import { FallbackLane } from './fallback-lane.ts';
-import type { Check, Standing } from './health.ts';
+import type { Standing } from './health.ts';
 import { checkWorker } from './health-checks.ts';
 import { createChores } from './maintenance/chores.ts';
 import { Maintenance } from './maintenance/maintenance.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
+import type { Check } from '../../src/shared/base/health-check.ts';
 import type { Metrics } from '../../src/shared/observe/metrics/metrics.ts';
-import type { Check } from '../../src/worker/health.ts';
 import { createHealthApp, serveHealth } from '../../src/worker/health.ts';
 
 const metrics: Metrics = {

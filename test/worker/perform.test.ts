@@ -145,7 +145,7 @@ test.each([
   const ending = await run(async () => {
     throw Object.assign(new Error('no'), properties);
   });
-  expect(ending).toEqual({ kind: 'failed', message: 'Error: no' });
+  expect(ending).toMatchObject({ kind: 'failed', message: 'Error: no' });
 });
 
 test('a handler that meets an outage of our own Postgres is not charged for it: it runs again', async () => {

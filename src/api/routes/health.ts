@@ -5,16 +5,12 @@
  * seen to be current, and while it stops, it is not ready.
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Check } from '#shared/base/health-check.ts';
+import { checkPostgres } from '#shared/postgres/check-postgres.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import { checkRabbitmq } from '#shared/rabbitmq/check-rabbitmq.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { livezRoute, metricsRoute, readyzRoute } from '../contract/health.ts';
-
-const CHECK_DEADLINE_MS = 1_000;
-
-interface Check {
-  ok: boolean;
-  detail?: string;
-}
 
 export interface HealthDependencies {
   database: Database;
@@ -31,8 +27,8 @@ export function registerHealth(
 
   app.openapi(readyzRoute, async (c) => {
     const checks = {
-      postgres: await checkPostgres(database, phase() === 'starting'),
-      rabbitmq: checkRabbitmq(publisher),
+      postgres: await checkDatabase(database, phase() === 'starting'),
+      rabbitmq: checkRabbitmq(publisher.connection),
     };
     if (phase() === 'stopping') return c.json({ status: 'stopping' as const, checks }, 503);
     if (!checks.postgres.ok) return c.json({ status: 'unavailable' as const, checks }, 503);
@@ -50,18 +46,7 @@ export function registerMetrics(app: OpenAPIHono, { metrics }: MetricsDependenci
   });
 }
 
-async function checkPostgres(database: Database, isSchemaUnseen: boolean): Promise<Check> {
-  try {
-    await database.query((sql) => sql`select 1`, CHECK_DEADLINE_MS);
-    return isSchemaUnseen ? { ok: false, detail: 'its schema was not looked at yet' } : { ok: true };
-  } catch {
-    return { ok: false, detail: `no answer within ${CHECK_DEADLINE_MS} ms` };
-  }
-}
-
-function checkRabbitmq({ connection }: Publisher): Check {
-  if (!connection.isConfigured) return { ok: true, detail: 'none is configured' };
-  if (connection.model === undefined) return { ok: false, detail: 'no connection' };
-  if (connection.blocked) return { ok: false, detail: 'it has a resource alarm and takes no messages' };
-  return { ok: true };
+async function checkDatabase(database: Database, isSchemaUnseen: boolean): Promise<Check> {
+  const check = await checkPostgres(database);
+  return check.ok && isSchemaUnseen ? { ok: false, detail: 'its schema was not looked at yet' } : check;
 }

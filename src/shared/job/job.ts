@@ -1,7 +1,6 @@
 /**
  * The words of the system: what a job, a job type and its states are. Types only, no behaviour.
  */
-
 import type { ZodType } from 'zod';
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { HandlerClient } from '../postgres/handler-client.ts';
