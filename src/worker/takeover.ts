@@ -16,6 +16,9 @@ import type { StartMarks } from './start-marks.ts';
 /** So long the takeovers from one owner are counted before they are told of, in milliseconds. */
 const TELL_AFTER_MS = 1_000;
 
+/** Look-ups of owners at once: the messages of a dead worker come back within some milliseconds, and the last need not wait for the first. */
+const LOOKUPS = 4;
+
 export interface TakeoverOptions {
   database: Database;
   startMarks: StartMarks;
@@ -42,6 +45,7 @@ export class Takeover {
     this.#room = room;
     this.#watch = new OwnerWatch(database);
     this.#orphans = new Batcher({
+      concurrency: LOOKUPS,
       run: async (ids) => {
         const orphans = await database.query((sql) => findRunningElsewhere(sql, ids, owner()));
         const byId = new Map(orphans.map((orphan) => [orphan.id, orphan]));
