@@ -309,17 +309,6 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
     expect(special.length).toBeGreaterThan(15);
     expect(blocks.flatMap(({ except }) => except).toSorted()).toEqual(special.toSorted());
   });
-
-  test('every metric of an alert is one that the programs have', () => {
-    const rule = pick(manifestsOf(overlay('production')), 'PrometheusRule', 'warren');
-    const named = new Set(JSON.stringify(rule).match(/warren_[a-z_]+/g));
-    const sources = globSync('src/**/*.ts', { cwd: root }).map((path) =>
-      readFileSync(resolve(root, path), 'utf8'),
-    );
-    const known = new Set(sources.flatMap((text) => text.match(/warren_[a-z_]+/g) ?? []));
-    expect(named.size).toBeGreaterThan(4);
-    expect([...named].filter((name) => !known.has(name))).toEqual([]);
-  });
 });
 
 function temporaryFolder(): Disposable & { path: string } {
