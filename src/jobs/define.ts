@@ -51,6 +51,8 @@ export interface JobOptions<Schema extends ZodType> {
   timeoutMs?: number;
   /** The wait after failed attempt `attempt` (from 1), in milliseconds. Defaults to 1 s, doubled each time up to 1 h, ± 20 %. */
   backoffMs?: (attempt: number) => number;
+  /** How long its jobs are kept after their end, by state, in milliseconds; null: for ever. Defaults to the settings (`RETENTION_…`). */
+  retention?: JobDefinition['retention'];
   perform(args: z.output<Schema>, context: JobContext): Promise<unknown>;
 }
 

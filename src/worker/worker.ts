@@ -133,6 +133,8 @@ export class Worker {
       publisher: () => this.#openPublisher(),
       wakeRelay: () => this.#maintenance.wake('relay'),
       queues: this.#queues,
+      definitions: app.definitions,
+      kept: config,
     });
     this.#maintenance = new Maintenance({ presence: this.#presence, chores });
     this.#rowLooks = this.#createRowLooks();

@@ -18,6 +18,13 @@ export const jobStates = [
 
 export type JobState = (typeof jobStates)[number];
 
+/** How long jobs that have ended are kept, in milliseconds, by the state that they ended in. Null: for ever. */
+export interface Retention {
+  completed: number | null;
+  cancelled: number | null;
+  discarded: number | null;
+}
+
 /** One failed attempt, as the job's history keeps it. */
 export interface AttemptError extends ErrorOrigin {
   attempt: number;
@@ -63,6 +70,8 @@ export interface JobDefinition<Args = unknown, Input = Args> {
   timeoutMs: number;
   /** The wait after failed attempt `attempt` (from 1), in milliseconds. */
   backoffMs(attempt: number): number;
+  /** How long its jobs are kept after their end, in milliseconds; null: for ever. What is left out is as the settings have it. */
+  retention?: Partial<Retention> | undefined;
   /** Does the work. The returned value is the job's output; a thrown error fails the attempt. */
   perform(args: Args, context: JobContext): Promise<unknown>;
 }

@@ -99,7 +99,7 @@ export interface EventMessages {
   'maintenance.failed': { task: string; failures?: number; error: unknown };
   /** A chore goes on that had failed so many times in a row. */
   'maintenance.recovered': { task: string; failures: number };
-  /** A chore handled `count` jobs: relayed, promoted or rescued. */
+  /** A chore handled `count` jobs: relayed, promoted, rescued or deleted. */
   'maintenance.done': { task: string; count: number };
 }
 

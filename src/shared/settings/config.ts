@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { Misconfigured } from '../base/errors.ts';
 import { isLoopback } from '../base/loopback.ts';
 import type { App } from '../job/app.ts';
+import type { Retention } from '../job/job.ts';
 import { readSecretFiles } from './secret-files.ts';
 import type { QueueChannels, Setting, Settings } from './settings.ts';
 import { settings } from './settings.ts';
@@ -32,6 +33,8 @@ export interface Config {
   workerArgsMaxBytes: number;
   workerHealthPort: number;
   drainTimeoutMs: number;
+  retention: Retention;
+  idempotencyKeyMs: number;
   podUrl: string | undefined;
   logLevel: string;
   webhookAllowPrivate: boolean;
@@ -115,6 +118,12 @@ function toConfig({ queues }: App, values: Settings): Config {
     workerArgsMaxBytes: values.WORKER_ARGS_MAX_BYTES,
     workerHealthPort: values.WORKER_HEALTH_PORT,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    retention: {
+      completed: values.RETENTION_COMPLETED_DAYS,
+      cancelled: values.RETENTION_CANCELLED_DAYS,
+      discarded: values.RETENTION_DISCARDED_DAYS,
+    },
+    idempotencyKeyMs: values.IDEMPOTENCY_KEY_HOURS * 3_600_000,
     podUrl: values.POD_URL,
     logLevel: values.LOG_LEVEL,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE,

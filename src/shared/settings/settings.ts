@@ -31,6 +31,8 @@ const list = (entry: z.ZodType<string, string>) =>
         .filter((item) => item !== ''),
     )
     .pipe(z.array(entry));
+/** Milliseconds; null for 0, which means for ever. */
+const days = whole(0, 36_500).transform((count) => (count === 0 ? null : count * 86_400_000));
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const url = (...protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
@@ -149,6 +151,27 @@ export const settings = {
     schema: whole(0, 3_600_000),
     default: '25000',
     meaning: 'milliseconds that running jobs may take after SIGTERM; then they are aborted and handed back',
+  },
+  RETENTION_COMPLETED_DAYS: {
+    schema: days,
+    default: '7',
+    meaning: 'days that completed jobs are kept (0: for ever); a job type may have a `retention` of its own',
+  },
+  RETENTION_CANCELLED_DAYS: {
+    schema: days,
+    default: '30',
+    meaning: 'days that cancelled jobs are kept (0: for ever)',
+  },
+  RETENTION_DISCARDED_DAYS: {
+    schema: days,
+    default: '30',
+    meaning: 'days that discarded jobs are kept (0: for ever)',
+  },
+  IDEMPOTENCY_KEY_HOURS: {
+    schema: whole(1, 8_760),
+    default: '24',
+    meaning:
+      'hours that an `Idempotency-Key` is remembered; a request that comes again later makes another job',
   },
   POD_URL: {
     schema: url('http:', 'https:').optional(),

@@ -1,10 +1,12 @@
 /**
  * The chores of the fleet, by name, made from what a worker has.
  */
+import type { JobDefinition } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
 import type { Chore } from './maintenance.ts';
+import type { PrunerOptions } from './pruner.ts';
 import { createPruner } from './pruner.ts';
 import { createReconciler } from './reconciler.ts';
 import { createRelay } from './relay.ts';
@@ -17,6 +19,9 @@ export interface ChoreOptions {
   publisher: () => Publisher;
   wakeRelay: () => void;
   queues: readonly string[];
+  definitions: ReadonlyMap<string, JobDefinition>;
+  /** How long what has ended is kept. */
+  kept: Pick<PrunerOptions, 'retention' | 'idempotencyKeyMs'>;
 }
 
 export function createChores({
@@ -24,6 +29,8 @@ export function createChores({
   publisher,
   wakeRelay,
   queues,
+  definitions,
+  kept,
 }: ChoreOptions): ReadonlyMap<string, Chore> {
   return new Map([
     ['scheduler', createScheduler({ database, publisher })],
@@ -37,7 +44,7 @@ export function createChores({
         onFound: wakeRelay,
       }),
     ],
-    ['pruner', createPruner({ database })],
+    ['pruner', createPruner({ database, definitions, ...kept })],
   ]);
 }
 

@@ -7,6 +7,7 @@ import { app } from '../../../src/jobs/registry.ts';
 import { Misconfigured } from '../../../src/shared/base/errors.ts';
 import { processName, readConfig } from '../../../src/shared/settings/config.ts';
 
+const DAY_MS = 86_400_000;
 const required = { DATABASE_URL: 'postgres://localhost/warren', AMQP_URL: 'amqp://localhost' };
 
 /** The message of the refusal. */
@@ -26,6 +27,8 @@ test('without anything but the two URLs every setting has the default of the con
     amqpUrl: 'amqp://localhost',
     poolMin: 2,
     poolMax: 10,
+    retention: { completed: 7 * DAY_MS, cancelled: 30 * DAY_MS, discarded: 30 * DAY_MS },
+    idempotencyKeyMs: DAY_MS,
     jobsPoolMax: 10,
     host: '127.0.0.1',
     port: 3000,

@@ -166,8 +166,3 @@ export async function unpublishJobs(sql: Sql, limit: number): Promise<number> {
     update warren.jobs job set published_at = null, relay_at = now() from published where job.id = published.id`;
   return count;
 }
-
-/** Forgets idempotency keys older than a day. Index: idempotency_keys_created_at. */
-export async function pruneIdempotencyKeys(sql: Sql): Promise<void> {
-  await sql`delete from warren.idempotency_keys where created_at < now() - interval '1 day'`;
-}

@@ -1,0 +1,167 @@
+// What has ended is deleted when its time is over, in bounded steps that wait for nobody; what has not ended never is.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { app } from '../../src/jobs/registry.ts';
+import type { JobDefinition } from '../../src/shared/job/job.ts';
+import { Database } from '../../src/shared/postgres/database.ts';
+import { readConfig } from '../../src/shared/settings/config.ts';
+import { createPruner } from '../../src/worker/maintenance/pruner.ts';
+import { listen } from '../support/events.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+import { asRole } from '../support/servers.ts';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const config = readConfig('worker', app, { DATABASE_URL: 'postgres://a/b', AMQP_URL: 'none' });
+const brief = testJob(async () => {}, { type: 'brief', retention: { completed: HOUR_MS } });
+const lasting = testJob(async () => {}, { type: 'lasting', retention: { completed: null } });
+const definitions = new Map(
+  [brief, lasting].map((definition) => [definition.type, definition as JobDefinition]),
+);
+
+let fleet: Fleet;
+/** With a worker's grants, no more. */
+let database: Database;
+
+beforeAll(async () => {
+  fleet = await startFleet(brief, lasting);
+  database = new Database({ url: asRole(fleet.testDatabase.url, 'worker'), name: 'pruner', min: 1, max: 2 });
+});
+
+afterAll(async () => {
+  await database.stop();
+  await fleet[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  await fleet.sql((sql) => sql`truncate warren.jobs, warren.idempotency_keys`);
+});
+
+const pruner = (batch: number) => createPruner({ database, definitions, ...config, batch });
+
+interface Row {
+  type?: string;
+  state: string;
+  daysOld: number;
+}
+
+/** In the order of their ids, the oldest first, as jobs are made. */
+async function insert(rows: readonly Row[]): Promise<void> {
+  await fleet.sql(async (sql) => {
+    for (const { type = 'other', state, daysOld } of rows) {
+      const isLive = !['completed', 'cancelled', 'discarded'].includes(state);
+      await sql`
+        insert into warren.jobs (type, queue, state, max_attempts, args, created_at, finished_at)
+        values (${type}, 'default', ${state}, 1, '{}', now() - ${daysOld} * interval '1 day',
+          ${isLive ? null : sql`now() - ${daysOld} * interval '1 day'`})`;
+    }
+  });
+}
+
+const left = async () =>
+  (await fleet.sql((sql) => sql`select type, state, args from warren.jobs order by id`)).map(
+    (row) => `${row['type']} ${row['state']}`,
+  );
+
+/** Plays rounds until the pass is over. Returns how many there were. */
+async function pass(batch: number): Promise<number> {
+  const round = pruner(batch);
+  for (let rounds = 1; ; rounds += 1) if ((await round()) === HOUR_MS) return rounds;
+}
+
+test('by default completed jobs stay for a week, cancelled and discarded ones for a month, live ones always', async () => {
+  expect(config.retention).toEqual({ completed: 7 * DAY_MS, cancelled: 30 * DAY_MS, discarded: 30 * DAY_MS });
+  const live = ['scheduled', 'available', 'running', 'retryable'];
+  await insert([
+    ...live.map((state) => ({ state, daysOld: 400 })),
+    { state: 'discarded', daysOld: 31 },
+    { state: 'cancelled', daysOld: 31 },
+    { state: 'discarded', daysOld: 29 },
+    { state: 'cancelled', daysOld: 29 },
+    { state: 'completed', daysOld: 8 },
+    { state: 'completed', daysOld: 6 },
+  ]);
+  await pass(1_000);
+  expect(await left()).toEqual([
+    ...live.map((state) => `other ${state}`),
+    'other discarded',
+    'other cancelled',
+    'other completed',
+  ]);
+});
+
+test('a job type may keep its jobs for less or for ever; what it does not say is as the settings have it', async () => {
+  await insert([
+    { type: 'lasting', state: 'completed', daysOld: 400 },
+    { type: 'lasting', state: 'discarded', daysOld: 31 },
+    { type: 'brief', state: 'discarded', daysOld: 29 },
+    { type: 'brief', state: 'completed', daysOld: 1 },
+    { type: 'other', state: 'completed', daysOld: 1 },
+    { type: 'brief', state: 'completed', daysOld: 0 },
+  ]);
+  await pass(1_000);
+  expect(await left()).toEqual([
+    'lasting completed',
+    'brief discarded',
+    'other completed',
+    'brief completed',
+  ]);
+});
+
+test('a round looks at a bounded number of jobs, and the next goes on behind them; a pass ends at the young ones', async () => {
+  using done = listen('maintenance.done');
+  await insert(Array.from({ length: 25 }, () => ({ state: 'completed', daysOld: 8 })));
+  await insert(Array.from({ length: 15 }, () => ({ state: 'running', daysOld: 8 })));
+  await insert(Array.from({ length: 10 }, () => ({ state: 'completed', daysOld: 8 })));
+  await insert(Array.from({ length: 100 }, () => ({ state: 'completed', daysOld: 0 })));
+  expect(await pass(10)).toBe(6);
+  expect(await left()).toHaveLength(115);
+  const deleted = done.all.filter(({ task }) => task === 'pruner').map(({ count }) => count);
+  expect(deleted).toEqual([10, 10, 5, 10]);
+});
+
+test('what somebody holds locked is not waited for', async () => {
+  await insert([
+    { state: 'discarded', daysOld: 31 },
+    { state: 'completed', daysOld: 31 },
+  ]);
+  await fleet.sql((sql) =>
+    sql.begin(async (holder) => {
+      await holder`select from warren.jobs where state = 'discarded' for update`;
+      await pass(1_000);
+      expect(await left()).toEqual(['other discarded']);
+    }),
+  );
+  await pass(1_000);
+  expect(await left()).toEqual([]);
+});
+
+test('0 days keep for ever', async () => {
+  const forEver = readConfig('worker', app, {
+    DATABASE_URL: 'postgres://a/b',
+    AMQP_URL: 'none',
+    RETENTION_COMPLETED_DAYS: '0',
+    RETENTION_CANCELLED_DAYS: '0',
+    RETENTION_DISCARDED_DAYS: '0',
+  });
+  await insert([{ state: 'completed', daysOld: 4_000 }]);
+  const round = createPruner({ database, definitions: new Map(), ...forEver });
+  expect(await round()).toBe(HOUR_MS);
+  expect(await left()).toEqual(['other completed']);
+});
+
+test('an idempotency key is remembered for a day, or as the settings have it', async () => {
+  const keys = async () =>
+    (await fleet.sql((sql) => sql`select key from warren.idempotency_keys order by key`)).map(
+      (row) => row['key'],
+    );
+  await fleet.sql(
+    (sql) => sql`
+      insert into warren.idempotency_keys (key, fingerprint, job_ids, created_at)
+      values ('a', '', '{}', now() - interval '25 hours'), ('b', '', '{}', now() - interval '23 hours')`,
+  );
+  await pass(1_000);
+  expect(await keys()).toEqual(['b']);
+  await createPruner({ database, definitions, ...config, idempotencyKeyMs: HOUR_MS })();
+  expect(await keys()).toEqual([]);
+});
