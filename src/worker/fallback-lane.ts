@@ -13,6 +13,8 @@ import type { Claim } from '#shared/postgres/statements/jobs.ts';
 import type { QueueChannels } from '#shared/settings/settings.ts';
 
 const LOOK_AGAIN_MS = 250;
+/** How soon it is seen that the lane is needed, in milliseconds: a look is all that it costs, but it wakes an idle process. */
+const NOT_NEEDED_MS = 500;
 /** The wait after rounds that found nothing: short at first, a few statements per second at rest. */
 const IDLE_WAIT = { firstMs: 20, maxMs: 500, jitter: 0.5 };
 
@@ -66,7 +68,7 @@ export class FallbackLane {
         publishEvent('lane.changed', { lane: isNeeded ? 'postgres' : 'rabbitmq' });
       }
       if (!isNeeded) {
-        await pause(LOOK_AGAIN_MS, this.#stopping.signal);
+        await pause(NOT_NEEDED_MS, this.#stopping.signal);
         continue;
       }
       const wanted = this.#freeSlots();

@@ -97,6 +97,7 @@ export class Worker {
       delivered: () => this.#claimer.delivered,
       onNotice: (notice) => onNotice(notice),
       onHeld: () => this.#onPresenceHeld(),
+      onLeading: () => this.#maintenance.wakeAll(),
       onLost: (error) => publishEvent('presence.lost', { error }),
     });
     this.#handlerClient = createHandlerClient({ ...place, name: `${name} jobs`, max: config.jobsPoolMax });

@@ -2,11 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Report } from '../../report/report.ts';
 import { processorTimeBetween, readProcessorTime, serverParticipants } from '../../stage/processor-time.ts';
+import type { Started } from '../../stage/stage.ts';
 import { Backlog } from '../backlog.ts';
 import { readDatabaseWork } from '../database-work.ts';
 import type { PartOptions } from '../part.ts';
 import { scaled } from '../part.ts';
-import { startWorkers } from '../programs.ts';
+import { startApi, startWorkers } from '../programs.ts';
 
 const WORKERS = 8;
 const SETTLING_MS = 12_000;
@@ -16,24 +17,30 @@ export async function measureIdle(options: PartOptions): Promise<Report> {
   const place = await options.stage.createPlace('idle');
   await using backlog = await Backlog.open(place);
   const workers = await startWorkers(options.stage, { place, count: WORKERS });
-  const fleet = Object.fromEntries(workers.map(({ process }) => [process.name, process.pid]));
+  const api = await startApi(options.stage, place);
+  const fleet = Object.fromEntries([...workers, api].map(({ process }) => [process.name, process.pid]));
   await delay(SETTLING_MS); // sessions report their first statements up to ten seconds late
   const seconds = scaled(SECONDS, options, 5);
+  await scrape([...workers, api]); // some gauges cost something from their first scrape on
   const [statements, processors] = await Promise.all([
     countStatements(backlog, seconds),
     countProcessorTime({ ...fleet, ...serverParticipants() }, seconds),
   ]);
-  await options.stage.stop(workers);
-  const ofWorkers = Object.keys(fleet).map((name) => processors[name] ?? 0);
+  await options.stage.stop([...workers, api]);
+  const ofWorkers = workers.map(({ process }) => processors[process.name] ?? 0);
+  const ofApi = processors[api.process.name] ?? 0;
   const perWorker = ofWorkers.reduce((sum, share) => sum + share, 0) / WORKERS;
-  options.log(`idle: ${statements.toFixed(1)} statements/s, a worker ${(perWorker * 1_000).toFixed(1)} ms/s`);
+  options.log(
+    `idle: ${statements.toFixed(1)} statements/s, a worker ${millicores(perWorker)}, the API ${millicores(ofApi)}`,
+  );
   return {
     name: 'work-idle',
-    title: `${WORKERS} idle workers`,
+    title: `${WORKERS} idle workers and an idle API`,
     command: 'npm run bench:work -- --part idle',
     facts: options.facts,
     notes: [
-      `${WORKERS} workers with default settings and empty queues, ${seconds} s, the leader's chores included.`,
+      `${WORKERS} workers and an API with default settings and empty queues, ${seconds} s, the leader's chores included; each was scraped once before.`,
+      'A millicore (m) is a thousandth of a processor, as Kubernetes counts: a millisecond per second.',
     ],
     bars: [
       {
@@ -43,15 +50,30 @@ export async function measureIdle(options: PartOptions): Promise<Report> {
         measured: statements,
         digits: 1,
       },
+      {
+        what: 'Processor of an idle worker, the mean of all, m',
+        demand: 'at most',
+        limit: 5,
+        measured: perWorker * 1_000,
+        digits: 1,
+      },
+      {
+        what: 'Processor of an idle API, m',
+        demand: 'at most',
+        limit: 3,
+        measured: ofApi * 1_000,
+        digits: 1,
+      },
     ],
     sections: [
       {
         title: 'Processor time at rest',
         table: {
-          columns: [{ title: '' }, { title: 'ms per second', digits: 1 }],
+          columns: [{ title: '' }, { title: 'm', digits: 1 }],
           rows: [
             ['a worker, mean', perWorker * 1_000],
             ['the busiest worker (the leader)', Math.max(...ofWorkers) * 1_000],
+            ['the API', ofApi * 1_000],
             ['RabbitMQ', (processors['RabbitMQ'] ?? 0) * 1_000],
             ['Postgres', (processors['Postgres'] ?? 0) * 1_000],
           ],
@@ -60,6 +82,14 @@ export async function measureIdle(options: PartOptions): Promise<Report> {
     ],
     data: { statementsPerSecond: statements, processorShare: processors },
   };
+}
+
+async function scrape(programs: readonly Started[]): Promise<void> {
+  for (const { url } of programs) await (await fetch(`${url}/metrics`)).text();
+}
+
+function millicores(share: number): string {
+  return `${(share * 1_000).toFixed(1)} m`;
 }
 
 /** Per second. The two readings are statements themselves: the first is not in it, the second is taken off. */

@@ -38,6 +38,8 @@ export interface PresenceOptions {
   onNotice: (notice: Exclude<Notice, { kind: 'leader' }>) => void;
   /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
   onHeld: () => void;
+  /** This worker leads the maintenance from now on. */
+  onLeading: () => void;
   onLost: (error: unknown) => void;
 }
 
@@ -166,7 +168,9 @@ export class Presence {
       const leads = await this.#withDeadline(
         beat(sql, { owner: this.#owner ?? '0', name, termMs: TERM_MS, delivered: delivered() }),
       );
+      const didLead = this.leader;
       this.#leadsUntil = leads ? termEndsAt : 0;
+      if (leads && !didLead) this.#options.onLeading();
       await pause(BETWEEN_BEATS_MS, ended);
       await pause(BEAT_MS - BETWEEN_BEATS_MS, AbortSignal.any([ended, this.#beatNow.signal]));
     }

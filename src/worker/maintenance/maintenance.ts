@@ -9,8 +9,8 @@ import type { Presence } from '#shared/postgres/presence.ts';
 /** Does one round and returns the milliseconds until the next. */
 export type Chore = () => Promise<number>;
 
-/** How soon a worker that has become the leader begins, in milliseconds. */
-const LEADER_CHECK_MS = 250;
+/** A worker that does not lead waits to be told: to look would wake an idle process many times a second. In milliseconds. */
+const NOT_LEADING_MS = 60_000;
 
 export class Maintenance {
   readonly #presence: Presence;
@@ -33,9 +33,14 @@ export class Maintenance {
     for (const task of tasks) this.#wakes.get(task)?.abort();
   }
 
+  /** This worker has become the leader. */
+  wakeAll(): void {
+    this.wake(...this.#chores.keys());
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.wake(...this.#chores.keys());
+    this.wakeAll();
     await Promise.all(this.#loops);
   }
 
@@ -45,7 +50,7 @@ export class Maintenance {
       // Made before the round: a notice that comes during it must end the wait after it.
       const wake = new AbortController();
       this.#wakes.set(task, wake);
-      let waitMs = LEADER_CHECK_MS;
+      let waitMs = NOT_LEADING_MS;
       try {
         if (this.#presence.leader) waitMs = await chore();
         if (failures > 0) publishEvent('maintenance.recovered', { task, failures });
