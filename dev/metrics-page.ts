@@ -1,11 +1,9 @@
 // docs/metrics.md, made from the registries of both programs: every metric that one of them exposes, and what it means.
-import { apiGauges } from '../src/api/api-gauges.ts';
-import { BodyBudget } from '../src/api/body-budget.ts';
+import { BodyBudget, bodyGauges } from '../src/api/body-budget.ts';
 import { app } from '../src/jobs/registry.ts';
+import { QueueClient } from '../src/queue/client.ts';
 import type { MetricDescription } from '../src/shared/observe/metrics/metrics.ts';
 import { createMetrics } from '../src/shared/observe/metrics/metrics.ts';
-import { Database } from '../src/shared/postgres/database.ts';
-import { BrokerConnection } from '../src/shared/rabbitmq/connection.ts';
 import { readConfig } from '../src/shared/settings/config.ts';
 import { Worker } from '../src/worker/worker.ts';
 import { workerGauges } from '../src/worker/worker-gauges.ts';
@@ -20,8 +18,14 @@ const USUAL = /^(process|nodejs)_/;
 
 /** The metrics of the two programs, by program. */
 export function describePrograms(): { api: MetricDescription[]; worker: MetricDescription[] } {
-  const database = new Database({ url: nowhere.databaseUrl, name: 'docs', min: 1, max: 1 });
-  const connection = new BrokerConnection({ url: nowhere.amqpUrl, name: 'docs' });
+  const { databaseUrl: url, amqpUrl } = nowhere;
+  const client = new QueueClient({
+    app,
+    name: 'docs',
+    database: { url, min: 1, max: 1 },
+    amqpUrl,
+    channels: 1,
+  });
   const config = readConfig('worker', app, {
     DATABASE_URL: nowhere.databaseUrl,
     AMQP_URL: nowhere.amqpUrl,
@@ -29,7 +33,7 @@ export function describePrograms(): { api: MetricDescription[]; worker: MetricDe
   const api = createMetrics({
     types,
     queues,
-    gauges: apiGauges({ database, connection, queues, bodies: new BodyBudget(1) }),
+    gauges: [...client.gauges, ...bodyGauges(new BodyBudget(1))],
   });
   const gauges = workerGauges(new Worker({ config, name: 'docs', app }), queues);
   const worker = createMetrics({ types, queues, gauges });

@@ -84,11 +84,12 @@ function errorsPage(): string {
 
 ${derived('src/**/*.ts')}
 
-Told apart by what the caller does next. Each has a \`code\`; the API answers with it in \`application/problem+json\`.
+Told apart by what the caller does next. Each but \`NotFound\` has a \`code\`; the API answers with it in \`application/problem+json\`.
 
 | class | HTTP | what to do |
 |---|---|---|
 | \`InvalidInput\` | 422 | mend the request; \`errors\` points at the members |
+| \`NotFound\` | 404 | look at the id or the name |
 | \`Conflict\` | 409 | look at the job again, its state forbids it now |
 | \`Unavailable\` | 503, \`Retry-After\` | repeat it later, with the same \`Idempotency-Key\` |
 | \`Misconfigured\` | the program exits with 1 | mend a setting, the schema or the broker's queues |

@@ -4,18 +4,14 @@
  * Guarantees: nothing is opened before `start`; `start` and `stop` may be called twice; two instances share nothing; no environment variable is read.
  */
 
-import { Enqueuer } from '#queue/enqueue.ts';
+import { QueueClient } from '#queue/client.ts';
 import { enqueueInTransaction } from '#queue/enqueue-in-transaction.ts';
 import type { Enqueued, EnqueueOptions, EnqueueRequest } from '#queue/new-job.ts';
-import { InvalidInput } from '#shared/base/errors.ts';
+import { InvalidInput, NotFound } from '#shared/base/errors.ts';
 import type { App } from '#shared/job/app.ts';
 import type { Job, JobDefinition } from '#shared/job/job.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
-import { Database } from '#shared/postgres/database.ts';
-import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
-import { findJobs } from '#shared/postgres/statements/read.ts';
-import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Config } from '#shared/settings/config.ts';
 import { processName, readConfig } from '#shared/settings/config.ts';
 import { Worker } from '#worker/worker.ts';
@@ -53,9 +49,7 @@ export interface RunningWorker {
 export class Warren {
   readonly #app: App;
   readonly #config: Config;
-  readonly #database: Database;
-  readonly #publisher: Publisher;
-  readonly #enqueuer: Enqueuer;
+  readonly #client: QueueClient;
   readonly #stopping = new AbortController();
   readonly #workers = new Set<Worker>();
   #started: Promise<void> | undefined;
@@ -67,9 +61,13 @@ export class Warren {
     this.#config = readConfig('worker', app, { ...settings, DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl });
     const { poolMin: min, poolMax: max, publisherChannels: channels } = this.#config;
     const name = processName('api');
-    this.#database = new Database({ url: databaseUrl, name, min, max });
-    this.#publisher = new Publisher({ url: amqpUrl, name, channels, queues: [...app.queues.keys()] });
-    this.#enqueuer = new Enqueuer({ database: this.#database, publisher: this.#publisher, app });
+    this.#client = new QueueClient({
+      app,
+      name,
+      database: { url: databaseUrl, min, max },
+      amqpUrl,
+      channels,
+    });
   }
 
   /** Brings the schema `warren` up to date. Resolves with the names of the migrations that were applied. */
@@ -91,7 +89,7 @@ export class Warren {
   ): Promise<Enqueued> {
     const request = { ...options, definition: definition as JobDefinition, args };
     this.#assertKnown([request]);
-    if (transaction === undefined) return await this.#enqueuer.enqueue(request, idempotencyKey);
+    if (transaction === undefined) return await this.#client.enqueuer.enqueue(request, idempotencyKey);
     const [enqueued] = await enqueueInTransaction(transaction, [request]);
     return enqueued as Enqueued;
   }
@@ -108,15 +106,17 @@ export class Warren {
       args,
     }));
     this.#assertKnown(requests);
-    if (transaction === undefined) return await this.#enqueuer.enqueueBatch(requests, idempotencyKey);
+    if (transaction === undefined) return await this.#client.enqueuer.enqueueBatch(requests, idempotencyKey);
     const enqueued = await enqueueInTransaction(transaction, requests);
     return enqueued.map(({ job }) => job.id);
   }
 
   /** The job, or undefined where there is none with this id. */
   async find(id: string): Promise<Job | undefined> {
-    const [job] = await this.#database.query((sql) => findJobs(sql, [id]));
-    return job;
+    return await this.#client.browser.find(id).catch((error: unknown) => {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    });
   }
 
   /** Runs the application's jobs in this process. Resolves when it takes jobs. */
@@ -143,17 +143,14 @@ export class Warren {
   }
 
   async #start(): Promise<void> {
-    this.#database.start();
-    this.#publisher.start();
-    await enterDatabase(this.#database, this.#app, this.#stopping.signal);
+    this.#client.start();
+    await this.#client.enter(this.#stopping.signal);
   }
 
   async #stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
-    await this.#publisher.stop();
-    await this.#enqueuer.stop();
-    await this.#database.stop();
+    await this.#client.stop();
   }
 
   /** Before anything is written: a job that the application's workers do not know, or in a queue that they do not serve, would wait for ever. */

@@ -14,6 +14,7 @@ import {
   processInFewPlaces,
   shortEnough,
   twoServersApart,
+  useCasesOnly,
   withoutTexts,
 } from './support/source-rules.ts';
 
@@ -27,7 +28,8 @@ const rules: [string, Rule][] = [
     'api and worker import jobs and shared, jobs import shared, by their aliases, and never the other way',
     oneDirection,
   ],
-  ['only queue/enqueue.ts joins RabbitMQ and Postgres in shared', twoServersApart],
+  ['nothing in shared joins RabbitMQ and Postgres', twoServersApart],
+  ['the faces call use cases: they run no statement and send no message', useCasesOnly],
   ['every package of the two servers is imported only where it is at home', packagesAtHome],
   ['settings, signals, exits and waits at import time stand in few places', processInFewPlaces],
   ['there are no circles of imports', noCircles],
@@ -125,6 +127,18 @@ describe('a rule sees what breaks it:', () => {
       twoServersApart,
       one('shared/a.ts', "import './rabbitmq/b.ts';\nimport './postgres/c.ts';"),
       'shared/a.ts joins',
+    ],
+    [
+      'a statement in a route',
+      useCasesOnly,
+      one('api/routes/a.ts', "import { cancelJob } from '#shared/postgres/statements/control.ts';"),
+      'past the use cases',
+    ],
+    [
+      'a publisher in the library',
+      useCasesOnly,
+      one('warren.ts', "import type { Publisher } from '#shared/rabbitmq/publisher.ts';"),
+      'past the use cases',
     ],
     [
       'amqplib in the worker',

@@ -1,26 +1,22 @@
 /**
- * The API process: its pool, its publisher and its server, from start to stop.
+ * The API process: its queue client and its server, from start to stop.
  *
  * It listens at once and for as long as it lives, whatever is away. Until the schema was seen it answers 503 to everything but health checks;
  * without Postgres it answers 503, without RabbitMQ it serves and the relay publishes. Knows nothing of signals and exit codes.
  */
 
-import { Enqueuer } from '#queue/enqueue.ts';
+import { QueueClient } from '#queue/client.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
 import type { App } from '#shared/job/app.ts';
 import type { Metrics } from '#shared/observe/metrics/metrics.ts';
 import { createMetrics } from '#shared/observe/metrics/metrics.ts';
-import { Database } from '#shared/postgres/database.ts';
-import { enterDatabase } from '#shared/postgres/enter-database.ts';
-import { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Config } from '#shared/settings/config.ts';
 import { AccessTokens } from './access/access-tokens.ts';
 import { Sessions } from './access/sessions.ts';
 import { TokenFile } from './access/token-file.ts';
-import { apiGauges } from './api-gauges.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
-import { BodyBudget } from './body-budget.ts';
+import { BodyBudget, bodyGauges } from './body-budget.ts';
 
 /** 503 is owed within 2 s when Postgres is away. */
 const STATEMENT_DEADLINE_MS = 1_500;
@@ -33,10 +29,7 @@ export interface ApiOptions {
 }
 
 export class Api {
-  readonly #app: App;
-  readonly #database: Database;
-  readonly #publisher: Publisher;
-  readonly #enqueuer: Enqueuer;
+  readonly #client: QueueClient;
   readonly #metrics: Metrics;
   readonly #server: HttpServer;
   readonly #tokenFile: TokenFile | undefined;
@@ -49,33 +42,33 @@ export class Api {
   constructor({ config, name, app }: ApiOptions) {
     const { databaseUrl: url, amqpUrl, poolMin: min, poolMax: max, host, port } = config;
     const queues = [...app.queues.keys()];
-    const database = new Database({
-      url,
-      isPooled: config.databaseDirectUrl !== undefined,
+    const client = new QueueClient({
+      app,
       name,
-      min,
-      max,
-      deadlineMs: STATEMENT_DEADLINE_MS,
-    });
-    const publisher = new Publisher({
-      url: amqpUrl,
-      name,
+      database: {
+        url,
+        isPooled: config.databaseDirectUrl !== undefined,
+        min,
+        max,
+        deadlineMs: STATEMENT_DEADLINE_MS,
+      },
+      amqpUrl,
       channels: config.publisherChannels,
-      queues,
     });
-    const enqueuer = new Enqueuer({ database, publisher, app });
     const bodies = new BodyBudget(config.apiBodyBytes);
     const metrics = createMetrics({
       types: app.definitions.keys(),
       queues,
-      gauges: apiGauges({ database, connection: publisher.connection, queues, bodies }),
+      gauges: [...client.gauges, ...bodyGauges(bodies)],
     });
     const { apiToken, tokensFile } = config;
     const tokens = new AccessTokens({ apiToken, listed: tokensFile === undefined ? undefined : [] });
     const dependencies: AppDependencies = {
-      database,
-      publisher,
-      enqueuer,
+      database: client.database,
+      enqueuer: client.enqueuer,
+      control: client.control,
+      browser: client.browser,
+      check: () => client.check(),
       metrics,
       definitions: app.definitions,
       queues,
@@ -93,17 +86,14 @@ export class Api {
       port,
       drainMs: config.apiDrainMs,
     });
-    this.#app = app;
     this.#tokenFile = tokensFile === undefined ? undefined : new TokenFile(tokensFile, tokens);
-    this.#database = database;
-    this.#publisher = publisher;
-    this.#enqueuer = enqueuer;
+    this.#client = client;
     this.#metrics = metrics;
   }
 
   /** Rejects with `Misconfigured` where the broker can never serve this process. */
   get failed(): Promise<never> {
-    return this.#publisher.connection.failed;
+    return this.#client.failed;
   }
 
   /** Resolves with the URL when it listens. Throws `Misconfigured` where the port is taken or the list of tokens is wrong. */
@@ -115,7 +105,7 @@ export class Api {
   /** Resolves when it serves: Postgres is there and its schema is current. Throws `Misconfigured` where the schema is older. */
   async start(): Promise<{ url: string }> {
     const url = await this.listen();
-    await enterDatabase(this.#database, this.#app, this.#stopping.signal);
+    await this.#client.enter(this.#stopping.signal);
     this.#isSchemaSeen = !this.#stopping.signal.aborted;
     return { url };
   }
@@ -132,8 +122,7 @@ export class Api {
 
   async #listen(): Promise<string> {
     await this.#tokenFile?.start();
-    this.#database.start();
-    this.#publisher.start();
+    this.#client.start();
     return await this.#server.start();
   }
 
@@ -141,10 +130,8 @@ export class Api {
     this.#stopping.abort();
     await this.#server.stop();
     await this.#tokenFile?.stop();
-    await this.#publisher.stop();
-    await this.#enqueuer.stop();
+    await this.#client.stop();
     this.#metrics.stop();
-    await this.#database.stop();
   }
 
   #phase(): 'starting' | 'serving' | 'stopping' {

@@ -3,8 +3,8 @@
  */
 import type { z } from '@hono/zod-openapi';
 import type { Job, JobDefinition } from '#shared/job/job.ts';
+import type { ListedJob } from '#shared/job/listed-job.ts';
 import { redactJob } from '#shared/job/redaction.ts';
-import type { ListedJob } from '#shared/postgres/statements/list.ts';
 import type { jobSchema, listedJobSchema } from './contract/job.ts';
 
 export interface JobPresenter {

@@ -7,7 +7,7 @@
 import type { Hook } from '@hono/zod-openapi';
 import type { Context, Env } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { Conflict, InvalidInput, Unavailable } from '#shared/base/errors.ts';
+import { Conflict, InvalidInput, NotFound, Unavailable } from '#shared/base/errors.ts';
 import { toInputIssues } from '#shared/base/input-issues.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import { publishEvent } from '#shared/observe/events.ts';
@@ -18,6 +18,7 @@ const RETRY_AFTER_SECONDS = '1';
 /** For `app.onError`. */
 export function answerError(error: unknown, c: Context): Response {
   if (error instanceof HTTPException) return problemResponse(error.status, { detail: error.message });
+  if (error instanceof NotFound) return problemResponse(404, { detail: error.message });
   if (error instanceof InvalidInput)
     return problemResponse(422, { detail: error.message, code: error.code, errors: error.issues });
   if (error instanceof Conflict) return problemResponse(409, { detail: error.message, code: error.code });

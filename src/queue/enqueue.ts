@@ -2,11 +2,9 @@
  * From a request to a committed row, and from there to the broker.
  *
  * The answer waits for the commit, not for the confirm: the row is the promise. After the commit the id is published at once (fast path);
- * with the broker away, blocked or behind, the row stays unpublished and the relay sends it (safe path). Joins Postgres and RabbitMQ; nothing
- * else does.
+ * with the broker away, blocked or behind, the row stays unpublished and the relay sends it (safe path).
  */
 
-import { pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import { Conflict, errorMessage, InvalidInput } from '#shared/base/errors.ts';
 import { mapInSlices } from '#shared/base/slices.ts';
@@ -17,7 +15,6 @@ import { isRowError } from '#shared/postgres/failures.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
 import { insertJobs } from '#shared/postgres/statements/insert.ts';
 import type { Publishable } from '#shared/postgres/statements/jobs.ts';
-import { markPublished } from '#shared/postgres/statements/jobs.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
 import {
   findIdempotencyKey,
@@ -30,9 +27,8 @@ import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { withIdempotency, withSharedIdempotency } from './idempotency.ts';
 import type { Enqueued, EnqueueOptions, EnqueueRequest, EnqueueRequests } from './new-job.ts';
 import { toJob, toNewJob } from './new-job.ts';
+import { Outbox } from './outbox.ts';
 
-/** A mark made later than this finds most of its jobs claimed, and a claim has made it already. In milliseconds. */
-const MARK_AFTER_MS = 200;
 const MAX_UNIQUE_TRIES = 5;
 /** What a batch of 10 000 jobs may take, in milliseconds. */
 const BATCH_DEADLINE_MS = 10_000;
@@ -41,15 +37,13 @@ const BATCH_DEADLINE_MS = 10_000;
 export class Enqueuer {
   readonly #app: App;
   readonly #database: Database;
-  readonly #publisher: Publisher;
+  readonly #outbox: Outbox;
   readonly #inserts: Batcher<NewJob, InsertedJob>;
-  #confirmed: Publishable[] = [];
-  readonly #marks = new Set<Promise<void>>();
 
   constructor({ database, publisher, app }: { database: Database; publisher: Publisher; app: App }) {
     this.#app = app;
     this.#database = database;
-    this.#publisher = publisher;
+    this.#outbox = new Outbox({ database, publisher });
     this.#inserts = new Batcher({
       run: async (jobs, waitedMs) => {
         const byRelay = !publisher.ready;
@@ -76,10 +70,11 @@ export class Enqueuer {
     idempotencyKey?: string,
   ): Promise<string[]> {
     for (const request of requests) this.#assertQueue(request);
+    await this.#database.query((sql) => sql`select 1`); // the batch has a long deadline: this one tells in time that Postgres is away
     const jobs = await withSharedIdempotency(await mapInSlices(requests, toNewJob), idempotencyKey);
     const rows = await this.#database
       .query(
-        (sql) => insertJobs(sql, jobs, { byRelay: !this.#publisher.ready, isOneRequest: true }),
+        (sql) => insertJobs(sql, jobs, { byRelay: !this.#outbox.ready, isOneRequest: true }),
         BATCH_DEADLINE_MS,
       )
       .catch(refuseUnstorable);
@@ -98,19 +93,13 @@ export class Enqueuer {
   }
 
   /** Publishes jobs that are available and committed. Never throws: the relay repeats what fails. */
-  async publish(jobs: readonly Publishable[]): Promise<void> {
-    if (jobs.length === 0 || !this.#publisher.ready) return;
-    const confirmed = await this.#publisher.publishAll(jobs);
-    if (confirmed.length === 0) return;
-    if (this.#confirmed.push(...confirmed) > confirmed.length) return;
-    const mark = this.#markSoon();
-    this.#marks.add(mark);
-    void mark.then(() => this.#marks.delete(mark));
+  publish(jobs: readonly Publishable[]): Promise<void> {
+    return this.#outbox.publish(jobs);
   }
 
   /** Waits until what was confirmed is marked. Stop the publisher first: it waits for the confirms. */
-  async stop(): Promise<void> {
-    await Promise.all(this.#marks);
+  stop(): Promise<void> {
+    return this.#outbox.stop();
   }
 
   /** A job in a queue that nobody serves would wait for ever. */
@@ -144,18 +133,6 @@ export class Enqueuer {
     }
     // One queue's confirms do not wait for another's, which may be choosing a leader.
     for (const jobs of Map.groupBy(available, ({ queue }) => queue).values()) void this.publish(jobs);
-  }
-
-  async #markSoon(): Promise<void> {
-    await pause(MARK_AFTER_MS);
-    const jobs = this.#confirmed;
-    this.#confirmed = [];
-    try {
-      await this.#database.query((sql) => markPublished(sql, jobs));
-    } catch (error) {
-      // The relay publishes them once more, and the second delivery finds nothing to claim.
-      publishEvent('write.retried', { what: 'mark', retry: 1, error });
-    }
   }
 
   /** The job that an idempotency key stands for; undefined where it was never made, because of a unique key that is free again. */

@@ -1,7 +1,5 @@
 // Routing, and what the routes without a body refuse by themselves. Nothing is behind the app: what is let through ends in 503.
 import { expect, test } from 'vitest';
-import { queueNames } from '../../src/jobs/registry.ts';
-import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { createOfflineApp, toAnswer } from '../support/api.ts';
 
 const app = createOfflineApp();
@@ -109,7 +107,6 @@ test('a process lives whatever is away, and is not ready without Postgres', asyn
 });
 
 test('where no broker is configured, none is missed', async () => {
-  const publisher = new Publisher({ url: 'none', name: 'offline', channels: 1, queues: queueNames });
-  const { body } = await toAnswer(await createOfflineApp({ publisher }).request('/readyz'));
+  const { body } = await toAnswer(await createOfflineApp({}, { amqpUrl: 'none' }).request('/readyz'));
   expect(body.checks.rabbitmq).toEqual({ ok: true, detail: 'none is configured' });
 });

@@ -8,9 +8,7 @@ import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
 import { BodyBudget } from '../../src/api/body-budget.ts';
 import { app, definitions, queueNames } from '../../src/jobs/registry.ts';
-import { Enqueuer } from '../../src/queue/enqueue.ts';
-import { Database } from '../../src/shared/postgres/database.ts';
-import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { QueueClient } from '../../src/queue/client.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { eventually } from './eventually.ts';
 import { asRole, asUser } from './servers.ts';
@@ -19,20 +17,24 @@ import { asRole, asUser } from './servers.ts';
 const NOWHERE = '127.0.0.1:1';
 
 /** The real app without servers: whatever is refused before Postgres is asked can be tested with it. */
-export function createOfflineApp(options: Partial<AppDependencies> = {}): ReturnType<typeof createApp> {
-  const database = new Database({ url: `postgres://${NOWHERE}/none`, name: 'offline', min: 0, max: 1 });
-  const publisher = new Publisher({
-    url: `amqp://${NOWHERE}`,
+export function createOfflineApp(
+  options: Partial<AppDependencies> = {},
+  { amqpUrl = `amqp://${NOWHERE}` } = {},
+): ReturnType<typeof createApp> {
+  const client = new QueueClient({
+    app,
     name: 'offline',
+    database: { url: `postgres://${NOWHERE}/none`, min: 0, max: 1 },
+    amqpUrl,
     channels: 1,
-    queues: queueNames,
   });
-  const enqueuer = new Enqueuer({ database, publisher, app });
   const metrics = { render: async () => 'up 1\n', contentType: 'text/plain; version=0.0.4' };
   return createApp({
-    database,
-    publisher,
-    enqueuer,
+    database: client.database,
+    enqueuer: client.enqueuer,
+    control: client.control,
+    browser: client.browser,
+    check: () => client.check(),
     metrics,
     definitions,
     queues: queueNames,

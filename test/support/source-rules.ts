@@ -121,6 +121,17 @@ export const twoServersApart: Rule = (files) => {
   });
 };
 
+/** Faces (HTTP, command line, library) parse, call a use case of `queue/` and present: they run no statement and send no message. */
+export const useCasesOnly: Rule = (files) =>
+  files.flatMap((source) => {
+    if (!/^(api|cli|jobs)\/|^warren\.ts$/.test(source.path)) return [];
+    return importsOf(source).flatMap(({ file }) =>
+      file !== undefined && /^shared\/(rabbitmq|postgres\/statements)\//.test(file)
+        ? [`${source.path} goes past the use cases: ${file}`]
+        : [],
+    );
+  });
+
 const packageHomes: Record<string, (path: string) => boolean> = {
   amqplib: (path) => path.startsWith('shared/rabbitmq/') || path === 'worker/consumer.ts',
   'generic-pool': (path) => path.startsWith('shared/rabbitmq/'),

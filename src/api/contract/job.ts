@@ -4,7 +4,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isName } from '#shared/job/app.ts';
 import { jobStates } from '#shared/job/job.ts';
-import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/postgres/statements/list.ts';
+import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/job/listed-job.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';

@@ -31,6 +31,11 @@ export class Conflict extends Error {
   }
 }
 
+/** There is no such thing: look at its id or its name. */
+export class NotFound extends Error {
+  override readonly name = 'NotFound';
+}
+
 /** A server or a resource is away or busy: the same call may succeed later. Nothing is known to have been done. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';

@@ -5,10 +5,9 @@
  * ends. A second delivery of a row published twice finds nothing to claim.
  */
 
+import { publishAndMark } from '#queue/outbox.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Publishable } from '#shared/postgres/statements/jobs.ts';
-import { markPublished } from '#shared/postgres/statements/jobs.ts';
 import { leaseUnpublishedJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Chore } from './maintenance.ts';
@@ -33,24 +32,11 @@ export function createRelay({
     const target = publisher();
     if (!target.ready) return NOT_READY_MS;
     const jobs = await database.query((sql) => leaseUnpublishedJobs(sql, BATCH));
-    await publishJobs({ database, publisher: target, jobs, task: 'relay' });
+    const count = await publishAndMark({ database, publisher: target }, jobs);
+    if (jobs.length > 0) publishEvent('maintenance.done', { task: 'relay', count });
     const now = performance.now();
     if (jobs.length > 0) foundAt = now;
     if (jobs.length === BATCH) return 0;
     return now - foundAt < SOON_FOR_MS ? LOOK_AGAIN_SOON_MS : LOOK_AGAIN_MS;
   };
-}
-
-/** Publishes jobs and marks those that were confirmed. Does not throw for a message: the relay's next round has it. */
-export async function publishJobs(options: {
-  database: Database;
-  publisher: Publisher;
-  jobs: readonly Publishable[];
-  task: string;
-}): Promise<void> {
-  const { database, publisher, jobs, task } = options;
-  if (jobs.length === 0 || !publisher.ready) return;
-  const confirmed = await publisher.publishAll(jobs);
-  if (confirmed.length > 0) await database.query((sql) => markPublished(sql, confirmed));
-  publishEvent('maintenance.done', { task, count: confirmed.length });
 }

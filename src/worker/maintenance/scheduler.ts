@@ -3,11 +3,12 @@
  *
  * It sleeps until the next one is due, at most a second: what is inserted meanwhile with a shorter delay comes with a notice (`due`).
  */
+import { publishAndMark } from '#queue/outbox.ts';
+import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { nextDueMs, promoteDueJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Chore } from './maintenance.ts';
-import { publishJobs } from './relay.ts';
 
 const LOOK_AHEAD_MS = 1_000;
 /** When what is due is locked by somebody. */
@@ -28,7 +29,10 @@ export function createScheduler({
     const target = publisher();
     const byRelay = !target.ready;
     const jobs = await database.query((sql) => promoteDueJobs(sql, BATCH, { byRelay }));
-    if (!byRelay) await publishJobs({ database, publisher: target, jobs, task: 'scheduler' });
-    return jobs.length > 0 ? 0 : LOCKED_MS;
+    if (jobs.length === 0) return LOCKED_MS;
+    if (byRelay) return 0;
+    const count = await publishAndMark({ database, publisher: target }, jobs);
+    publishEvent('maintenance.done', { task: 'scheduler', count });
+    return 0;
   };
 }

@@ -4,29 +4,17 @@
  * Guarantees: a page is bounded in bytes, in the server already, whatever its jobs carry: 200 jobs with a megabyte of arguments each are no
  * more than two or three megabytes on the way here.
  */
-import type { Job, JobState } from '../../job/job.ts';
+import type { JobFilter, ListedJob } from '../../job/listed-job.ts';
+import { MAX_LISTED_BYTES } from '../../job/listed-job.ts';
 import type { Sql } from '../database.ts';
 
-/** A member of a job that takes more than this, as text, is not listed, in bytes. */
-export const MAX_LISTED_BYTES = 4_096;
 /** Characters of an error's message where a job's errors are too many. */
 const MAX_LISTED_MESSAGE = 1_000;
 
-export interface JobFilter {
-  state?: JobState | undefined;
-  type?: string | undefined;
-  queue?: string | undefined;
+export interface ListOptions extends JobFilter {
   /** Only jobs with a smaller id. */
   before?: string | undefined;
   limit: number;
-}
-
-/** The members that a list may cut. */
-export const truncatedMembers = ['args', 'output', 'errors'] as const;
-
-export interface ListedJob extends Job {
-  /** What is too large for a list: `args` and `output` are null then, of `errors` the last one is left, its message cut. */
-  truncated: (typeof truncatedMembers)[number][];
 }
 
 /**
@@ -35,7 +23,7 @@ export interface ListedJob extends Job {
  */
 export async function listJobs(
   sql: Sql,
-  { state, type, queue, before, limit }: JobFilter,
+  { state, type, queue, before, limit }: ListOptions,
 ): Promise<ListedJob[]> {
   const isLarge = (column: 'args' | 'output' | 'errors') => sql`
     case when pg_column_size(${sql(column)}) > ${MAX_LISTED_BYTES} then true
