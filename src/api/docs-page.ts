@@ -11,8 +11,8 @@ export interface JobTypeDescription {
   queue: string;
   maxAttempts: number;
   timeoutMs: number;
-  /** JSON schema. */
-  args: unknown;
+  /** JSON schema. Left out where the schema of the job type cannot be told as one. */
+  args?: unknown;
 }
 
 export type ApiDocument = OpenApi & { 'x-job-types': readonly JobTypeDescription[] };
@@ -109,7 +109,7 @@ ${renderRows('Answers', Object.entries(operation.responses ?? {}).map(describeRe
 function renderJobType({ type, queue, maxAttempts, timeoutMs, args }: JobTypeDescription): Html {
   return html`<article>
 <header><code>${type}</code><span>queue ${queue}, ${maxAttempts} attempts of at most ${timeoutMs / 1_000} s</span></header>
-<details><summary>Arguments</summary>${renderJson(args)}</details>
+${args === undefined ? html`<p>Its schema cannot be shown.</p>` : html`<details><summary>Arguments</summary>${renderJson(args)}</details>`}
 </article>`;
 }
 

@@ -3,7 +3,7 @@
  *
  * A handler returns its output, `snooze(…)` to run later without being charged, or `cancel(…)` to stop for good; it throws to fail the attempt.
  */
-import type { ZodType, z } from 'zod';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { backoffMs } from '#shared/base/backoff.ts';
 import type { JobContext, JobDefinition } from '#shared/job/job.ts';
 
@@ -36,12 +36,12 @@ export function cancel(reason: string): Cancel {
   return new Cancel(reason);
 }
 
-export interface JobOptions<Schema extends ZodType> {
+export interface JobOptions<Schema extends StandardSchemaV1> {
   /** A verb and a noun: `process-order`. */
   type: string;
   /** Defaults to `default`. */
   queue?: string;
-  /** The schema of the arguments, checked at enqueue. */
+  /** The schema of the arguments, checked at enqueue: of zod, valibot, arktype, or whatever implements Standard Schema. */
   args: Schema;
   /** Paths into the arguments that are shown to nobody, as `headers.*`. Defaults to none. */
   redact?: readonly string[] | undefined;
@@ -53,18 +53,22 @@ export interface JobOptions<Schema extends ZodType> {
   backoffMs?: (attempt: number) => number;
   /** How long its jobs are kept after their end, by state, in milliseconds; null: for ever. Defaults to the settings (`RETENTION_…`). */
   retention?: JobDefinition['retention'];
-  perform(args: z.output<Schema>, context: JobContext): Promise<unknown>;
+  perform(args: StandardSchemaV1.InferOutput<Schema>, context: JobContext): Promise<unknown>;
 }
 
-export function defineJob<Schema extends ZodType>(
+export function defineJob<Schema extends StandardSchemaV1>(
   options: JobOptions<Schema>,
-): JobDefinition<z.output<Schema>, z.input<Schema>> {
+): JobDefinition<StandardSchemaV1.InferOutput<Schema>, StandardSchemaV1.InferInput<Schema>> {
   return {
     queue: 'default',
     maxAttempts: 10,
     timeoutMs: 60_000,
     backoffMs: (attempt) => backoffMs(attempt, { firstMs: 1_000, maxMs: 3_600_000 }),
     ...options,
-    args: options.args as ZodType as ZodType<z.output<Schema>, z.input<Schema>>, // the compiler does not see that it is one
+    // the compiler does not see that it is one
+    args: options.args as StandardSchemaV1 as StandardSchemaV1<
+      StandardSchemaV1.InferInput<Schema>,
+      StandardSchemaV1.InferOutput<Schema>
+    >,
   };
 }

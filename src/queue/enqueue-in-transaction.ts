@@ -23,7 +23,7 @@ export async function enqueueInTransaction<Inputs extends readonly unknown[]>(
   client: CallersClient,
   requests: EnqueueRequests<Inputs>,
 ): Promise<Enqueued[]> {
-  const jobs = requests.map(toNewJob);
+  const jobs = await Promise.all(requests.map(toNewJob));
   const rows = await insert(client, jobs);
   const enqueued: Enqueued[] = [];
   for (const [index, row] of rows.entries()) {

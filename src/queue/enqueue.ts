@@ -61,7 +61,10 @@ export class Enqueuer {
   /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict` or `Unavailable`. */
   async enqueue<Input>(request: EnqueueRequest<Input>, idempotencyKey?: string): Promise<Enqueued> {
     this.#assertQueue(request);
-    return await this.#insertOrFind(withIdempotency(toNewJob(request), idempotencyKey));
+    const job = toNewJob(request);
+    return await this.#insertOrFind(
+      withIdempotency(job instanceof Promise ? await job : job, idempotencyKey),
+    );
   }
 
   /** Enqueues all or none in one statement and returns their ids in order; a held unique key gives its holder's id. */

@@ -1,8 +1,7 @@
 /**
  * From a request to the row that is to be inserted, and from the row to the job that the caller is shown. Pure.
  */
-import { InvalidInput } from '#shared/base/errors.ts';
-import { toInputIssues } from '#shared/base/input-issues.ts';
+import { parseArguments } from '#shared/job/arguments.ts';
 import type { Job, JobDefinition } from '#shared/job/job.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
@@ -37,26 +36,23 @@ export interface Enqueued {
   created: boolean;
 }
 
-/** Checks the arguments against the job type's schema. Throws `InvalidInput`. */
-export function toNewJob({
-  definition,
-  args,
-  queue,
-  runAt,
-  delayMs,
-  maxAttempts,
-  uniqueKey,
-}: EnqueueRequest): NewJob {
-  const parsed = definition.args.safeParse(args);
-  if (!parsed.success) {
-    const issues = toInputIssues(parsed.error.issues, '/args');
-    throw new InvalidInput('invalid_args', `the arguments do not fit job type "${definition.type}"`, issues);
-  }
+/** Checks the arguments against the job type's schema; at once, where the schema answers at once. Throws `InvalidInput`. */
+export function toNewJob(request: EnqueueRequest): NewJob | Promise<NewJob> {
+  const args = parseArguments(request.definition, request.args);
+  return args instanceof Promise
+    ? args.then((parsed) => withArguments(request, parsed))
+    : withArguments(request, args);
+}
+
+function withArguments(
+  { definition, queue, runAt, delayMs, maxAttempts, uniqueKey }: EnqueueRequest,
+  args: unknown,
+): NewJob {
   return {
     type: definition.type,
     queue: queue ?? definition.queue,
-    args: parsed.data,
-    argsJson: JSON.stringify(parsed.data),
+    args,
+    argsJson: JSON.stringify(args),
     maxAttempts: maxAttempts ?? definition.maxAttempts,
     runAt,
     delayMs,

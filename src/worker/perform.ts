@@ -6,7 +6,8 @@ import { Cancel, Snooze } from '#jobs/define.ts';
 import { backoffMs, MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import type { ErrorOrigin } from '#shared/base/error-origin.ts';
 import { errorOrigin } from '#shared/base/error-origin.ts';
-import { errorMessage, Unavailable } from '#shared/base/errors.ts';
+import { errorMessage, InvalidInput, Unavailable } from '#shared/base/errors.ts';
+import { parseArguments } from '#shared/job/arguments.ts';
 import type { JobContext, JobDefinition } from '#shared/job/job.ts';
 import { redactEnding } from '#shared/job/redaction.ts';
 import { publishEvent } from '#shared/observe/events.ts';
@@ -123,7 +124,8 @@ function toContext(
 /** Never rejects. Arguments are checked again: the schema may have changed since they were enqueued. */
 async function settle(definition: JobDefinition, claim: Claim, context: JobContext): Promise<Settled> {
   try {
-    return { returned: await definition.perform(definition.args.parse(claim.args), context) };
+    const args = parseArguments(definition, claim.args);
+    return { returned: await definition.perform(args instanceof Promise ? await args : args, context) };
   } catch (error) {
     return { threw: error };
   }
@@ -165,7 +167,15 @@ function toEnding(
   if (isOutage(threw, sql)) {
     return { kind: 'snoozed', delayMs: backoffMs(1, OUTAGE_RETRY) }; // our outage, not the job's failure
   }
-  return { kind: 'failed', message: errorMessage(threw), origin: errorOrigin(threw) };
+  return { kind: 'failed', message: explain(threw), origin: errorOrigin(threw) };
+}
+
+/** Wrong arguments are told one by one: of its own, or of a job that the handler wanted to enqueue. */
+function explain(threw: unknown): string {
+  const message = errorMessage(threw);
+  if (!(threw instanceof InvalidInput) || threw.issues.length === 0) return message;
+  const issues = threw.issues.map(({ pointer, detail }) => `${pointer}: ${detail}`);
+  return errorMessage(`${message}: ${issues.join('; ')}`);
 }
 
 /** Whether Warren's own Postgres is away, be it for the handler's SQL or for a library call of the handler. */

@@ -1,8 +1,10 @@
+import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { AccessTokens } from '../../src/api/access/access-tokens.ts';
 import { renderDocsPage } from '../../src/api/docs-page.ts';
 import { defineJob } from '../../src/jobs/define.ts';
+import type { JobDefinition } from '../../src/shared/job/job.ts';
 import { createOfflineApp, toAnswer } from '../support/api.ts';
 
 test('the document describes every route, and nothing else', async () => {
@@ -57,6 +59,22 @@ test('what comes from definitions is escaped', async () => {
   const body = await (await app.request('/docs')).text();
   expect(body).toContain('&lt;img src=x');
   expect(body).not.toContain('<img');
+});
+
+test('a job type whose schema has no JSON Schema is shown all the same', async () => {
+  const args = v.object({ name: v.string() });
+  const greet = defineJob({ type: 'greet', args, perform: async () => {} });
+  const order = defineJob({ type: 'process-order', args: z.unknown(), perform: async () => {} });
+  const jobs = [greet as JobDefinition, order];
+  const app = createOfflineApp({ definitions: new Map(jobs.map((job) => [job.type, job])) });
+  const { body } = await toAnswer(await app.request('/openapi.json'));
+  expect(body['x-job-types']).toContainEqual({
+    type: 'greet',
+    queue: 'default',
+    maxAttempts: 10,
+    timeoutMs: 60_000,
+  });
+  expect(await (await app.request('/docs')).text()).toContain('Its schema cannot be shown.');
 });
 
 test('a document without paths makes a page', async () => {

@@ -4,6 +4,7 @@ import type { Sql } from 'postgres';
 import { describe, expect, test } from 'vitest';
 import { Cancel } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
+import { parseArguments } from '../../src/shared/job/arguments.ts';
 import type { JobContext } from '../../src/shared/job/job.ts';
 import { closed, startEndpoint } from './webhook/endpoint.ts';
 
@@ -240,7 +241,7 @@ test("the definition's timeout is above the longest deadline of its own", () => 
 
 /** Performs one attempt; private addresses are allowed and a secret is set unless the context says otherwise. */
 async function deliver(args: Record<string, unknown>, context: Partial<JobContext> = {}): Promise<unknown> {
-  return await deliverWebhook.perform(deliverWebhook.args.parse(args), {
+  return await deliverWebhook.perform(await parseArguments(deliverWebhook, args), {
     jobId: '1',
     attempt: 1,
     maxAttempts: 10,

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { processOrder, totalInCents } from '../../src/jobs/process-order.ts';
+import { parseArguments } from '../../src/shared/job/arguments.ts';
+import { fits } from '../support/fitting-arguments.ts';
 
 const item = (quantity: number, unitCents: number) => ({
   sku: 'SKU-1',
@@ -42,7 +44,7 @@ describe('the order ID', () => {
     [Number.MAX_SAFE_INTEGER, '9007199254740991'],
     ['9223372036854775807', '9223372036854775807'],
   ])('%j is accepted as %j', (orderId, normalised) => {
-    expect(processOrder.args.parse({ orderId })).toEqual({ orderId: normalised });
+    expect(parseArguments(processOrder, { orderId })).toEqual({ orderId: normalised });
   });
 
   test.each([
@@ -61,12 +63,12 @@ describe('the order ID', () => {
     null,
     [1],
     '1; drop table',
-  ])('%j is refused', (orderId) => {
-    expect(processOrder.args.safeParse({ orderId }).success).toBe(false);
+  ])('%j is refused', async (orderId) => {
+    expect(await fits(processOrder, { orderId })).toBe(false);
   });
 
-  test('must be there, alone', () => {
-    expect(processOrder.args.safeParse({}).success).toBe(false);
-    expect(processOrder.args.safeParse({ orderId: 1, more: 1 }).success).toBe(false);
+  test('must be there, alone', async () => {
+    expect(await fits(processOrder, {})).toBe(false);
+    expect(await fits(processOrder, { orderId: 1, more: 1 })).toBe(false);
   });
 });

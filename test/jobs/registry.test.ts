@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
 import { definitions } from '../../src/jobs/registry.ts';
+import { argumentsJsonSchema, parseArguments } from '../../src/shared/job/arguments.ts';
 
 test('every file in src/jobs that is not part of the machinery is a registered job type of that name', () => {
   const files = readdirSync(new URL('../../src/jobs/', import.meta.url)).filter((name) =>
@@ -17,7 +17,7 @@ test.each([...definitions])(
   '%s is filed under its own type, and its arguments have a JSON Schema',
   (type, definition) => {
     expect(definition.type).toBe(type);
-    expect(z.toJSONSchema(definition.args, { io: 'input' })).toMatchObject({
+    expect(argumentsJsonSchema(definition)).toMatchObject({
       type: 'object',
       additionalProperties: false,
     });
@@ -31,7 +31,7 @@ test('the arguments survive a second parse unchanged: they are checked at enqueu
     'build-report': { days: 30 },
   };
   for (const [type, definition] of definitions) {
-    const once = definition.args.parse(samples[type]);
-    expect(definition.args.parse(JSON.parse(JSON.stringify(once)))).toEqual(once);
+    const once = parseArguments(definition, samples[type]);
+    expect(parseArguments(definition, JSON.parse(JSON.stringify(once)))).toEqual(once);
   }
 });

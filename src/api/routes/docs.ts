@@ -4,7 +4,7 @@
  * Both are made once, at the first request, when every route is registered. The page loads nothing and runs nothing (strict CSP).
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { z } from '@hono/zod-openapi';
+import { argumentsJsonSchema } from '#shared/job/arguments.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
 import type { AccessTokens } from '../access/access-tokens.ts';
 import { SESSION_COOKIE } from '../access/guard.ts';
@@ -69,6 +69,5 @@ interface DeclaredOperation {
 }
 
 function describeJobType({ type, queue, maxAttempts, timeoutMs, args }: JobDefinition): JobTypeDescription {
-  const schema = z.toJSONSchema(args, { io: 'input', unrepresentable: 'any' });
-  return { type, queue, maxAttempts, timeoutMs, args: schema };
+  return { type, queue, maxAttempts, timeoutMs, args: argumentsJsonSchema({ args }) };
 }

@@ -1,22 +1,31 @@
 /**
- * What zod found wrong, as issues with JSON pointers (RFC 6901) for the one who sent it. Pure.
+ * What a schema found wrong, as issues with JSON pointers (RFC 6901) for the one who sent it. Pure.
+ *
+ * Takes the issues of any Standard Schema; zod's carry more than the standard asks for, and are explained better.
  */
-import type { z } from 'zod';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { InputIssue } from './errors.ts';
 
-/** zod finds all that is wrong, and a thousandth issue helps nobody. */
+/** A schema finds all that is wrong, and a thousandth issue helps nobody. */
 const MAX_ISSUES = 100;
 
+/** What zod adds to an issue. */
+type ZodDetails =
+  | { code: 'unrecognized_keys'; keys: readonly string[] }
+  | { code: 'invalid_union'; errors: readonly (readonly StandardSchemaV1.Issue[])[] }
+  | { code?: undefined };
+
 /** One issue per thing to mend, a hundred at most. `prefix` is the pointer to what was parsed. */
-export function toInputIssues(issues: readonly z.core.$ZodIssue[], prefix = ''): InputIssue[] {
+export function toInputIssues(issues: readonly StandardSchemaV1.Issue[], prefix = ''): InputIssue[] {
   return issues.slice(0, MAX_ISSUES).flatMap((issue) => {
-    const pointer = prefix + jsonPointer(issue.path);
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.slice(0, MAX_ISSUES).map((key) => ({
+    const pointer = prefix + jsonPointer((issue.path ?? []).map(toKey));
+    const details = issue as ZodDetails;
+    if (details.code === 'unrecognized_keys')
+      return details.keys.slice(0, MAX_ISSUES).map((key) => ({
         detail: 'there is no such member',
         pointer: pointer + jsonPointer([key]),
       }));
-    return [{ detail: explain(issue), pointer }];
+    return [{ detail: explain(issue.message, details), pointer }];
   });
 }
 
@@ -24,9 +33,13 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
   return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
+function toKey(segment: PropertyKey | StandardSchemaV1.PathSegment): PropertyKey {
+  return typeof segment === 'object' ? segment.key : segment;
+}
+
 /** zod says no more than "Invalid input" of a union: its branches know better. */
-function explain(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'invalid_union') return issue.message;
-  const messages = issue.errors.map(([first]) => first?.message).filter((message) => message !== undefined);
-  return messages.length === 0 ? issue.message : [...new Set(messages)].join(', or: ');
+function explain(message: string, details: ZodDetails): string {
+  if (details.code !== 'invalid_union') return message;
+  const messages = details.errors.map(([first]) => first?.message).filter((found) => found !== undefined);
+  return messages.length === 0 ? message : [...new Set(messages)].join(', or: ');
 }

@@ -16,15 +16,16 @@ export function nextTurn(): Promise<void> {
   return lastTurn;
 }
 
-/** Maps the items, giving way to others every ten milliseconds. Rejects with what `map` throws first. */
+/** Maps the items, giving way to others every ten milliseconds, and waits for those that map to a promise. Rejects with what `map` throws first. */
 export async function mapInSlices<Item, Result>(
   items: readonly Item[],
-  map: (item: Item, index: number) => Result,
+  map: (item: Item, index: number) => Result | Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
   let until = performance.now() + SLICE_MS;
   for (const [index, item] of items.entries()) {
-    results.push(map(item, index));
+    const result = map(item, index);
+    results.push(result instanceof Promise ? await result : result);
     if (performance.now() < until) continue;
     await nextTurn();
     until = performance.now() + SLICE_MS;

@@ -1,7 +1,7 @@
 /**
  * The words of the system: what a job, a job type and its states are. Types only, no behaviour.
  */
-import type { ZodType } from 'zod';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { HandlerClient } from '../postgres/handler-client.ts';
 
@@ -60,8 +60,8 @@ export interface JobDefinition<Args = unknown, Input = Args> {
   /** A verb and a noun, as `process-order`; travels with every message. */
   type: string;
   queue: string;
-  /** Checked at enqueue (a mismatch is refused) and again before the handler runs. */
-  args: ZodType<Args, Input>;
+  /** A Standard Schema. Checked at enqueue (a mismatch is refused) and again before the handler runs. */
+  args: StandardSchemaV1<Input, Args>;
   /** Paths into the arguments that are shown to nobody (redaction.ts), as `headers.*`. */
   redact?: readonly string[] | undefined;
   /** Attempts in all, the first included. */
