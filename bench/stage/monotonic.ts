@@ -1,5 +1,5 @@
-// A clock that all processes of a machine share, in milliseconds.
+// The kernel's monotonic clock in milliseconds: the same for every process of the machine, and nobody can set it.
 
 export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }

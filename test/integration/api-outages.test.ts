@@ -60,7 +60,7 @@ test('a database that falls silent answers 503 in time, to many at once too', as
   await using database = await createDatabase();
   await using proxy = await startFaultyProxy(database.url);
   await using api = await startApi({ databaseUrl: proxy.url });
-  proxy.silence();
+  proxy.stall();
   const answers = Array.from({ length: 50 }, (_, n) => {
     const sends = [
       () => api.post('/v1/jobs', order),

@@ -132,7 +132,7 @@ test('while the broker is behind with its confirms later publishes are left to t
     () => behind.ready,
     (ready) => ready,
   );
-  proxy.silence();
+  proxy.stall();
   const refused = behind
     .publish({ id: '1', type: 'test-job', queue: 'default' })
     .catch((error: unknown) => error);

@@ -1,5 +1,4 @@
-// A TCP proxy that can fall silent (connections stay open and nothing passes any more, as behind a dead cable), be cut (connections break) or lose its clients
-// without a word to the server.
+// A TCP proxy that can stall as a dead cable does, be cut, or lose its clients without a word to the server. Tests and fault rows use it.
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
@@ -7,8 +6,11 @@ import { connect, createServer } from 'node:net';
 export interface FaultyProxy extends AsyncDisposable {
   /** The URL that was given, through the proxy. */
   readonly url: string;
-  /** From now on nothing passes, also on new connections. */
-  silence(): void;
+  readonly connections: number;
+  /** From now on nothing passes either way, also on new connections, and nobody is told, until `resume`. */
+  stall(): void;
+  /** What was on its way passes, as TCP sends again. */
+  resume(): void;
   /** Breaks every connection, and every new one, until `restore`. */
   cut(): void;
   restore(): void;
@@ -19,11 +21,11 @@ export interface FaultyProxy extends AsyncDisposable {
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
-  const abandoned = new Set<Socket>();
   const clients = new Set<Socket>();
-  let isSilent = false;
+  const abandoned = new Set<Socket>();
+  let isStalled = false;
   let isCut = false;
-  const server = createServer((client) => {
+  const server = createServer({ pauseOnConnect: true }, (client) => {
     if (isCut) {
       client.destroy();
       return;
@@ -35,13 +37,15 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       [upstream, client],
     ] as const) {
       sockets.add(socket);
-      socket.on('data', (chunk) => !isSilent && peer.write(chunk));
+      socket.on('data', (chunk) => peer.write(chunk));
       socket.on('error', () => peer.destroy());
       socket.on('close', () => {
         sockets.delete(socket);
         clients.delete(socket);
-        if (!isSilent && !abandoned.delete(socket)) peer.destroy();
+        if (!isStalled && !abandoned.delete(socket)) peer.destroy();
       });
+      if (isStalled) socket.pause();
+      else socket.resume();
     }
   });
   server.listen(0, '127.0.0.1');
@@ -51,8 +55,16 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   url.port = String((server.address() as AddressInfo).port);
   return {
     url: url.href,
-    silence: () => {
-      isSilent = true;
+    get connections() {
+      return clients.size;
+    },
+    stall: () => {
+      isStalled = true;
+      for (const socket of sockets) socket.pause();
+    },
+    resume: () => {
+      isStalled = false;
+      for (const socket of sockets) if (!socket.destroyed) socket.resume();
     },
     cut: () => {
       isCut = true;

@@ -2,7 +2,7 @@
 // A line is handed to the kernel before the handler's first wait, so that `kill -9` loses no start.
 import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { monotonicMs } from './monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 
 export interface EffectLine {
   phase: 'start' | 'end';

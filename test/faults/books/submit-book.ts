@@ -1,6 +1,6 @@
 // The submit book: what the load generator asked for and what it was told, one line per event, on disk before the next step.
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { monotonicMs } from './monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 
 /** `refused`: an answer that says no (503 with its code). `unknown`: no answer came; the submit may have been committed. */
 export type SubmitPhase = 'invoke' | 'ok' | 'refused' | 'unknown';

@@ -1,6 +1,6 @@
 // Row 34: fifty thousand jobs wait for workers that are away, under the eyes of the reconciler.
 import { setTimeout as delay } from 'node:timers/promises';
-import { monotonicMs } from '../books/monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { readyMessages } from '../stage/broker-queue.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 

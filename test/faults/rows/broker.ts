@@ -1,7 +1,7 @@
 // Rows 11, 12 and 14: RabbitMQ restarts, dies, closes every connection, and has no room left.
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import type { SubmitLine } from '../books/submit-book.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 

@@ -1,7 +1,7 @@
 // Row 35: jobs that are due at a time, in a fleet whose clocks disagree and whose leader dies again and again.
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { percentile } from '../books/checker.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import { handOver, untilLed } from '../stage/leader.ts';
 import type { Member } from '../stage/member.ts';
 import type { Aftermath, Row, Scene } from '../stage/scene.ts';

@@ -1,7 +1,7 @@
 // Rows 24 and 25: Postgres loses its sessions, crashes, and is away for a minute.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { monotonicMs } from '../books/monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 import { checkAnswersInTime } from './broker.ts';
 

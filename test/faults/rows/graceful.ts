@@ -1,6 +1,6 @@
 // Rows 5 and 6: workers are asked to stop, as a deploy does, and as an impatient deploy does.
 import { setTimeout as delay } from 'node:timers/promises';
-import { monotonicMs } from '../books/monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { Row } from '../stage/scene.ts';
 import { runningIn, untilBusy } from './kills.ts';
 

@@ -1,11 +1,11 @@
 // Rows 1, 2 and 41: workers are killed in the middle of their jobs, one by one, all at once, and with a hundred jobs each.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Figures } from '../books/checker.ts';
 import { percentile } from '../books/checker.ts';
 import { readEffectsOf } from '../books/effect-book.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import type { Member } from '../stage/member.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 

@@ -1,7 +1,7 @@
 // Row 33: the worker that relays is frozen, wakes with a term that is over, and the next one is killed.
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
-import { monotonicMs } from '../books/monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { freeze, wake } from '../stage/frozen.ts';
 import { findLeader, handOver, untilLed } from '../stage/leader.ts';
 import type { Row, Scene } from '../stage/scene.ts';

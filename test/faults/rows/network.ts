@@ -1,7 +1,7 @@
 // Rows 13 and 26: a connection is there and nothing passes any more.
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 import type { Proxied } from '../stage/stage.ts';
 import { checkAnswersInTime } from './broker.ts';

@@ -1,7 +1,7 @@
 // Rows 42 and 43: RabbitMQ comes back empty, and RabbitMQ is away for a minute.
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import { readyMessages } from '../stage/broker-queue.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 import { submitBatch } from './backlog.ts';

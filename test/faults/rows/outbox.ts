@@ -1,7 +1,7 @@
 // Rows 3 and 4: a program dies at the two places where a job's row and its message can disagree.
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import { readyMessages } from '../stage/broker-queue.ts';
 import type { Member } from '../stage/member.ts';
 import type { Row, Scene } from '../stage/scene.ts';

@@ -2,8 +2,8 @@
 // Jobs of one queue are held back (it is paused), so that what its rows say can be compared with what the broker has.
 import { setTimeout as delay } from 'node:timers/promises';
 import amqplib from 'amqplib';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import { queueDepth } from '../stage/broker-queue.ts';
 import { Cluster } from '../stage/cluster.ts';
 import type { ClusterNode } from '../stage/cluster-node.ts';

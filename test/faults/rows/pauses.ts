@@ -1,6 +1,6 @@
 // Rows 7 and 8: a worker that lives and does nothing, stopped from outside or blocked by its own handler.
 import { setTimeout as delay } from 'node:timers/promises';
-import { monotonicMs } from '../books/monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { countHeldJobs, freeze, wake } from '../stage/frozen.ts';
 import type { Member } from '../stage/member.ts';
 import type { Row, Scene } from '../stage/scene.ts';

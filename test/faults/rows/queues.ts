@@ -1,6 +1,7 @@
 // Row 15: somebody deletes a queue, and then purges one, with hundreds of messages in it.
+
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import { queueDepth } from '../stage/broker-queue.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 

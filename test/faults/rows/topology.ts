@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import amqplib from 'amqplib';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startFile } from '../../support/program.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 
 const WITHOUT_RIGHTS_MS = 10_000;

@@ -1,10 +1,10 @@
 // Rows 27, 28, 32 and 36: transactions that are cut short, wait for locks, commit out of order and race for a key.
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { defineJob } from '../../../src/jobs/define.ts';
 import { enqueueInTransaction } from '../../../src/queue/enqueue-in-transaction.ts';
 import { percentile } from '../books/checker.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import { faultJobs } from '../preload/job-types.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 import { checkAnswersInTime } from './broker.ts';

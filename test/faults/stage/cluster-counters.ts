@@ -1,7 +1,7 @@
 // What the nodes of a cluster have counted together, a node's earlier lives included: messages delivered, and publishes confirmed.
 // Asked once a second: what a node counts between the last question and its end is missed.
 import { setTimeout as delay } from 'node:timers/promises';
-import { monotonicMs } from '../books/monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { ClusterNode } from './cluster-node.ts';
 
 export type Counter = 'delivered' | 'confirmed';

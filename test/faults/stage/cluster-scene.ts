@@ -1,7 +1,7 @@
 // What the rows that play on a cluster ask of it: which node leads, whether the queues have their members, how the connections lie.
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import type { QuorumQueue } from './cluster.ts';
 import { Cluster } from './cluster.ts';
 import { ClusterManagement } from './cluster-management.ts';

@@ -1,6 +1,7 @@
 // Which worker does the chores of the fleet, as the database says.
+
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import type { Member } from './member.ts';
 import type { Scene } from './scene.ts';
 

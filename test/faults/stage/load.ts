@@ -1,7 +1,7 @@
 // The load generator: submits jobs to the APIs in turn and keeps the submit book. A submit that was refused, or whose answer was not heard, is
 // repeated with the same Idempotency-Key until an answer says yes, or `giveUp` aborts.
 import { setTimeout as delay } from 'node:timers/promises';
-import { monotonicMs } from '../books/monotonic.ts';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { SubmitBook, SubmitLine } from '../books/submit-book.ts';
 import type { Random } from './random.ts';
 

@@ -1,9 +1,9 @@
 // One program of a stage, an API or a worker, through all its restarts: which processes it was, which of them were meant to end.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { Program, ProgramExit } from '../../support/program.ts';
 import { startFile } from '../../support/program.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import { root } from './servers.ts';
 
 const PRELOADS = ['clock-skew.ts', 'fault-jobs.ts', 'failpoint.ts'].map(

@@ -1,7 +1,8 @@
 // What a row has in its hands while it plays: the stage, the load, and the notes from which its verdict is made.
+
+import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { Figures } from '../books/checker.ts';
 import type { Run } from '../books/effect-book.ts';
-import { monotonicMs } from '../books/monotonic.ts';
 import type { Load } from './load.ts';
 import type { Random } from './random.ts';
 import type { FaultServers } from './servers.ts';

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { freePorts } from '../../../dev/free-port.ts';
 import { eventually } from '../../support/eventually.ts';
+import type { FaultyProxy } from '../../support/faulty-proxy.ts';
+import { startFaultyProxy } from '../../support/faulty-proxy.ts';
 import type { ManagementClient } from '../../support/management-client.ts';
 import type { Acceptance, FinalJob } from '../books/checker.ts';
 import { SubmitBook } from '../books/submit-book.ts';
 import { Member } from './member.ts';
 import type { FaultServers } from './servers.ts';
 import { folder } from './servers.ts';
-import type { StallingProxy } from './stalling-proxy.ts';
-import { startStallingProxy } from './stalling-proxy.ts';
 
 export interface StageOptions {
   /** Names its database, vhost and books. */
@@ -56,7 +56,7 @@ export class Stage {
   readonly workers: Member[];
   readonly bookFolder: string;
   readonly submits: SubmitBook;
-  readonly #proxies: ReadonlyMap<Proxied, StallingProxy>;
+  readonly #proxies: ReadonlyMap<Proxied, FaultyProxy>;
   readonly #deliveredBefore: number;
   #deliveredInEarlierLives = 0;
 
@@ -111,7 +111,7 @@ export class Stage {
     return new Stage(options, parts, await freePorts(2 + workers), await broker.deliveredTotal());
   }
 
-  proxy(name: Proxied): StallingProxy {
+  proxy(name: Proxied): FaultyProxy {
     const proxy = this.#proxies.get(name);
     if (proxy === undefined) throw new Error(`${name} is not proxied here`);
     return proxy;
@@ -208,21 +208,21 @@ interface Parts {
   broker: StageBroker;
   management: ManagementClient;
   bookFolder: string;
-  proxies: ReadonlyMap<Proxied, StallingProxy>;
+  proxies: ReadonlyMap<Proxied, FaultyProxy>;
 }
 
 async function startProxies(
   names: readonly Proxied[],
   urls: { databaseUrl: string; amqpUrl: string },
-): Promise<Map<Proxied, StallingProxy>> {
-  const proxies = new Map<Proxied, StallingProxy>();
+): Promise<Map<Proxied, FaultyProxy>> {
+  const proxies = new Map<Proxied, FaultyProxy>();
   for (const name of names)
-    proxies.set(name, await startStallingProxy(name.endsWith('Broker') ? urls.amqpUrl : urls.databaseUrl));
+    proxies.set(name, await startFaultyProxy(name.endsWith('Broker') ? urls.amqpUrl : urls.databaseUrl));
   return proxies;
 }
 
 function proxyEnv(
-  proxies: ReadonlyMap<Proxied, StallingProxy>,
+  proxies: ReadonlyMap<Proxied, FaultyProxy>,
   names: readonly Proxied[],
 ): Record<string, string> {
   return Object.fromEntries(
