@@ -143,9 +143,7 @@ test('a handler that ignores the abort does not hold the worker up, and its job 
   release.resolve();
 });
 
-test('a worker that cannot reach RabbitMQ does not wait for it when it is stopped', {
-  timeout: 6_000,
-}, async () => {
+test('a worker that cannot reach RabbitMQ does not wait for it when it is stopped', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const worker = new Worker({
     config: readConfig('worker', testApp(), {
@@ -157,7 +155,7 @@ test('a worker that cannot reach RabbitMQ does not wait for it when it is stoppe
   });
   using lost = listen('consumer.lost');
   await worker.start(new AbortController().signal);
-  expect((await worker.checks())['rabbitmq']).toEqual({ ok: false });
+  expect((await worker.checks())['rabbitmq']).toMatchObject({ ok: false });
   await worker.stop();
   expect(lost.all).toEqual([]);
 });

@@ -27,7 +27,7 @@ async function listed({ args = {}, output = null, errors = [] }: Carried) {
   await asAdministrator(database.url, async (sql) => {
     await sql`
       insert into warren.jobs (type, queue, args, state, max_attempts, run_at, output, errors)
-      values ('a', 'default', ${JSON.stringify(args)}::text::jsonb, 'completed', 3, now(),
+      values ('process-order', 'default', ${JSON.stringify(args)}::text::jsonb, 'completed', 3, now(),
         ${JSON.stringify(output)}::text::jsonb, ${JSON.stringify(errors)}::text::jsonb)`;
   });
   const { body } = await api.get('/v1/jobs?limit=1');

@@ -43,7 +43,7 @@ test('jobs that are delivered at the moment of a pause run when the queue is res
     }),
   );
   await fleet.startWorker();
-  await fleet.sql((sql) => sql`insert into warren.queues (name, paused) values ('default', true)`); // no notice: it still consumes
+  await fleet.sql((sql) => sql`update warren.queues set paused = true where name = 'default'`); // no notice: it still consumes
   using suppressed = listen('delivery.suppressed');
   const ids = await Promise.all(Array.from({ length: 20 }, () => fleet.enqueue()));
   await suppressed.count(20);
