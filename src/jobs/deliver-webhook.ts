@@ -100,12 +100,13 @@ function encodeBody(body: unknown): Buffer {
 }
 
 function composeHeaders(args: WebhookArguments, body: Buffer, context: JobContext): Record<string, string> {
-  const { jobId, attempt, settings } = context;
+  const { jobId, attempt, traceparent, settings } = context;
   const timestamp = Math.floor(Date.now() / 1_000);
   const type = typeof args.body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
   return {
     'user-agent': 'warren',
     ...(args.body === undefined ? {} : { 'content-type': type }),
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...args.headers, // Node takes the later of two that differ in case
     ...(args.method === 'GET' ? {} : { 'content-length': String(body.length) }),
     ...webhookHeaders({ id: jobId, timestamp, body, secrets: settings.webhookSecrets }),

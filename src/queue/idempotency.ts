@@ -25,6 +25,7 @@ export async function withSharedIdempotency(
   return jobs.map((job) => ({ ...job, idempotencyKey, fingerprint }));
 }
 
-function write({ argsJson, ...job }: NewJob): string {
+/** Without the trace: a client that repeats a request may do so under another id. */
+function write({ argsJson, trace, ...job }: NewJob): string {
   return JSON.stringify(job);
 }

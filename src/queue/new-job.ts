@@ -3,10 +3,13 @@
  */
 import { parseArguments } from '#shared/job/arguments.ts';
 import type { Job, JobDefinition } from '#shared/job/job.ts';
+import type { Trace } from '#shared/job/trace.ts';
+import { parseTrace } from '#shared/job/trace.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
 
-export interface EnqueueOptions {
+/** The trace is carried to the job's context and log lines; what is malformed of it is left out. */
+export interface EnqueueOptions extends Trace {
   /** Defaults to the job type's queue. */
   queue?: string | undefined;
   /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
@@ -45,7 +48,7 @@ export function toNewJob(request: EnqueueRequest): NewJob | Promise<NewJob> {
 }
 
 function withArguments(
-  { definition, queue, runAt, delayMs, maxAttempts, uniqueKey }: EnqueueRequest,
+  { definition, queue, runAt, delayMs, maxAttempts, uniqueKey, traceparent, requestId }: EnqueueRequest,
   args: unknown,
 ): NewJob {
   return {
@@ -57,6 +60,7 @@ function withArguments(
     runAt,
     delayMs,
     uniqueKey,
+    trace: parseTrace({ traceparent, requestId }),
   };
 }
 

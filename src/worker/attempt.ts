@@ -191,13 +191,14 @@ export class Attempts {
     claim: Claim,
     abort: Abort,
   ): Promise<{ ending: Ending; outcome: Outcome }> {
-    const { id: jobId, type, queue, attempt, waitMs } = claim;
-    publishEvent('attempt.started', { jobId, type, queue, attempt, waitMs });
+    const { id: jobId, type, queue, attempt, waitMs, trace } = claim;
+    publishEvent('attempt.started', { ...trace, jobId, type, queue, attempt, waitMs });
     const startedAt = performance.now();
     const run = claim.crashes >= QUARANTINED_FROM ? this.#quarantine : perform;
     const ending = await run(definition, claim, abort, this.#context);
     const outcome = toOutcome(ending, claim, definition);
     publishEvent('attempt.finished', {
+      ...trace,
       jobId,
       type,
       queue,
@@ -217,7 +218,8 @@ export class Attempts {
       return this.#completer.record(toOutcome({ kind: 'failed', message }, claim, definition), claim);
     });
     if (recorded === 'fenced') {
-      publishEvent('attempt.fenced', { jobId: claim.id, type: claim.type, attempt: claim.attempt });
+      const { id: jobId, type, attempt, trace } = claim;
+      publishEvent('attempt.fenced', { ...trace, jobId, type, attempt });
     }
     return recorded;
   }

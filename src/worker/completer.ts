@@ -36,7 +36,7 @@ export class Completer {
   }
 
   /** Tells where this ends the job. Throws only where Postgres refuses the values of this outcome (`isRowError`). */
-  async record(outcome: Outcome, job: Pick<Claim, 'id' | 'type' | 'queue'>): Promise<Recorded> {
+  async record(outcome: Outcome, job: Pick<Claim, 'id' | 'type' | 'queue' | 'trace'>): Promise<Recorded> {
     for (let retry = 1; ; retry += 1) {
       try {
         let state = await this.#batcher.add(outcome);

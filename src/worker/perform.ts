@@ -104,11 +104,12 @@ function retryMs(definition: JobDefinition, attempt: number): number {
 }
 
 function toContext(
-  { id, attempt, maxAttempts, fence }: Claim,
+  { id, attempt, maxAttempts, fence, trace }: Claim,
   abort: Abort,
   { sql, settings }: Pick<JobContext, 'sql' | 'settings'>,
 ): JobContext {
   return {
+    ...trace,
     jobId: id,
     attempt,
     maxAttempts,
@@ -147,9 +148,9 @@ function orGivenUp(handler: Promise<Settled>, abort: Abort): Promise<Settled> {
   });
 }
 
-function reportAbandoned({ id: jobId, type }: Claim, handler: Promise<Settled>): void {
-  publishEvent('attempt.abandoned', { jobId, type, running: true });
-  void handler.then(() => publishEvent('attempt.abandoned', { jobId, type, running: false }));
+function reportAbandoned({ id: jobId, type, trace }: Claim, handler: Promise<Settled>): void {
+  publishEvent('attempt.abandoned', { ...trace, jobId, type, running: true });
+  void handler.then(() => publishEvent('attempt.abandoned', { ...trace, jobId, type, running: false }));
 }
 
 function toEnding(

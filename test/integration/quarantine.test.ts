@@ -26,6 +26,7 @@ const claim = (type: string): Claim => ({
   crashes: 2,
   waitMs: 0,
   dueAt: 0,
+  trace: null,
 });
 
 test('the quarantine tells how a job ended, crashed, or could not be run at all', async () => {

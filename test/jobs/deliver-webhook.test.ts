@@ -72,6 +72,19 @@ describe('the request', () => {
     expect(endpoint.requests[0]?.headers).toMatchObject({ 'content-length': '0' });
   });
 
+  test('carries the trace of the request that enqueued the job, and no other', async () => {
+    await using endpoint = await startEndpoint(answerWith(204));
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await deliver({ url: endpoint.url }, { traceparent });
+    await deliver({ url: endpoint.url, headers: { Traceparent: 'of the user' } }, { traceparent });
+    await deliver({ url: endpoint.url });
+    expect(endpoint.requests.map(({ headers }) => headers['traceparent'])).toEqual([
+      traceparent,
+      'of the user',
+      undefined,
+    ]);
+  });
+
   test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'GET'])('is a %s where asked for', async (method) => {
     await using endpoint = await startEndpoint(answerWith(200));
     const body = method === 'GET' ? {} : { body: [method] };

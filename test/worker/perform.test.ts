@@ -29,6 +29,7 @@ const claim: Claim = {
   waitMs: 0,
   dueAt: 0,
   crashes: 0,
+  trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', requestId: 'r-1' },
 };
 const context = {
   sql: createHandlerClient({ url: 'postgres://x:1234/x', name: 'test', max: 1 }),
@@ -74,12 +75,15 @@ afterEach(() => {
 
 test('a handler is given its arguments and who it is', async () => {
   const seen: unknown[] = [];
-  await run(async (args, { jobId, attempt, maxAttempts, fence, signal, sql, settings }) => {
-    seen.push(args, { jobId, attempt, maxAttempts, fence }, signal.aborted, sql, settings);
+  await run(async (args, { jobId, attempt, maxAttempts, fence, traceparent, requestId, ...context }) => {
+    const { signal, sql, settings } = context;
+    seen.push(args, { jobId, attempt, maxAttempts, fence }, { traceparent, requestId });
+    seen.push(signal.aborted, sql, settings);
   });
   expect(seen).toEqual([
     { n: 1 },
     { jobId: '7', attempt: 2, maxAttempts: 5, fence: 3 },
+    claim.trace,
     false,
     context.sql,
     context.settings,

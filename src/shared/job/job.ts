@@ -4,6 +4,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { HandlerClient } from '../postgres/handler-client.ts';
+import type { Trace } from './trace.ts';
 
 /** `scheduled` → `available` → `running` → `completed` | `retryable` (→ `available` when due) | `discarded` | `cancelled`. */
 export const jobStates = [
@@ -76,8 +77,8 @@ export interface JobDefinition<Args = unknown, Input = Args> {
   perform(args: Args, context: JobContext): Promise<unknown>;
 }
 
-/** What a handler is given beside its arguments. */
-export interface JobContext {
+/** What a handler is given beside its arguments; the trace is that of the request that enqueued the job. */
+export interface JobContext extends Readonly<Trace> {
   jobId: string;
   /** The number of this attempt, from 1. */
   attempt: number;

@@ -5,12 +5,13 @@
 import type { Channel } from 'node:diagnostics_channel';
 import { channel } from 'node:diagnostics_channel';
 import type { ErrorOrigin } from '../base/error-origin.ts';
+import type { Trace } from '../job/trace.ts';
 
 export interface EventMessages {
   /** Jobs were committed. `count` jobs of one type. */
   'job.enqueued': { type: string; queue: string; count: number };
   /** A job has come to its end, by a commit of this process. `error`: why it was discarded. */
-  'job.ended': {
+  'job.ended': Trace & {
     jobId: string;
     type: string;
     queue: string;
@@ -19,9 +20,9 @@ export interface EventMessages {
     origin?: ErrorOrigin | undefined;
   };
   /** A handler is about to run. `waitMs`: from the time the job was due. */
-  'attempt.started': { jobId: string; type: string; queue: string; attempt: number; waitMs: number };
+  'attempt.started': Trace & { jobId: string; type: string; queue: string; attempt: number; waitMs: number };
   /** The handler has ended or was given up. `outcome` is the state that was asked for, `durationMs` the handler's time. */
-  'attempt.finished': {
+  'attempt.finished': Trace & {
     jobId: string;
     type: string;
     queue: string;
@@ -35,9 +36,9 @@ export interface EventMessages {
     retryInMs?: number | undefined;
   };
   /** The outcome was refused: the attempt had lost its claim. */
-  'attempt.fenced': { jobId: string; type: string; attempt: number };
+  'attempt.fenced': Trace & { jobId: string; type: string; attempt: number };
   /** A handler went on after its attempt was over (`running` true), or has ended at last (false). */
-  'attempt.abandoned': { jobId: string; type: string; running: boolean };
+  'attempt.abandoned': Trace & { jobId: string; type: string; running: boolean };
   /** A write could not be made and is tried again. */
   'write.retried': { what: string; retry: number; error: unknown };
   /** The broker delivered a message. */
@@ -55,13 +56,13 @@ export interface EventMessages {
   /** An HTTP request was answered. `route` is the route's pattern, or `none`. */
   'request.finished': { method: string; route: string; status: number; durationMs: number };
   /** An HTTP request ended in a 500: a fault of ours. */
-  'request.failed': { method: string; path: string; error: unknown };
+  'request.failed': Trace & { method: string; path: string; error: unknown };
   /** An HTTP request ended in a 503: the API, or a server behind it, is busy, away or not seen yet. */
-  'request.unavailable': { code: string; error: unknown };
+  'request.unavailable': Trace & { code: string; error: unknown };
   /** Somebody acted on jobs or queues, or has signed in or out. `token` is the token's name. */
-  'access.acted': { token: string; role: string; method: string; path: string; status: number };
+  'access.acted': Trace & { token: string; role: string; method: string; path: string; status: number };
   /** A request was refused: no token, a wrong one (`token` undefined), or a role that does not suffice. */
-  'access.refused': { token: string | undefined; method: string; path: string; reason: string };
+  'access.refused': Trace & { token: string | undefined; method: string; path: string; reason: string };
   /** The list of tokens was read and is in force. `tokens`: their names and roles. */
   'access.tokens-read': { tokens: readonly string[] };
   /** The list of tokens cannot be read or is wrong; the last good one stays in force. */

@@ -3,14 +3,15 @@
  */
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { JobState } from '../job/job.ts';
+import type { Trace } from '../job/trace.ts';
 import { publishEvent } from './events.ts';
 
 /** Tells of it where the state that the job was brought to is one of the last. `error`: why it is discarded. */
 export function publishJobEnd(
-  { id, type, queue }: { id: string; type: string; queue: string },
+  { id, type, queue, trace }: { id: string; type: string; queue: string; trace?: Trace | null },
   state: JobState,
   { error, errorOrigin: origin }: { error?: string; errorOrigin?: ErrorOrigin | undefined } = {},
 ): void {
   if (state === 'completed' || state === 'cancelled' || state === 'discarded')
-    publishEvent('job.ended', { jobId: id, type, queue, state, error, origin });
+    publishEvent('job.ended', { ...trace, jobId: id, type, queue, state, error, origin });
 }

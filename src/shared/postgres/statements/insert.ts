@@ -53,7 +53,7 @@ const INSERT = `
       coalesce(job.run_at, now() + job.delay_ms * interval '1 ms', now()) as due_at
     from given, jsonb_to_recordset(given.jobs) as job(
       n int, type text, queue text, args jsonb, max_attempts int, run_at timestamptz, delay_ms float8,
-      unique_key text, request int, key text, fingerprint text)
+      unique_key text, request int, key text, fingerprint text, trace jsonb)
   ),
   keyed as (
     insert into warren.idempotency_keys (key, fingerprint, job_ids)
@@ -63,8 +63,8 @@ const INSERT = `
     returning job_ids
   ),
   inserted as (
-    insert into warren.jobs (id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, state, relay_at)
-    select id, type, queue, args, octet_length(args::text), max_attempts, due_at, unique_key,
+    insert into warren.jobs (id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, trace, state, relay_at)
+    select id, type, queue, args, octet_length(args::text), max_attempts, due_at, unique_key, trace,
       case when due_at > now() then 'scheduled' else 'available' end,
       case when by_relay then now() else now() + fast_path_ms * interval '1 ms' end
     from input

@@ -7,6 +7,7 @@
  */
 import type { ErrorOrigin } from '../../base/error-origin.ts';
 import type { JobState } from '../../job/job.ts';
+import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
 import { argsBytes, bigints, claimColumns, stateById, withError } from './parts.ts';
@@ -62,6 +63,8 @@ export interface Claim {
   waitMs: number;
   /** When it was due, in epoch seconds of the database's clock. */
   dueAt: number;
+  /** Of the request that enqueued it. Null: it had neither header. */
+  trace: Trace | null;
 }
 
 /** Who claims. `batch` numbers the worker's claiming statements: see `markStarted`. */

@@ -5,6 +5,8 @@
  * together here.
  */
 
+import type { Trace } from '../../job/trace.ts';
+
 /** A job to insert. */
 export interface NewJob {
   type: string;
@@ -19,6 +21,8 @@ export interface NewJob {
   uniqueKey?: string | undefined;
   idempotencyKey?: string | undefined;
   fingerprint?: string | undefined;
+  /** Of the request that enqueues it, checked (`parseTrace`). */
+  trace?: Trace | undefined;
 }
 
 /** The rows, numbered in their order. `isOneRequest`: they came together, and share their idempotency key. */
@@ -37,6 +41,7 @@ function writeRow(job: NewJob, place: { n: number; request: number }): string {
     unique_key: job.uniqueKey,
     key: job.idempotencyKey,
     fingerprint: job.fingerprint,
+    trace: job.trace,
   });
   const args = job.argsJson ?? JSON.stringify(job.args);
   return args === undefined ? row : `${row.slice(0, -1)},"args":${args}}`;

@@ -84,7 +84,7 @@ export function argsBytes(sql: Sql): Fragment {
 
 /** What a claim returns of its job. */
 export function claimColumns(sql: Sql): Fragment {
-  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence, crashes,
+  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence, crashes, trace,
     extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
 }
 

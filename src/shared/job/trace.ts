@@ -1,0 +1,41 @@
+/**
+ * What ties a job to the request that enqueued it: the request's id and its place in a distributed trace (W3C Trace Context). Both come from outside
+ * and go into headers, log lines and rows, so they are bounded and checked here. Pure.
+ */
+
+export interface Trace {
+  /** `00-<trace id>-<parent id>-<flags>`, as W3C Trace Context has it. */
+  traceparent?: string | undefined;
+  /** The id of the request, `x-request-id`: 1 to 128 printable ASCII characters. */
+  requestId?: string | undefined;
+}
+
+const TRACEPARENT =
+  /^(?<version>(?!ff)[0-9a-f]{2})-(?<ids>(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-(?<flags>[0-9a-f]{2})(?<more>-.*)?$/;
+/** More than any version of the header is known to have. */
+const MAX_TRACEPARENT_CHARACTERS = 256;
+const SAMPLED = 1;
+
+/**
+ * The header, or undefined where it is malformed. Of a version that is not known yet it is what version 00 has of it, as the specification asks
+ * for (https://www.w3.org/TR/trace-context/#versioning-of-traceparent).
+ */
+export function parseTraceparent(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > MAX_TRACEPARENT_CHARACTERS) return undefined;
+  const { version, ids, flags = '', more } = TRACEPARENT.exec(text)?.groups ?? {};
+  if (version === '00') return more === undefined ? text : undefined;
+  if (ids === undefined) return undefined;
+  return `00-${ids}-0${Number.parseInt(flags, 16) & SAMPLED}`;
+}
+
+/** The id, or undefined where it is empty, too long, or not printable ASCII. */
+export function parseRequestId(text: string | undefined): string | undefined {
+  return text !== undefined && /^[\x20-\x7e]{1,128}$/.test(text) ? text : undefined;
+}
+
+/** What is well-formed of the two; undefined where nothing is. */
+export function parseTrace({ traceparent, requestId }: Trace): Trace | undefined {
+  if (traceparent === undefined && requestId === undefined) return undefined;
+  const trace = { traceparent: parseTraceparent(traceparent), requestId: parseRequestId(requestId) };
+  return trace.traceparent === undefined && trace.requestId === undefined ? undefined : trace;
+}

@@ -1,0 +1,103 @@
+// The trace of a request on its way to the job: the row, the handler's context, the events and the log lines.
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { JobContext } from '../../src/shared/job/job.ts';
+import { createLogger, logEvents } from '../../src/shared/observe/log.ts';
+import { LogOutput } from '../../src/shared/observe/log-output.ts';
+import { listen } from '../support/events.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { startFleet, testJob } from '../support/fleet.ts';
+
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const requestId = 'order 17';
+const trace = { traceparent, requestId };
+
+let fleet: Fleet;
+const contexts = new Map<string, JobContext>();
+const definition = testJob(
+  async ({ fails }, context) => {
+    contexts.set(context.jobId, context);
+    if (fails === true) throw new Error('no');
+  },
+  { maxAttempts: 2 },
+);
+
+beforeAll(async () => {
+  fleet = await startFleet(definition);
+  await fleet.startWorker();
+});
+
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]();
+});
+
+async function traceOf(jobId: string): Promise<unknown> {
+  const rows = await fleet.sql((sql) => sql`select trace from warren.jobs where id = ${jobId}::text::bigint`);
+  return rows[0]?.['trace'];
+}
+
+test("a job has the trace that it was enqueued with: in its row and in its handler's context", async () => {
+  const jobId = await fleet.enqueue({}, trace);
+  expect(await traceOf(jobId)).toEqual(trace);
+  expect(await fleet.until(jobId)).toMatchObject({ state: 'completed' });
+  expect(contexts.get(jobId)).toMatchObject(trace);
+});
+
+test('each job of a batch has it, and a job without a trace has none', async () => {
+  const args = {};
+  const ids = await fleet.enqueuer.enqueueBatch([
+    { definition, args, ...trace },
+    { definition, args, ...trace },
+    { definition, args, requestId, traceparent: 'malformed' },
+    { definition, args },
+  ]);
+  expect(await Promise.all(ids.map(traceOf))).toEqual([trace, trace, { requestId }, null]);
+  const [, , malformed = '', none = ''] = ids;
+  await fleet.until(none);
+  expect(contexts.get(none)).not.toHaveProperty('traceparent');
+  expect(contexts.get(none)).not.toHaveProperty('requestId');
+  await fleet.until(malformed);
+  expect(contexts.get(malformed)).not.toHaveProperty('traceparent');
+});
+
+test('every event and every log line of a job carries its trace', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const stream = new Writable({
+    write: (chunk, _encoding, done) => {
+      lines.push(JSON.parse(String(chunk)));
+      done();
+    },
+  });
+  const stopLogging = logEvents(
+    createLogger({ name: 'test', level: 'debug', output: new LogOutput(stream) }),
+  );
+  using started = listen('attempt.started');
+  using finished = listen('attempt.finished');
+  using ended = listen('job.ended');
+  try {
+    const jobId = await fleet.enqueue({ fails: true }, trace);
+    const isOurs = (message: { jobId: string }) => message.jobId === jobId;
+    expect(await ended.first(isOurs)).toMatchObject({ ...trace, state: 'discarded' });
+    expect(started.all.filter(isOurs)).toMatchObject([trace, trace]);
+    expect(finished.all.filter(isOurs)).toMatchObject([trace, trace]);
+    const told = lines.filter(
+      (line) => line['jobId'] === jobId && line['msg'] !== 'a delivery started nothing',
+    );
+    expect(told.map(({ msg }) => msg)).toEqual([
+      'attempt failed, the job is tried again',
+      'attempt finished',
+      'job discarded: it is not tried again',
+    ]);
+    for (const line of told) expect(line).toMatchObject(trace);
+  } finally {
+    stopLogging();
+  }
+});
+
+test('a request that is repeated under another trace is the same request', async () => {
+  const request = { definition, args: {} };
+  const first = await fleet.enqueuer.enqueue({ ...request, ...trace }, 'a key');
+  const again = await fleet.enqueuer.enqueue({ ...request, requestId: 'another' }, 'a key');
+  expect(again.job.id).toBe(first.job.id);
+  expect(await traceOf(first.job.id)).toEqual(trace);
+});
