@@ -23,3 +23,11 @@ export function powersOfTen(least: number, most: number): number[] {
   const last = Math.max(first + 1, Math.ceil(Math.log10(most) - 1e-9));
   return Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index));
 }
+
+/** `02:14`, `1:02:14`. */
+export function formatClock(totalSeconds: number): string {
+  const seconds = Math.max(0, Math.floor(totalSeconds));
+  const two = (value: number) => String(value).padStart(2, '0');
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+  return `${hours > 0 ? `${hours}:` : ''}${two(minutes)}:${two(seconds % 60)}`;
+}

@@ -53,7 +53,7 @@ export interface Bar {
   digits?: number;
 }
 
-export type Plot = BarPlot | LinePlot;
+export type Plot = BarPlot | LinePlot | TimelinePlot;
 
 /** Horizontal bars on one scale that begins at 0. */
 export interface BarPlot {
@@ -87,6 +87,29 @@ export interface Axis {
 export interface Point {
   x: number;
   y: number;
+}
+
+/** Panels below each other over the same time. */
+export interface TimelinePlot {
+  kind: 'timeline';
+  name: string;
+  title: string;
+  /** How long it lasts. */
+  seconds: number;
+  /** What stands out, in seconds. */
+  shaded?: { from: number; to: number };
+  panels: readonly { title: string; series: readonly TimelineSeries[] }[];
+}
+
+export interface TimelineSeries {
+  label: string;
+  /** Its place in the palette, so that what belongs together looks alike in every panel. */
+  colour: number;
+  isDashed?: boolean;
+  /** Stays until it changes, as replicas do. Defaults to a straight line between points. */
+  isStepped?: boolean;
+  /** Over seconds. Null: was not known, and leaves a gap. */
+  points: readonly { x: number; y: number | null }[];
 }
 
 export function holds({ demand, limit, measured }: Bar): boolean {

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readEnvironment } from '../../dev/environment.ts';
 import { failureMessage, handleStopSignals } from '../../dev/stop-signals.ts';
+import { drawPlot } from '../report/plot.ts';
 import { Cluster, loadKubeConfig } from './cluster.ts';
 import { Course } from './course.ts';
 import { Display } from './display.ts';
@@ -13,7 +14,7 @@ import { helpText, parseOptions } from './options.ts';
 import { findReactions } from './reactions.ts';
 import type { LoadTotals, RunRecord } from './scale-out-report.ts';
 import { renderRun } from './scale-out-report.ts';
-import { drawTimeline } from './timeline-plot.ts';
+import { plotTimeline } from './timeline-plot.ts';
 import { Watcher } from './watcher.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -155,7 +156,7 @@ function writeResults(record: RunRecord, { timeline }: Course, { out }: ScaleOut
   );
   writeFileSync(
     join(folder, 'timeline.svg'),
-    drawTimeline(points, record.workloads, 'Warren follows its load'),
+    drawPlot(plotTimeline(points, record.workloads, 'Warren follows its load')),
   );
   process.stdout.write(`\n${page}\nWritten to ${out}: README.md, timeline.json, timeline.svg\n`);
 }

@@ -1,8 +1,8 @@
 // What a run leaves behind, as text: Before, During and After as kubectl would have shown them, the three compared, what happened when. Pure.
-import { formatFigure } from '../report/figure.ts';
+import { formatClock, formatFigure } from '../report/figure.ts';
 import { renderTable } from '../report/markdown.ts';
 import type { Cell, Table } from '../report/report.ts';
-import { formatBytes, formatClock, formatCores } from './columns.ts';
+import { formatBytes, formatCores } from './columns.ts';
 import { describeConnections, describeUnknown, listAutoscalers, listPods, listQueues } from './listings.ts';
 import type { Figure, PhaseSummary } from './phases.ts';
 import type { Reactions } from './reactions.ts';

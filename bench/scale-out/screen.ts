@@ -1,6 +1,6 @@
 // The live view: what stands on a terminal, and the one line where there is none. Pure: text in, text out.
-import { formatFigure } from '../report/figure.ts';
-import { formatClock, UNKNOWN } from './columns.ts';
+import { formatClock, formatFigure } from '../report/figure.ts';
+import { UNKNOWN } from './columns.ts';
 import {
   describeConnections,
   describeTargets,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { drawPlot } from '../../../bench/report/plot.ts';
 import type { Phase, Point } from '../../../bench/scale-out/timeline.ts';
-import { drawTimeline } from '../../../bench/scale-out/timeline-plot.ts';
+import { plotTimeline } from '../../../bench/scale-out/timeline-plot.ts';
 
 function point(seconds: number, phase: Phase, parts: Partial<Point> & { ready?: number | null } = {}): Point {
   const workload = { pods: 2, ready: 2, desired: 2, cores: 0.1, bytes: 1 };
@@ -18,6 +19,7 @@ function point(seconds: number, phase: Phase, parts: Partial<Point> & { ready?: 
   };
 }
 
+const drawTimeline = (...timeline: Parameters<typeof plotTimeline>) => drawPlot(plotTimeline(...timeline));
 const linesOf = (svg: string, colour: string) =>
   [...svg.matchAll(/<polyline[^>]*stroke="([^"]+)"[^>]*points="([^"]*)"/g)].filter(
     ([, stroke]) => stroke === colour,
