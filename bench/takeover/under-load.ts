@@ -6,10 +6,10 @@ import type { Figures } from '../../test/faults/books/checker.ts';
 import { checkBooks } from '../../test/faults/books/checker.ts';
 import { readEffectBook, readEffectsOf } from '../../test/faults/books/effect-book.ts';
 import { readSubmitBook } from '../../test/faults/books/submit-book.ts';
+import { FaultStage } from '../../test/faults/stage/fault-stage.ts';
 import { Load } from '../../test/faults/stage/load.ts';
 import { seededRandom } from '../../test/faults/stage/random.ts';
 import type { FaultServers } from '../../test/faults/stage/servers.ts';
-import { Stage } from '../../test/faults/stage/stage.ts';
 import { root } from '../stage/stage.ts';
 
 export const WORKERS = 4;
@@ -41,7 +41,7 @@ export interface UnderLoadOptions {
 }
 
 export async function playUnderLoad({ servers, checkout, kills, log }: UnderLoadOptions): Promise<UnderLoad> {
-  const stage = await Stage.open({
+  const stage = await FaultStage.open({
     name: 'takeover_under_load',
     source: resolve(root, checkout, 'src'),
     servers,
@@ -75,7 +75,7 @@ export async function playUnderLoad({ servers, checkout, kills, log }: UnderLoad
 }
 
 /** Kills a worker and starts it again. Returns how many jobs ran in it. */
-async function killOne(stage: Stage, kill: number): Promise<number> {
+async function killOne(stage: FaultStage, kill: number): Promise<number> {
   const victim = stage.workers[kill % WORKERS];
   if (victim === undefined) throw new Error('there is no worker');
   const { pid } = victim;
@@ -87,7 +87,7 @@ async function killOne(stage: Stage, kill: number): Promise<number> {
   return orphans;
 }
 
-async function readFigures(stage: Stage): Promise<Figures> {
+async function readFigures(stage: FaultStage): Promise<Figures> {
   const lives = stage.members.flatMap((member) => member.lives);
   return checkBooks({
     submits: readSubmitBook(join(stage.bookFolder, 'submits.jsonl')),

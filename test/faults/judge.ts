@@ -7,9 +7,9 @@ import { readEffectBook } from './books/effect-book.ts';
 import { readSubmitBook } from './books/submit-book.ts';
 import type { Holdings } from './leaks.ts';
 import { checkChannels, compareHoldings } from './leaks.ts';
+import type { FaultStage } from './stage/fault-stage.ts';
 import type { Aftermath, Row, Scene } from './stage/scene.ts';
 import { round } from './stage/scene.ts';
-import type { Stage } from './stage/stage.ts';
 
 const WORK_QUEUES = ['warren.critical', 'warren.default', 'warren.webhooks', 'warren.reports'];
 const READY_WITHIN_MS = 10_000;
@@ -116,7 +116,7 @@ async function checkBroker(row: Row, scene: Scene, { figures }: Aftermath): Prom
 }
 
 /** Ready and unacknowledged messages, as the management API counts them. */
-async function leftovers({ management }: Stage): Promise<{ work: number; dead: number }> {
+async function leftovers({ management }: FaultStage): Promise<{ work: number; dead: number }> {
   const queues = await management.queues();
   const count = (names: readonly string[]) =>
     queues.filter(({ name }) => names.includes(name)).reduce((sum, { messages }) => sum + (messages ?? 0), 0);

@@ -1,8 +1,8 @@
 // What processes hold on to: channels, file descriptors and memory, compared with what they held before the fault.
 import { readdirSync, readFileSync } from 'node:fs';
 import { eventually } from '../support/eventually.ts';
+import type { FaultStage } from './stage/fault-stage.ts';
 import type { Check } from './stage/scene.ts';
-import type { Stage } from './stage/stage.ts';
 
 const SETTLE_TIMEOUT_MS = 20_000;
 /** Connections that the pool may still keep: they close after some idle seconds. */
@@ -15,7 +15,7 @@ export interface Holdings {
 }
 
 /** By pid, of the processes that run now. */
-export function readHoldings(stage: Stage): Map<number, Holdings> {
+export function readHoldings(stage: FaultStage): Map<number, Holdings> {
   return new Map(
     stage.members.flatMap(({ pid, url }) => {
       try {
@@ -41,7 +41,7 @@ function inboundConnections(port: string): number {
 
 /** Of the processes that have lived through it all. Answers the check, and the most memory that one of them has gained. */
 export async function compareHoldings(
-  stage: Stage,
+  stage: FaultStage,
   before: ReadonlyMap<number, Holdings>,
 ): Promise<{ check: Check; gainedMb: number }> {
   const gains = () =>
@@ -70,7 +70,7 @@ export async function compareHoldings(
 }
 
 /** Channels exactly: 4 per API, 20 per worker; one more connection, with one channel, for a worker that publishes. */
-export async function checkChannels(stage: Stage): Promise<Check> {
+export async function checkChannels(stage: FaultStage): Promise<Check> {
   const wrong = () => findWrongChannels(stage);
   const found = await eventually(wrong, (names) => names.length === 0, {
     timeoutMs: SETTLE_TIMEOUT_MS,
@@ -84,7 +84,7 @@ export async function checkChannels(stage: Stage): Promise<Check> {
   };
 }
 
-async function findWrongChannels({ management, members }: Stage): Promise<string[]> {
+async function findWrongChannels({ management, members }: FaultStage): Promise<string[]> {
   const [connections, channels] = await Promise.all([management.connections(), management.channels()]);
   const counts = new Map<string, number[]>();
   for (const { name, user_provided_name: given = '' } of connections) {

@@ -3,13 +3,13 @@
 import { judge } from './judge.ts';
 import { readHoldings } from './leaks.ts';
 import { checkReachable } from './reachable.ts';
+import { FaultStage } from './stage/fault-stage.ts';
 import { Load } from './stage/load.ts';
 import { seededRandom } from './stage/random.ts';
 import type { Row } from './stage/scene.ts';
 import { Scene } from './stage/scene.ts';
 import type { FaultServers } from './stage/servers.ts';
 import type { Source } from './stage/source.ts';
-import { Stage } from './stage/stage.ts';
 import type { Verdict } from './verdict.ts';
 import { decide } from './verdict.ts';
 
@@ -27,7 +27,7 @@ export async function playRow({ row, servers, seed, scale, source, control }: Pl
   const at = new Date().toISOString();
   await checkReachable(servers);
   const name = `fault_${row.number}${control === undefined ? '' : '_control'}`;
-  const stage = await Stage.open({ ...row.stage, name, source: source.folder, servers });
+  const stage = await FaultStage.open({ ...row.stage, name, source: source.folder, servers });
   const random = seededRandom(seed + row.number);
   const load = new Load({ urls: stage.apis.map(({ url }) => url), book: stage.submits, random });
   const scene = new Scene({ stage, load, servers, random, scale });

@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
+import type { Proxied } from '../stage/fault-stage.ts';
 import type { Row, Scene } from '../stage/scene.ts';
-import type { Proxied } from '../stage/stage.ts';
 import { checkAnswersInTime } from './broker.ts';
 
 const BROKER_STALL_MS = 40_000;

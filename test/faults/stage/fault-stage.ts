@@ -13,7 +13,7 @@ import { Member } from './member.ts';
 import type { FaultServers } from './servers.ts';
 import { folder } from './servers.ts';
 
-export interface StageOptions {
+export interface FaultStageOptions {
   /** Names its database, vhost and books. */
   name: string;
   source: string;
@@ -46,8 +46,8 @@ export type Proxied = 'apiBroker' | 'apiDatabase' | 'workerBroker' | 'workerData
 const START_TIMEOUT_MS = 60_000;
 const DRAIN_TIMEOUT_MS = 180_000;
 
-export class Stage {
-  readonly options: StageOptions;
+export class FaultStage {
+  readonly options: FaultStageOptions;
   readonly databaseUrl: string;
   readonly amqpUrl: string;
   readonly broker: StageBroker;
@@ -60,7 +60,7 @@ export class Stage {
   readonly #deliveredBefore: number;
   #deliveredInEarlierLives = 0;
 
-  private constructor(options: StageOptions, parts: Parts, ports: number[], deliveredBefore: number) {
+  private constructor(options: FaultStageOptions, parts: Parts, ports: number[], deliveredBefore: number) {
     this.options = options;
     this.databaseUrl = parts.databaseUrl;
     this.amqpUrl = parts.amqpUrl;
@@ -97,7 +97,7 @@ export class Stage {
     );
   }
 
-  static async open(options: StageOptions): Promise<Stage> {
+  static async open(options: FaultStageOptions): Promise<FaultStage> {
     const { name, servers, workers = 3 } = options;
     const bookFolder = join(folder, 'books', name);
     rmSync(bookFolder, { recursive: true, force: true });
@@ -108,7 +108,7 @@ export class Stage {
     const { url: amqpUrl, apiUrl: apiAmqpUrl = amqpUrl, management } = await broker.createVhost(name);
     const proxies = await startProxies(options.proxied ?? [], { databaseUrl, amqpUrl });
     const parts = { databaseUrl, amqpUrl, apiAmqpUrl, broker, management, bookFolder, proxies };
-    return new Stage(options, parts, await freePorts(2 + workers), await broker.deliveredTotal());
+    return new FaultStage(options, parts, await freePorts(2 + workers), await broker.deliveredTotal());
   }
 
   proxy(name: Proxied): FaultyProxy {

@@ -3,10 +3,10 @@
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { Figures } from '../books/checker.ts';
 import type { Run } from '../books/effect-book.ts';
+import type { FaultStage, FaultStageOptions } from './fault-stage.ts';
 import type { Load } from './load.ts';
 import type { Random } from './random.ts';
 import type { FaultServers } from './servers.ts';
-import type { Stage, StageOptions } from './stage.ts';
 
 export interface Check {
   name: string;
@@ -16,7 +16,7 @@ export interface Check {
 }
 
 export class Scene {
-  readonly stage: Stage;
+  readonly stage: FaultStage;
   readonly load: Load;
   readonly servers: FaultServers;
   readonly random: Random;
@@ -91,7 +91,10 @@ export interface Row {
   title: string;
   isCore?: boolean;
   stage?: Partial<
-    Pick<StageOptions, 'workerQueues' | 'env' | 'apiEnv' | 'workerEnv' | 'workers' | 'proxied' | 'openBroker'>
+    Pick<
+      FaultStageOptions,
+      'workerQueues' | 'env' | 'apiEnv' | 'workerEnv' | 'workers' | 'proxied' | 'openBroker'
+    >
   >;
   /** Starts more runs than jobs by its nature; the bound is the row's own check. Defaults to 0 extra runs. */
   allowsExtraRuns?: boolean;
