@@ -46,7 +46,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   const routes = new RouteAccessTable(app);
   const { tokens, sessions, hosts } = dependencies;
   app.use(guard({ tokens, sessions, hosts, routes }));
-  registerOrders(app, dependencies);
+  if (dependencies.definitions.has('process-order')) registerOrders(app, dependencies);
   registerJobs(app, dependencies);
   registerJobControl(app, dependencies);
   registerQueues(app, dependencies);
