@@ -9,6 +9,7 @@ import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/job/listed-job.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';
+import { traceHeaders } from './trace.ts';
 
 const MEBIBYTE = 1_048_576;
 
@@ -99,7 +100,7 @@ export const listedJobSchema = jobSchema
   })
   .openapi('ListedJob');
 
-const headers = z.object({
+const headers = traceHeaders.extend({
   'Idempotency-Key': z
     .string()
     .regex(/^[\x20-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
