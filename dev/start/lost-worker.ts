@@ -39,6 +39,7 @@ export async function loseWorker(options: LostWorkerOptions): Promise<{ jobs: Jo
   });
   log(`killing ${worker.program.name} (kill -9 ${worker.program.pid}) while ${count(orphans.length)} in it`);
   const killedAt = performance.now();
+  const { pid } = worker.program;
   worker.program.kill();
   const restarts = await waitUntil({
     what: `the jobs of ${worker.program.name} to run again`,
@@ -48,6 +49,13 @@ export async function loseWorker(options: LostWorkerOptions): Promise<{ jobs: Jo
     signal,
   });
   receiver.letGo();
+  await waitUntil({
+    what: `${worker.program.name} to be started again`,
+    check: () => worker.program.pid !== pid || undefined,
+    timeoutMs: startTimeoutMs,
+    log,
+    signal,
+  });
   const times = restarts.map((ms) => `${Math.round(ms)} ms`).join(', ');
   return {
     jobs: await Promise.all(ids.map(async (id) => followJob(client, id))),

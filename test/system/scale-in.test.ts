@@ -23,7 +23,12 @@ interface Pod {
 }
 
 async function startPod(database: TestDatabase): Promise<Pod> {
-  const program = await startProgram('api', { DATABASE_URL: database.url, AMQP_URL: 'none', PORT: '0' });
+  const program = await startProgram('api', {
+    DATABASE_URL: database.url,
+    AMQP_URL: 'none',
+    PORT: '0',
+    API_HOSTS: 'warren-api',
+  });
   const { url } = await program.waitForLog('api serving', { timeoutMs: HANG_MS });
   return { program, port: Number(new URL(String(url)).port) };
 }
