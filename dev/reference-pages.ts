@@ -104,7 +104,6 @@ ${rows.join('\n')}
 |---|---|
 | \`timeout:\` | the attempt took longer than its job type allows |
 | \`worker_crashed:\` | the worker's process died while it held the job; this costs no attempt. After two, the job runs in a process of its own, and is discarded if it takes that one down too |
-| \`unknown_type:\` | the worker has no such job type; the job is discarded, its message in \`warren.dead\` |
 | \`the outcome cannot be stored:\` | Postgres refused the output |
 | anything else | what the handler threw |
 `;

@@ -11,7 +11,6 @@ import { RouteAccessTable } from './access/route-access.ts';
 import type { Sessions } from './access/sessions.ts';
 import { answerError, refuseInvalid } from './problem.ts';
 import { tellOfRequests } from './request-events.ts';
-import { identifiedTrace } from './request-trace.ts';
 import type { DocsDependencies } from './routes/docs.ts';
 import { registerDocs } from './routes/docs.ts';
 import type { HealthDependencies, MetricsDependencies } from './routes/health.ts';
@@ -47,7 +46,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   const routes = new RouteAccessTable(app);
   const { tokens, sessions, hosts } = dependencies;
   app.use(guard({ tokens, sessions, hosts, routes }));
-  if (dependencies.definitions.has('process-order')) registerOrders(app, dependencies);
+  registerOrders(app, dependencies);
   registerJobs(app, dependencies);
   registerJobControl(app, dependencies);
   registerQueues(app, dependencies);
@@ -65,9 +64,9 @@ export function createStartingApp(dependencies: HealthDependencies): OpenAPIHono
   app.onError(answerError);
   app.use(tellOfRequests);
   registerHealth(app, dependencies);
-  app.notFound((c) => {
+  app.notFound(() => {
     const detail = 'the API is starting: it has not seen the database yet';
-    publishEvent('request.unavailable', { ...identifiedTrace(c), code: 'starting', error: detail });
+    publishEvent('request.unavailable', { code: 'starting', error: detail });
     return problemResponse(503, { detail, code: 'starting', headers: { 'retry-after': '1' } });
   });
   return app;

@@ -7,7 +7,7 @@
  */
 import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
-import type { JobDefinition } from '#shared/job/job.ts';
+import type { JobContext, JobDefinition } from '#shared/job/job.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
@@ -15,7 +15,7 @@ import { QUARANTINED_FROM } from '#shared/postgres/statements/parts.ts';
 import { Abort } from './abort.ts';
 import type { Claimer, Delivered, Refusal } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
-import type { Ending, Perform, PerformResources } from './perform.ts';
+import type { Ending, Perform } from './perform.ts';
 import { perform, toOutcome } from './perform.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
@@ -26,8 +26,8 @@ export interface AttemptsOptions {
   completer: Completer;
   /** The job types of this worker, by name. */
   definitions: ReadonlyMap<string, JobDefinition>;
-  /** What every handler is given beside its own job; asked for when one runs. */
-  resources: () => PerformResources;
+  /** What every handler is given beside its own job. */
+  context: Pick<JobContext, 'sql' | 'settings'>;
   /** Runs a handler where it cannot take the worker down. */
   quarantine: Perform;
   /** Aborts when the process must stop. */
@@ -38,7 +38,7 @@ export class Attempts {
   readonly #claimer: Claimer;
   readonly #completer: Completer;
   readonly #definitions: ReadonlyMap<string, JobDefinition>;
-  readonly #resources: () => PerformResources;
+  readonly #context: Pick<JobContext, 'sql' | 'settings'>;
   readonly #running = new Map<string, Abort>();
   readonly #quarantine: Perform;
   readonly #unheard = new Set<Promise<void>>();
@@ -47,20 +47,23 @@ export class Attempts {
   readonly #giveUp: AbortSignal;
   readonly #draining = new AbortController();
 
-  constructor({ claimer, completer, definitions, resources, quarantine, giveUp }: AttemptsOptions) {
+  constructor({ claimer, completer, definitions, context, quarantine, giveUp }: AttemptsOptions) {
     this.#claimer = claimer;
     this.#completer = completer;
     this.#definitions = definitions;
-    this.#resources = resources;
+    this.#context = context;
     this.#quarantine = quarantine;
     this.#giveUp = giveUp;
   }
 
-  /** Runs one attempt of the job, if it can be had. `unknown`: there is no such job, or not yet. Never rejects. */
-  async run(delivered: Delivered): Promise<Disposition | 'unknown'> {
+  /**
+   * Runs one attempt of the job, if it can be had. `unknown`: there is no such job, or not yet. `foreign`: this worker does not know its type, which is
+   * this one. Never rejects.
+   */
+  async run(delivered: Delivered): Promise<Disposition | 'unknown' | { foreign: string }> {
     const claim = await this.#claim(delivered);
     if (claim === undefined) return 'requeue';
-    if ('reason' in claim) return disposeRefused(delivered.id, claim.reason);
+    if ('reason' in claim) return disposeRefused(delivered.id, claim);
     return await this.runClaimed(claim);
   }
 
@@ -79,7 +82,7 @@ export class Attempts {
     if (this.#draining.signal.aborted) return await this.#handBack(claim);
 
     const definition = this.#definitions.get(claim.type);
-    if (definition === undefined) return await this.#refuseUnknownType(claim);
+    if (definition === undefined) return await this.#handBack(claim); // it was claimed without being asked for: another worker's
 
     const abort = new Abort();
     this.#running.set(claim.id, abort);
@@ -176,16 +179,6 @@ export class Attempts {
     return recorded === 'unrecorded' ? 'unacked' : 'requeue';
   }
 
-  async #refuseUnknownType(claim: Claim): Promise<Disposition> {
-    const { id, fence, type } = claim;
-    const reason = `unknown_type: this worker has no job type "${type}"`;
-    const recorded = await this.#completer.record(
-      { id, fence, state: 'discarded', uncharged: true, error: reason },
-      claim,
-    );
-    return recorded === 'unrecorded' ? 'unacked' : { deadLetter: reason };
-  }
-
   async #perform(
     definition: JobDefinition,
     claim: Claim,
@@ -195,7 +188,7 @@ export class Attempts {
     publishEvent('attempt.started', { ...trace, jobId, type, queue, attempt, waitMs });
     const startedAt = performance.now();
     const run = claim.crashes >= QUARANTINED_FROM ? this.#quarantine : perform;
-    const ending = await run(definition, claim, abort, this.#resources());
+    const ending = await run(definition, claim, abort, this.#context);
     const outcome = toOutcome(ending, claim, definition);
     publishEvent('attempt.finished', {
       ...trace,
@@ -226,9 +219,10 @@ export class Attempts {
 }
 
 /** Refused deliveries are spent: the row decides what happens next. */
-function disposeRefused(jobId: string, reason: Refusal['reason']): 'ack' | 'unknown' {
-  if (reason === 'unknown') return 'unknown';
-  publishEvent('delivery.suppressed', { jobId, reason });
+function disposeRefused(jobId: string, refusal: Refusal): 'ack' | 'unknown' | { foreign: string } {
+  if (refusal.reason === 'unknown') return 'unknown';
+  if (refusal.reason === 'foreign') return { foreign: refusal.type };
+  publishEvent('delivery.suppressed', { jobId, reason: refusal.reason });
   return 'ack';
 }
 

@@ -2,7 +2,7 @@
  * Claims jobs for the deliveries of all channels, by group commit, and finds out what is the matter with those it cannot claim.
  *
  * Guarantees: nothing is claimed while this worker's presence is not held (others would take it for dead); a job that runs, here or under another
- * living owner, is not claimed; no more arguments are claimed than there is room for, and a delivery whose job has larger ones waits for it, in turn,
+ * living owner, is not claimed, nor is one of a type that this worker does not know; no more arguments are claimed than there is room for, and a delivery whose job has larger ones waits for it, in turn,
  * while its job stays available; a job that is refused and not at its end has its message noted as spent, so that the relay sends another.
  */
 import { Batcher } from '#shared/base/batcher.ts';
@@ -13,6 +13,7 @@ import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import { claimNextJobs } from '#shared/postgres/statements/claim-next.ts';
 import type { Claim, Claimant, SizedClaimant } from '#shared/postgres/statements/jobs.ts';
 import { claimJobs, reclaimJobs, spendMessages } from '#shared/postgres/statements/jobs.ts';
+import { texts } from '#shared/postgres/statements/parts.ts';
 import type { Standing } from '#shared/postgres/statements/read.ts';
 import { findStandings } from '#shared/postgres/statements/read.ts';
 import type { ArgsRoom } from './args-room.ts';
@@ -20,16 +21,19 @@ import { LARGE_ABOVE_BYTES } from './args-room.ts';
 import { StartMarks } from './start-marks.ts';
 import { Takeover } from './takeover.ts';
 
-/** A message that came: `redelivered` as the broker says, so that its earlier consumer has lost it. */
+/** A message that came: `redelivered` as the broker says, so that its earlier consumer has lost it or has given it back. */
 export interface Delivered {
   id: string;
   redelivered: boolean;
 }
 
-/** Why a job is not claimed. Its message is spent, save for `unknown`: no such row, somebody should know. */
-export interface Refusal {
-  reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown';
-}
+/**
+ * Why a job is not claimed. Its message is spent, save for `unknown`: no such row, somebody should know; and for `foreign`: the job waits or runs, and is
+ * of a type that this worker does not know.
+ */
+export type Refusal =
+  | { reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown' }
+  | { reason: 'foreign'; type: string };
 
 /** The job could be had, but for the room that its arguments want. */
 interface NoRoom {
@@ -37,15 +41,14 @@ interface NoRoom {
 }
 
 /** A job to claim. `hasRoom`: room for its arguments is taken already. */
-interface Wish {
-  id: string;
-  hasRoom: boolean;
-}
+type Wish = Pick<Delivered, 'id'> & { hasRoom: boolean };
 
 export interface ClaimerOptions {
   database: Database;
   presence: Presence;
   room: ArgsRoom;
+  /** The job types that this worker knows. */
+  types: readonly string[];
 }
 
 export class Claimer {
@@ -53,6 +56,9 @@ export class Claimer {
   readonly #presence: Presence;
   readonly #startMarks: StartMarks;
   readonly #takeover: Takeover;
+  readonly #types: ReadonlySet<string>;
+  /** The same for statements. */
+  readonly #typesLiteral: string;
   readonly #room: ArgsRoom;
   /** What this process has claimed and not released. Each has its room. */
   readonly #held = new Map<string, { fence: number; argsBytes: number }>();
@@ -66,7 +72,9 @@ export class Claimer {
   readonly #claims: Batcher<Wish, Claim | Refusal | NoRoom>;
   readonly #spent: Batcher<string, undefined>;
 
-  constructor({ database, presence, room }: ClaimerOptions) {
+  constructor({ database, presence, room, types }: ClaimerOptions) {
+    this.#types = new Set(types);
+    this.#typesLiteral = texts(types);
     this.#room = room;
     this.#database = database;
     this.#presence = presence;
@@ -79,6 +87,7 @@ export class Claimer {
       database,
       startMarks: this.#startMarks,
       room,
+      types: this.#typesLiteral,
       owner: () => this.#owner(),
     });
     this.#claims = new Batcher({
@@ -128,7 +137,7 @@ export class Claimer {
     const except = [...this.#held.keys()];
     try {
       const claims = await this.#database.query((sql) =>
-        claimNextJobs(sql, { wanted, except, budget, ...claimant }),
+        claimNextJobs(sql, { wanted, except, budget, ...claimant, types: this.#typesLiteral }),
       );
       return this.#hold(claims);
     } finally {
@@ -217,8 +226,9 @@ export class Claimer {
     const reserved = small.takeUpTo(unsized.size * LARGE_ABOVE_BYTES);
     try {
       const maxArgsBytes = Math.floor(reserved / unsized.size);
-      await this.#claimInto(results, [...unsized], { ...claimant, maxArgsBytes });
-      await this.#claimInto(results, [...withRoom], claimant);
+      const typed = { ...claimant, types: this.#typesLiteral };
+      await this.#claimInto(results, [...unsized], { ...typed, maxArgsBytes });
+      await this.#claimInto(results, [...withRoom], typed);
       this.#hold([...results.values()].filter((result) => 'fence' in result));
     } finally {
       small.give(reserved);
@@ -261,15 +271,16 @@ export class Claimer {
     const unheard: Standing[] = [];
     const { maxArgsBytes = Number.POSITIVE_INFINITY } = claimant;
     for (const standing of standings) {
-      const { id, state, owner, argsBytes } = standing;
+      const { id, type, state, owner, argsBytes } = standing;
       const isMine = state === 'running' && owner === claimant.owner;
       const isUnheard = isMine && !this.holds(id) && !this.#taking.has(id);
-      if ((isUnheard || state === 'available') && argsBytes > maxArgsBytes) {
+      const isWanted = isUnheard || (state === 'available' && this.#types.has(type));
+      if (isWanted && argsBytes > maxArgsBytes) {
         results.set(id, { wantsBytes: argsBytes });
         continue;
       }
       if (isUnheard) unheard.push(standing);
-      results.set(id, { reason: isMine ? 'runs-here' : toReason(standing) });
+      results.set(id, isMine ? { reason: 'runs-here' } : this.#toRefusal(standing));
     }
     if (unheard.length > 0) {
       for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, claimant)))
@@ -277,10 +288,11 @@ export class Claimer {
     }
     return results;
   }
-}
 
-function toReason({ state }: Standing): Refusal['reason'] {
-  if (state === 'running') return 'runs-elsewhere';
-  if (state === 'available') return 'waits'; // its queue is paused, or it has become available just now
-  return state === 'scheduled' || state === 'retryable' ? 'not-due' : 'ended';
+  #toRefusal({ state, type }: Standing): Refusal {
+    if (state === 'scheduled' || state === 'retryable') return { reason: 'not-due' };
+    if (state !== 'available' && state !== 'running') return { reason: 'ended' };
+    if (!this.#types.has(type)) return { reason: 'foreign', type };
+    return { reason: state === 'running' ? 'runs-elsewhere' : 'waits' }; // its queue is paused, or it has become available just now
+  }
 }

@@ -14,6 +14,7 @@ import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import { decodeJobId } from '#shared/rabbitmq/message.ts';
 import { brokerQueue, declareTopology } from '#shared/rabbitmq/topology.ts';
 import type { Disposition } from './attempt.ts';
+import type { Delivery } from './run-delivery.ts';
 
 const OPEN_DEADLINE_MS = 10_000;
 const CLOSE_DEADLINE_MS = 2_000;
@@ -33,7 +34,7 @@ export interface ConsumerOptions {
   /** `<queue>.<n>@<host>:<pid>`. */
   tag: string;
   /** Never rejects. */
-  run: (delivered: { id: string; redelivered: boolean }) => Promise<Disposition>;
+  run: (delivery: Delivery) => Promise<Disposition>;
   /** Puts a delivery where people look; a rejection leaves it to the queue's own dead-lettering, without the reason. */
   deadLetter: (letter: DeadLetter) => Promise<void>;
 }
@@ -217,7 +218,8 @@ export class Consumer {
   async #dispositionOf(message: ConsumeMessage): Promise<Disposition> {
     const id = decodeJobId(message);
     if (id === null) return { deadLetter: 'undecodable: the body is no job id' };
-    return await this.#options.run({ id, redelivered: message.fields.redelivered });
+    const { redelivered } = message.fields;
+    return await this.#options.run({ id, redelivered, queue: this.queue, returns: returnsOf(message) });
   }
 
   async #settle(
@@ -249,6 +251,12 @@ export class Consumer {
       acknowledgements.nack(message, { requeue: false }); // the queue's own dead-letter exchange takes it, with `rejected` as the reason
     }
   }
+}
+
+/** How often the message was delivered and given back before: quorum queues count. */
+function returnsOf({ properties: { headers } }: ConsumeMessage): number {
+  const count: unknown = headers?.['x-delivery-count'];
+  return typeof count === 'number' ? count : 0;
 }
 
 function inTime<T>(promise: PromiseLike<T>, deadlineMs = OPEN_DEADLINE_MS): Promise<T> {

@@ -1,5 +1,5 @@
 /**
- * Takes over a running job whose message has come back, if its owner is dead: one verdict for all jobs of the owner, one statement for all that wait.
+ * Takes over a running job of a known type whose message has come back, if its owner is dead: one verdict for all jobs of the owner, one statement for all that wait.
  */
 import { pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
@@ -23,6 +23,8 @@ export interface TakeoverOptions {
   database: Database;
   startMarks: StartMarks;
   room: ArgsRoom;
+  /** The job types that this worker knows, as a literal of `texts`. */
+  types: string;
   /** This worker's number. Throws `Unavailable` where the presence is not held. */
   owner: () => string;
 }
@@ -41,13 +43,15 @@ export class Takeover {
   /** By owner, what is to be told of. */
   readonly #tallies = new Map<string, Tally>();
 
-  constructor({ database, startMarks, room, owner }: TakeoverOptions) {
+  constructor({ database, startMarks, room, types, owner }: TakeoverOptions) {
     this.#room = room;
     this.#watch = new OwnerWatch(database);
     this.#orphans = new Batcher({
       concurrency: LOOKUPS,
       run: async (ids) => {
-        const orphans = await database.query((sql) => findRunningElsewhere(sql, ids, owner()));
+        const orphans = await database.query((sql) =>
+          findRunningElsewhere(sql, ids, { owner: owner(), types }),
+        );
         const byId = new Map(orphans.map((orphan) => [orphan.id, orphan]));
         return ids.map((id) => byId.get(id));
       },
@@ -55,7 +59,7 @@ export class Takeover {
     this.#takings = new Batcher({
       run: async (orphans) => {
         const taken = await startMarks.claimed((claimant) =>
-          database.query((sql) => takeOverJobs(sql, orphans, claimant)),
+          database.query((sql) => takeOverJobs(sql, orphans, { ...claimant, types })),
         );
         const byId = new Map<string, Claim>();
         for (const { state, ...claim } of taken) {

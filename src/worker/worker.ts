@@ -9,9 +9,10 @@ import { pause } from '#shared/base/backoff.ts';
 import type { Check } from '#shared/base/health-check.ts';
 import type { App } from '#shared/job/app.ts';
 import { publishEvent } from '#shared/observe/events.ts';
-import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
+import type { HandlerClient } from '#shared/postgres/handler-client.ts';
+import { createHandlerClient } from '#shared/postgres/handler-client.ts';
 import { Presence } from '#shared/postgres/presence.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -24,6 +25,7 @@ import { Completer } from './completer.ts';
 import type { DeadLetter } from './consumer.ts';
 import { Consumer } from './consumer.ts';
 import { FallbackLane } from './fallback-lane.ts';
+import { ForeignJobs } from './foreign-jobs.ts';
 import type { Standing } from './health.ts';
 import { checkWorker } from './health-checks.ts';
 import { createChores } from './maintenance/chores.ts';
@@ -31,6 +33,8 @@ import { Maintenance } from './maintenance/maintenance.ts';
 import { createNoticeHandler } from './notice-handler.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
 import { RowLooks } from './row-looks.ts';
+import type { DeliveryHandlers } from './run-delivery.ts';
+import { runDelivery } from './run-delivery.ts';
 import { UnknownJobs } from './unknown-jobs.ts';
 
 /** What aborted handlers, and the records of their outcomes, may take. */
@@ -50,6 +54,8 @@ export interface WorkerOptions {
   /** The name of its connections. */
   name: string;
   app: App;
+  /** The program that runs the same job types in quarantine. Defaults to quarantine/main.ts, with the registered ones. */
+  quarantineProgram?: URL;
 }
 
 export class Worker {
@@ -60,12 +66,12 @@ export class Worker {
   readonly #queues: readonly string[];
   readonly #name: string;
   readonly #presence: Presence;
-  readonly #services: ApplicationServices;
+  readonly #handlerClient: HandlerClient;
   readonly #connection: BrokerConnection;
   readonly #consumers: Consumer[];
   readonly #claimer: Claimer;
   readonly #attempts: Attempts;
-  readonly #unknownJobs: UnknownJobs;
+  readonly #handlers: DeliveryHandlers;
   readonly #fallbackLane: FallbackLane;
   readonly #maintenance: Maintenance;
   readonly #rowLooks: RowLooks;
@@ -74,49 +80,52 @@ export class Worker {
   readonly #givingUp = new AbortController();
   #publisher: Publisher | undefined;
 
-  constructor({ config, name, app }: WorkerOptions) {
+  constructor({ config, name, app, quarantineProgram }: WorkerOptions) {
     this.#app = app;
     this.#queues = [...app.queues.keys()];
     this.#config = config;
+    const types = [...app.definitions.keys()];
     this.#name = name;
     const place = { url: config.databaseUrl, isPooled: config.databaseDirectUrl !== undefined };
-    const database = new Database({ ...place, name, min: config.poolMin, max: config.poolMax });
+    const database = new Database({
+      ...place,
+      name,
+      min: config.poolMin,
+      max: config.poolMax,
+    });
     this.database = database;
     this.argsRoom = new ArgsRoom(config.workerArgsMaxBytes);
     this.#presence = new Presence({
       url: config.databaseDirectUrl ?? config.databaseUrl,
       name,
       delivered: () => this.#claimer.delivered,
+      serves: { queues: config.workerQueues.map(({ queue }) => queue), types },
       onNotice: (notice) => onNotice(notice),
       onHeld: () => this.#onPresenceHeld(),
       onLeading: () => this.#maintenance.wakeAll(),
       onLost: (error) => publishEvent('presence.lost', { error }),
     });
-    const services = new ApplicationServices(app, {
-      ...place,
-      name: `${name} jobs`,
-      max: config.jobsPoolMax,
-    });
-    this.#services = services;
+    this.#handlerClient = createHandlerClient({ ...place, name: `${name} jobs`, max: config.jobsPoolMax });
     this.#connection = new BrokerConnection({
       url: config.amqpUrl,
       name,
       prepare: (model) => prepareTopology(model, this.#queues),
     });
-    this.#claimer = new Claimer({ database, presence: this.#presence, room: this.argsRoom });
+    this.#claimer = new Claimer({ database, presence: this.#presence, room: this.argsRoom, types });
     this.#attempts = new Attempts({
       claimer: this.#claimer,
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
       definitions: app.definitions,
-      resources: () => ({ services: services.services, settings: config, sql: services.sql }),
-      quarantine: createQuarantine({ module: app.module, logLevel: config.logLevel, place, name }),
+      context: { sql: this.#handlerClient, settings: config },
+      quarantine: createQuarantine({ program: quarantineProgram, place, name }),
       giveUp: this.#givingUp.signal,
     });
-    this.#unknownJobs = new UnknownJobs({
-      database,
-      deadLetter: (letter) => this.#deadLetter(letter),
-      giveUp: this.#givingUp.signal,
-    });
+    const deadLetter = (letter: DeadLetter) => this.#deadLetter(letter);
+    this.#handlers = {
+      attempts: this.#attempts,
+      unknownJobs: new UnknownJobs({ database, deadLetter, giveUp: this.#givingUp.signal }),
+      foreignJobs: new ForeignJobs({ database, queues: config.workerQueues }),
+    };
     this.#consumers = config.amqpUrl === NO_BROKER ? [] : this.#createConsumers();
     this.#fallbackLane = new FallbackLane({
       queues: config.workerQueues,
@@ -130,7 +139,6 @@ export class Worker {
       database,
       publisher: () => this.#openPublisher(),
       wakeRelay: () => this.#maintenance.wake('relay'),
-      queues: this.#queues,
       definitions: app.definitions,
       kept: config,
     });
@@ -153,7 +161,6 @@ export class Worker {
     this.database.start();
     await enterDatabase(this.database, this.#app, stopping);
     if (stopping.aborted) return;
-    await this.#services.open();
     this.#presence.start();
     this.#connection.start();
     await this.#presence.heldOnce(); // nothing can be claimed before
@@ -174,12 +181,15 @@ export class Worker {
     this.#stopping.abort();
     this.#rowLooks.drain();
     this.#attempts.drain();
-    this.#unknownJobs.drain();
+    this.#handlers.unknownJobs.drain();
+    this.#handlers.foreignJobs.drain();
     for (const consumer of this.#consumers) consumer.pause();
     const idle = Promise.all([
       this.#attempts.idle(),
       this.#fallbackLane.drain(),
-      Promise.all(this.#consumers.map((consumer) => consumer.idle())).then(() => this.#unknownJobs.idle()),
+      Promise.all(this.#consumers.map((consumer) => consumer.idle())).then(() =>
+        this.#handlers.unknownJobs.idle(),
+      ),
     ]);
     await Promise.race([idle, pause(this.#config.drainTimeoutMs)]);
     this.#attempts.abort();
@@ -197,7 +207,7 @@ export class Worker {
     await Promise.all([chores, this.#rowLooks.stop(), this.#connection.stop()]);
     await this.#publisher?.stop();
     await this.#presence.stop();
-    await Promise.all([this.database.stop(), this.#services.close()]);
+    await Promise.all([this.database.stop(), this.#handlerClient.end({ timeout: 2 })]);
   }
 
   get connection(): BrokerConnection {
@@ -241,10 +251,7 @@ export class Worker {
           prefetch,
           priority: -index, // the first channels of all workers take turns, so that single jobs do not clump on the channels of one
           tag: `${queue}.${index + 1}${at}`,
-          run: async (delivered) => {
-            const disposition = await this.#attempts.run(delivered);
-            return disposition === 'unknown' ? this.#unknownJobs.take(delivered.id, queue) : disposition;
-          },
+          run: (delivery) => runDelivery(this.#handlers, delivery),
           deadLetter: (letter) => this.#deadLetter(letter),
         });
       }),

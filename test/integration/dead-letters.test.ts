@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { retryJob } from '../../src/shared/postgres/statements/control.ts';
 import { insertJobs } from '../../src/shared/postgres/statements/insert.ts';
 import type { Worker } from '../../src/worker/worker.ts';
 import type { Letter } from '../support/broker.ts';
 import { publishRaw, readyCount, takeDeadLetters } from '../support/broker.ts';
+import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
@@ -68,24 +68,16 @@ test('the id of no job goes to warren.dead with the reason', async () => {
   ]);
 });
 
-test('a job of an unknown type is discarded with the reason, uncharged, and can be retried', async () => {
+test('the message of a job that nobody alive knows is acknowledged, and the job waits, uncharged', async () => {
+  using deliveries = listen('delivery.suppressed');
   const [row] = await fleet.database.query((sql) =>
-    insertJobs(sql, [{ type: 'no-such-type', queue: 'default', args: {}, maxAttempts: 3 }], {
-      byRelay: true,
-    }),
+    insertJobs(sql, [{ type: 'no-such-type', queue: 'default', args: {}, maxAttempts: 3 }]),
   );
   const id = row?.id ?? '';
-  const reason = 'unknown_type: this worker has no job type "no-such-type"';
-  const job = await fleet.until(id);
-  expect(job).toMatchObject({ state: 'discarded', attempt: 0 });
-  expect(job.errors).toMatchObject([{ message: reason }]);
+  await fleet.enqueuer.publish([{ id, type: 'no-such-type', queue: 'default', fence: 0 }]);
+  await deliveries.first(({ jobId, reason }) => jobId === id && reason === 'foreign');
   await expectConsumerLives();
-  expect(await lettersOf(1)).toEqual([{ id, body: id, reason, queue: 'default' }]);
-
-  const retried = await fleet.database.query((sql) => retryJob(sql, id));
-  expect(retried).toMatchObject({ id, type: 'no-such-type', queue: 'default' });
-  if (retried !== null) await fleet.enqueuer.publish([retried]);
-  expect(await lettersOf(1)).toEqual([{ id, body: id, reason, queue: 'default' }]);
+  expect(await fleet.job(id)).toMatchObject({ state: 'available', attempt: 0, errors: [] });
 });
 
 test('when the worker has stopped, nothing is left in the queue or came twice to warren.dead', async () => {

@@ -9,7 +9,9 @@ test('an outcome of an attempt that has lost its claim is refused and changes no
   const { database } = fleet;
   const id = await fleet.enqueue({}, { delayMs: 60_000 });
   await fleet.sql((sql) => sql`update warren.jobs set state = 'available'`);
-  const [first] = await database.query((sql) => claimJobs(sql, [id], { owner: '1', batch: 1 }));
+  const [first] = await database.query((sql) =>
+    claimJobs(sql, [id], { owner: '1', batch: 1, types: '{test-job}' }),
+  );
   const [second] = await database.query((sql) =>
     reclaimJobs(sql, [{ id, fence: 1 }], { owner: '1', batch: 2 }),
   );

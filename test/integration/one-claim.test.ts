@@ -14,7 +14,12 @@ const draining = new AbortController().signal;
 /** A claimer of a worker that only has a number: its lock is free, but nobody asks. */
 function claimerOf(fleet: Fleet): Claimer {
   const presence = { held: true, owner: '7' } as Presence;
-  return new Claimer({ database: fleet.database, presence, room: new ArgsRoom(1_048_576) });
+  return new Claimer({
+    types: ['test-job'],
+    database: fleet.database,
+    presence,
+    room: new ArgsRoom(1_048_576),
+  });
 }
 
 const isClaim = (result: Claim | Refusal | undefined): result is Claim =>
@@ -23,7 +28,7 @@ const isClaim = (result: Claim | Refusal | undefined): result is Claim =>
 test('two messages of one orphan that come back together start it once', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const id = await fleet.enqueue();
-  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1 }));
+  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
   const claimer = claimerOf(fleet);
   const results = await Promise.all([1, 2, 3].map(() => claimer.claim({ id, redelivered: true }, draining)));
   expect(results.filter(isClaim)).toHaveLength(1);
@@ -33,7 +38,7 @@ test('two messages of one orphan that come back together start it once', async (
 test('a first delivery does not take over a running job, whatever its owner', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const id = await fleet.enqueue();
-  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1 }));
+  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
   expect(await claimerOf(fleet).claim({ id, redelivered: false }, draining)).toEqual({
     reason: 'runs-elsewhere',
   });

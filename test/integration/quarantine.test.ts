@@ -4,8 +4,9 @@ import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
-import { app, poisonJobs } from '../support/poison-jobs.ts';
+import { poisonJobs } from '../support/poison-jobs.ts';
 
+const PROGRAM = new URL('../support/poison-quarantine.ts', import.meta.url);
 const settings = {
   webhookAllowPrivate: false,
   webhookAllowedDestinations: [],
@@ -31,20 +32,19 @@ const claim = (type: string): Claim => ({
 test('the quarantine tells how a job ended, crashed, or could not be run at all', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const sql = createHandlerClient({ url: fleet.testDatabase.url, name: 'test', max: 1 });
-  const runIn = (module: string | undefined) => {
+  const runIn = (program: URL) => {
     const run = createQuarantine({
-      module,
-      logLevel: 'info',
+      program,
       place: { url: fleet.testDatabase.url },
       name: 'quarantine-test',
     });
     return async (type: string, abort = new Abort()) => {
       const definition = poisonJobs.get(type);
       if (definition === undefined) throw new Error(`no job type ${type}`);
-      return await run(definition, claim(type), abort, { sql, settings, services: undefined });
+      return await run(definition, claim(type), abort, { sql, settings });
     };
   };
-  const run = runIn(app.module);
+  const run = runIn(PROGRAM);
   expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine', outputBytes: 6 });
   expect(await run('failing')).toMatchObject({
     kind: 'failed',
@@ -59,18 +59,13 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     message: expect.stringContaining('exit code 66'),
   });
 
-  const nowhere = runIn(new URL('./no-such-module.ts', import.meta.url).href);
+  const nowhere = runIn(new URL('./no-such-program.ts', import.meta.url));
   for (let time = 0; time < 6; time += 1) {
     expect(await nowhere('neighbour')).toMatchObject({
       kind: 'failed',
       message: expect.stringMatching(/^quarantine_failed/),
     });
   }
-
-  expect(await runIn(undefined)('neighbour')).toMatchObject({
-    kind: 'crashed',
-    message: expect.stringContaining('the application does not name its module'),
-  });
 
   const stopped = new Abort();
   const waiting = Promise.all(Array.from({ length: 9 }, () => run('neighbour', stopped)));

@@ -28,6 +28,10 @@ test('a late mark does not hide a job whose message was spent, or that was cance
   ).toHaveLength(0);
 
   await fleet.sql((sql) => sql`update warren.jobs set relay_at = now()`);
+  await fleet.sql(
+    (sql) =>
+      sql`insert into warren.workers (owner, name, queues, types) values (1, 'alive', '{default}', '{test-job}')`,
+  );
   const leased = await fleet.database.query((sql) => leaseUnpublishedJobs(sql, 10));
   await fleet.database.query((sql) => markPublished(sql, leased));
   expect(await fleet.sql((sql) => sql`select id from warren.jobs where published_at is null`)).toHaveLength(

@@ -47,7 +47,7 @@ async function startMarks(fleet: Fleet, failures = 0) {
   const marks = new StartMarks({ tell, owner: () => OWNER, isRunning: () => true });
   return async (id: string, isHeard = true) =>
     await marks.claimed(async (claimant) => {
-      await fleet.database.query((sql) => claimJobs(sql, [id], claimant));
+      await fleet.database.query((sql) => claimJobs(sql, [id], { ...claimant, types: '{test-job}' }));
       if (!isHeard) throw new Error('the answer was lost');
     });
 }

@@ -4,7 +4,6 @@
 import { z } from '@hono/zod-openapi';
 import { defineRoute } from '../access/route-access.ts';
 import { problems } from './problem.ts';
-import { traceHeaders } from './trace.ts';
 
 const orderSchema = z
   .object({
@@ -28,7 +27,6 @@ const route = {
   tags: ['demonstration'],
   summary: 'Look an order up and enqueue `process-order` for it',
   request: {
-    headers: traceHeaders,
     params: z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' }, example: '1' }) }),
   },
   responses: {

@@ -5,7 +5,6 @@
 import type { Channel } from 'node:diagnostics_channel';
 import { channel } from 'node:diagnostics_channel';
 import type { ErrorOrigin } from '../base/error-origin.ts';
-import type { JobLogLevel } from '../job/job.ts';
 import type { Trace } from '../job/trace.ts';
 
 export interface EventMessages {
@@ -40,22 +39,11 @@ export interface EventMessages {
   'attempt.fenced': Trace & { jobId: string; type: string; attempt: number };
   /** A handler went on after its attempt was over (`running` true), or has ended at last (false). */
   'attempt.abandoned': Trace & { jobId: string; type: string; running: boolean };
-  /** A handler has said something: a line of the log. */
-  'handler.logged': Trace & {
-    jobId: string;
-    type: string;
-    attempt: number;
-    level: JobLogLevel;
-    message: string;
-    details: object | undefined;
-  };
-  /** The application's services could not be disposed of. */
-  'services.failed': { error: unknown };
   /** A write could not be made and is tried again. */
   'write.retried': { what: string; retry: number; error: unknown };
   /** The broker delivered a message. */
   'delivery.received': { queue: string; redelivered: boolean };
-  /** A delivery that started nothing: the job had ended, runs elsewhere, is not due, or does not exist. */
+  /** A delivery that started nothing: the job had ended, runs elsewhere, is not due, does not exist, or is of a type that this worker does not know. */
   'delivery.suppressed': { jobId: string; reason: string };
   /** A delivery that no worker can use went to `warren.dead`. */
   'delivery.dead-lettered': { jobId: string; queue: string; reason: string };

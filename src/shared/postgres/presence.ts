@@ -15,6 +15,7 @@ import { connectionOptions } from './connection-options.ts';
 import type { Notice } from './notices.ts';
 import { NOTICE_CHANNEL, parseNotice } from './notices.ts';
 import { LOCK_WAIT_MS, retakeOwnerNumber, takeOwnerNumber } from './owner-number.ts';
+import type { Serves } from './statements/workers.ts';
 import { beat, leave, markStarted } from './statements/workers.ts';
 
 /** Eight idle workers beat three times a second together. */
@@ -34,6 +35,8 @@ export interface PresenceOptions {
   name: string;
   /** What has been delivered to this worker: see `Beat`. */
   delivered: () => Readonly<Record<string, number>>;
+  /** What it runs. */
+  serves: Serves;
   /** Anybody may send one, and any number of them: see notices.ts. The leader's own is not passed on. */
   onNotice: (notice: Exclude<Notice, { kind: 'leader' }>) => void;
   /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
@@ -160,14 +163,23 @@ export class Presence {
 
   /** Writes the life sign now and then: notices a half-open socket, and leads where nobody does. */
   async #beat(sql: postgres.Sql, closed: AbortSignal): Promise<void> {
-    const { name, delivered } = this.#options;
+    const { name, delivered, serves } = this.#options;
+    let hasCome = true;
     const ended = AbortSignal.any([closed, this.#stopping.signal]);
     while (!ended.aborted) {
       this.#beatNow = new AbortController(); // before the question: a notice that comes with its answer counts
       const termEndsAt = performance.now() + TERM_MS - TERM_MARGIN_MS;
       const leads = await this.#withDeadline(
-        beat(sql, { owner: this.#owner ?? '0', name, termMs: TERM_MS, delivered: delivered() }),
+        beat(sql, {
+          owner: this.#owner ?? '0',
+          name,
+          termMs: TERM_MS,
+          delivered: delivered(),
+          serves,
+          hasCome,
+        }),
       );
+      hasCome = false;
       const didLead = this.leader;
       this.#leadsUntil = leads ? termEndsAt : 0;
       if (leads && !didLead) this.#options.onLeading();

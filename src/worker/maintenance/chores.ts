@@ -3,6 +3,7 @@
  */
 import type { JobDefinition } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import { findServedTypes } from '#shared/postgres/statements/workers.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
 import type { Chore } from './maintenance.ts';
@@ -18,7 +19,6 @@ export interface ChoreOptions {
   /** Opened by the first call. */
   publisher: () => Publisher;
   wakeRelay: () => void;
-  queues: readonly string[];
   definitions: ReadonlyMap<string, JobDefinition>;
   /** How long what has ended is kept. */
   kept: Pick<PrunerOptions, 'retention' | 'idempotencyKeyMs'>;
@@ -28,7 +28,6 @@ export function createChores({
   database,
   publisher,
   wakeRelay,
-  queues,
   definitions,
   kept,
 }: ChoreOptions): ReadonlyMap<string, Chore> {
@@ -40,7 +39,7 @@ export function createChores({
       'reconciler',
       createReconciler({
         database,
-        emptyQueues: () => findEmptyQueues(publisher(), queues),
+        emptyQueues: () => findEmptyQueues(publisher(), database),
         onFound: wakeRelay,
       }),
     ],
@@ -48,12 +47,11 @@ export function createChores({
   ]);
 }
 
-/** None while the broker cannot be asked. */
-async function findEmptyQueues(
-  { connection, ready }: Publisher,
-  queues: readonly string[],
-): Promise<string[]> {
+/** Of the queues that living workers serve, of whichever application; none while the broker cannot be asked. */
+async function findEmptyQueues({ connection, ready }: Publisher, database: Database): Promise<string[]> {
   if (connection.model === undefined || !ready) return [];
+  const served = await database.query(findServedTypes);
+  const queues = [...new Set(served.map(({ queue }) => queue))];
   const depths = await findQueueDepths(connection.model, queues);
   return queues.filter((queue) => depths.get(queue)?.ready === 0);
 }

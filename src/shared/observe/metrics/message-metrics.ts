@@ -6,7 +6,16 @@ import { subscribe } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 /** Why a delivery started nothing (`Refusal` in the worker's claimer). */
-const SUPPRESSIONS = ['twice', 'ended', 'not-due', 'runs-here', 'runs-elsewhere', 'waits', 'unknown'];
+const SUPPRESSIONS = [
+  'twice',
+  'ended',
+  'not-due',
+  'runs-here',
+  'runs-elsewhere',
+  'waits',
+  'unknown',
+  'foreign',
+];
 
 export function countMessages(registry: Registry, queues: readonly string[]): (() => void)[] {
   return [...countPublishes(registry, queues), ...countDeliveries(registry, queues)];

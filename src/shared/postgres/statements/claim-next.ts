@@ -2,8 +2,8 @@
  * Claims jobs that no message has brought: for a fleet whose broker is away. Must not know RabbitMQ.
  */
 import type { Sql } from '../database.ts';
-import type { Claim, Claimant } from './jobs.ts';
-import { argsBytes, bigints, claimColumns } from './parts.ts';
+import type { Claim, TypedClaimant } from './jobs.ts';
+import { argsBytes, bigints, claimColumns, hasType } from './parts.ts';
 
 /** How many jobs of a queue could start now. */
 export interface FreeSlots {
@@ -22,7 +22,7 @@ export interface ArgsBudget {
 }
 
 /**
- * Claims the oldest available jobs of these queues whose arguments are within the budget, without a message: for a fleet whose broker is away. Skips
+ * Claims the oldest available jobs of these queues that are of a type it knows and whose arguments are within the budget, without a message: for a fleet whose broker is away. Skips
  * paused queues, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for, the
  * small ones pass. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available.
  */
@@ -34,7 +34,8 @@ export async function claimNextJobs(
     budget,
     owner,
     batch,
-  }: Claimant & { wanted: readonly FreeSlots[]; except: readonly string[]; budget: ArgsBudget },
+    types,
+  }: TypedClaimant & { wanted: readonly FreeSlots[]; except: readonly string[]; budget: ArgsBudget },
 ): Promise<Claim[]> {
   return await sql<Claim[]>`
     with wanted as (
@@ -44,7 +45,7 @@ export async function claimNextJobs(
     next as (
       select next.* from wanted, lateral (
         select id, run_at, ${argsBytes(sql)} as bytes from warren.jobs job
-        where state = 'available' and queue = wanted.queue and id <> all(${bigints(except)}::text::bigint[])
+        where state = 'available' and queue = wanted.queue and ${hasType(sql, types)} and id <> all(${bigints(except)}::text::bigint[])
         order by run_at, id limit wanted.slots for update skip locked
       ) as next
     ),

@@ -34,13 +34,15 @@ export interface InsertOptions {
 
 /**
  * The scheduler is told of jobs that are due within a second: it looks for later ones by itself. The relay is told of jobs that are its own at once,
- * where it has nothing else to do: under load it looks often, and a notice takes a lock that all commits with notices share.
+ * where it has none of their type to send already: under load it looks often, and a notice takes a lock that all commits with notices share.
  */
 const NOTIFY = `
   case
     when exists (select from inserted where state = 'scheduled' and run_at < now() + interval '1 s')
-      or (given.by_relay and exists (select from inserted where state = 'available') and not exists (
-        select from warren.jobs where state = 'available' and published_at is null and relay_at < now()))
+      or (given.by_relay and exists (
+        select from (select distinct queue, type from inserted where state = 'available') as fresh where not exists (
+          select from warren.jobs job
+          where state = 'available' and published_at is null and job.queue = fresh.queue and job.type = fresh.type and relay_at < now())))
     then pg_notify('${NOTICE_CHANNEL}', 'due')
   end`;
 
@@ -73,7 +75,7 @@ const INSERT = `
     on conflict (type, unique_key)
       where unique_key is not null and state in ('scheduled', 'available', 'running', 'retryable')
       do nothing
-    returning id, state, run_at, created_at
+    returning id, queue, type, state, run_at, created_at
   ),
   told as (
     select ${NOTIFY} from given

@@ -10,7 +10,7 @@ import type { JobState } from '../../job/job.ts';
 import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
-import { argsBytes, bigints, claimColumns, stateById, withError } from './parts.ts';
+import { argsBytes, bigints, claimColumns, hasType, stateById, withError } from './parts.ts';
 
 /** How long the relay waits before it repeats a spent message, in milliseconds. */
 const SPENT_MESSAGE_MS = 2_000;
@@ -73,19 +73,24 @@ export interface Claimant {
   batch: number;
 }
 
+/** `types`: the job types that it knows, as a literal of `texts`. Jobs of other types are left as they are, to others. */
+export interface TypedClaimant extends Claimant {
+  types: string;
+}
+
 /** `maxArgsBytes`: jobs with larger arguments are left as they are; there is no room for them now. Defaults to any size. */
-export interface SizedClaimant extends Claimant {
+export interface SizedClaimant extends TypedClaimant {
   maxArgsBytes?: number;
 }
 
 /** More than any arguments have, as an int. */
 const ANY_SIZE = 2_147_483_647;
 
-/** Claims those of the jobs that are available and whose queue is not paused. By primary key. */
+/** Claims those of the jobs that are available, of a type that the claimant knows, and whose queue is not paused. By primary key. */
 export async function claimJobs(
   sql: Sql,
   ids: readonly string[],
-  { owner, batch, maxArgsBytes = ANY_SIZE }: SizedClaimant,
+  { owner, batch, types, maxArgsBytes = ANY_SIZE }: SizedClaimant,
 ): Promise<Claim[]> {
   return await sql<Claim[]>`
     update warren.jobs job
@@ -93,7 +98,7 @@ export async function claimJobs(
       claim_batch = ${batch}, started_at = now(), published_at = coalesce(published_at, now())
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'available'
       and queue <> all (array(select name from warren.queues where paused))
-      and ${argsBytes(sql)} <= ${maxArgsBytes}
+      and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes}
     returning ${claimColumns(sql)}`;
 }
 
@@ -113,17 +118,22 @@ export async function reclaimJobs(
 }
 
 /**
- * Notes that the messages of these jobs are spent: the relay sends new ones after `repeatAfterMs`, should the jobs wait then. A mark of the spent message that
+ * Notes that the messages of these jobs are spent: the relay sends new ones after `repeatAfterMs`, doubled with every message that was spent before, up
+ * to `atMostMs`, should the jobs wait then. A mark of the spent message that
  * comes later must not hide a waiting job, hence the fence. Jobs that have ended or are not due are left alone.
  */
 export async function spendMessages(
   sql: Sql,
   ids: readonly string[],
-  { repeatAfterMs = SPENT_MESSAGE_MS } = {},
+  {
+    repeatAfterMs = SPENT_MESSAGE_MS,
+    atMostMs = repeatAfterMs,
+  }: { repeatAfterMs?: number; atMostMs?: number } = {},
 ): Promise<void> {
   await sql`
     update warren.jobs job
-    set published_at = null, relay_at = now() + ${repeatAfterMs} * interval '1 ms',
+    set published_at = null,
+      relay_at = now() + least(${atMostMs}, ${repeatAfterMs} * 2 ^ least(fence - attempt, 16)) * interval '1 ms',
       fence = fence + case when state = 'available' then 1 else 0 end
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} in ('available', 'running')`;
 }

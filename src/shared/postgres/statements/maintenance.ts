@@ -12,6 +12,7 @@ import {
   finishedAfterCrash,
   isLeaseOver,
   isLockFree,
+  servedTypes,
   stateAfterCrash,
   withCrash,
 } from './parts.ts';
@@ -51,12 +52,22 @@ export async function nextDueMs(sql: Sql): Promise<number | null> {
   return row?.ms ?? null;
 }
 
-/** Takes unpublished jobs to publish them; they are the caller's for some seconds. Index: jobs_unpublished. */
+/**
+ * Takes unpublished jobs that a living worker runs, to publish them; they are the caller's for some seconds. The others wait, untouched. Index:
+ * jobs_unpublished, once for each type and queue; in an order of chance, so that none waits behind another's backlog for ever.
+ */
 export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Publishable[]> {
   return await sql<Publishable[]>`
-    with unpublished as (
-      select id from warren.jobs where state = 'available' and published_at is null and relay_at <= now()
-      order by relay_at limit ${limit} for update skip locked
+    with served as materialized (
+      select queue, type from ${servedTypes(sql)} as served order by random()
+    ),
+    unpublished as (
+      select job.id from served, lateral (
+        select id from warren.jobs
+        where state = 'available' and published_at is null and queue = served.queue and type = served.type and relay_at <= now()
+        order by relay_at limit ${limit} for update skip locked
+      ) as job
+      limit ${limit}
     )
     update warren.jobs job set relay_at = now() + ${RELAY_LEASE_MS} * interval '1 ms'
     from unpublished where job.id = unpublished.id

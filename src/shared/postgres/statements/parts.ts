@@ -16,6 +16,8 @@ export const FAST_PATH_PER_JOB_MS = 0.5;
 export const QUARANTINED_FROM = 2;
 /** A worker without a beat for that long has lost its jobs. Longer than any event loop should be blocked, in milliseconds. */
 const LEASE_MS = 60_000;
+/** A worker without a beat for that long is sent no jobs by the relay, in milliseconds. */
+const SERVES_MS = 10_000;
 /** What workers may need to come back after a restart of Postgres, in milliseconds. */
 const RETURN_MS = 5_000;
 /** Errors kept of one job, the newest. */
@@ -24,6 +26,26 @@ const MAX_ERRORS = 100;
 /** An array literal of ids. Ids are digits, checked where they enter the system. */
 export function bigints(ids: readonly string[]): string {
   return `{${ids.join(',')}}`;
+}
+
+/** An array literal of texts, whatever is in them. */
+export function texts(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
+}
+
+/** True for jobs of these types (a literal of `texts`), which Postgres reads once for a statement. */
+export function hasType(sql: Sql, types: string): Fragment {
+  return sql`type = any((select ${types}::text::text[])::text[])`;
+}
+
+/** What living workers run: `queue` and `type`, each pair once. A worker that has not beaten for four beats counts as gone. */
+export function servedTypes(sql: Sql): Fragment {
+  return sql`(
+    select distinct queue, type
+    from (
+      select distinct queues, types from warren.workers where beat_at > now() - ${SERVES_MS} * interval '1 ms'
+    ) as fleet, unnest(queues) as queue, unnest(types) as type
+  )`;
 }
 
 /** True where the owner's advisory lock is free, and owners have had the time to take theirs again after a restart of Postgres. */

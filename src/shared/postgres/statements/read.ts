@@ -24,6 +24,7 @@ export async function findUniqueJob(sql: Sql, type: string, uniqueKey: string): 
 /** Where a job stands, for a delivery that could not claim it. */
 export interface Standing {
   id: string;
+  type: string;
   state: JobState;
   owner: string | null;
   fence: number;
@@ -33,7 +34,7 @@ export interface Standing {
 /** Where these jobs stand; ids without a row are left out. */
 export async function findStandings(sql: Sql, ids: readonly string[]): Promise<Standing[]> {
   return await sql<Standing[]>`
-    select id, state, owner, fence, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
+    select id, type, state, owner, fence, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
     where id = any(${bigints(ids)}::text::bigint[])`;
 }
 

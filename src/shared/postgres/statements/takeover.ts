@@ -3,7 +3,7 @@
  * RabbitMQ.
  */
 import type { Sql } from '../database.ts';
-import type { Claim, Claimant } from './jobs.ts';
+import type { Claim, TypedClaimant } from './jobs.ts';
 import {
   argsBytes,
   attemptCharge,
@@ -11,6 +11,7 @@ import {
   claimColumns,
   crashCharge,
   finishedAfterCrash,
+  hasType,
   isLockFree,
   stateAfterCrash,
   stateById,
@@ -31,15 +32,16 @@ export interface SizedOrphan extends Orphan {
   argsBytes: number;
 }
 
-/** Those of the jobs that run under another owner than this one. By primary key. */
+/** Those of the jobs that run under another owner than this one, and are of a type that it knows. By primary key. */
 export async function findRunningElsewhere(
   sql: Sql,
   ids: readonly string[],
-  owner: string,
+  { owner, types }: Pick<TypedClaimant, 'owner' | 'types'>,
 ): Promise<SizedOrphan[]> {
   return await sql<SizedOrphan[]>`
     select id, owner, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
-    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint`;
+    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
+      and ${hasType(sql, types)}`;
 }
 
 export interface OwnerLook {
@@ -60,13 +62,13 @@ export async function lookAtOwner(sql: Sql, owner: string): Promise<OwnerLook> {
 }
 
 /**
- * Takes over running jobs whose owner is one of those given and has died. The crash is noted as an error, and the lost attempt is charged if its
+ * Takes over running jobs of known types whose owner is one of those given and has died. The crash is noted as an error, and the lost attempt is charged if its
  * handler had started; one that was to be cancelled is cancelled, as its `state` says. A job that was in quarantine goes there again, uncharged.
  */
 export async function takeOverJobs(
   sql: Sql,
   orphans: readonly Orphan[],
-  { owner, batch }: Claimant,
+  { owner, batch, types }: TypedClaimant,
 ): Promise<(Claim & { state: 'running' | 'cancelled' })[]> {
   const ids = orphans.map(({ id }) => id);
   const owners = [...new Set(orphans.map((orphan) => orphan.owner))];
@@ -78,6 +80,6 @@ export async function takeOverJobs(
       fence = fence + 1, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
     where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
       and owner = any(${bigints(owners)}::text::bigint[]) -- it may have another one by now, who reconnects
-      and ${isLockFree(sql)}
+      and ${hasType(sql, types)} and ${isLockFree(sql)}
     returning ${claimColumns(sql)}, state`;
 }

@@ -1,11 +1,11 @@
 /**
- * What a worker tells of itself: that it is alive, which of its claims have started, what has been
+ * What a worker tells of itself: that it is alive, what it runs, which of its claims have started, what has been
  * delivered to it, and whether it leads the maintenance. All times come from the database's clock.
  */
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
 import type { Claimant } from './jobs.ts';
-import { ADVISORY_CLASS } from './parts.ts';
+import { ADVISORY_CLASS, servedTypes, texts } from './parts.ts';
 
 export interface Beat {
   owner: string;
@@ -15,15 +15,29 @@ export interface Beat {
   termMs: number;
   /** By queue, the latest due time among the jobs that were delivered to it, in epoch seconds of the database's clock. */
   delivered: Readonly<Record<string, number>>;
+  /** It runs jobs of these types, in these queues. */
+  serves: Serves;
+  /** It has just come (again): the relay is told, for jobs that only it runs may wait. */
+  hasCome: boolean;
+}
+
+export interface Serves {
+  queues: readonly string[];
+  types: readonly string[];
 }
 
 /** Writes the worker's life sign, and makes or keeps it the leader where there is none: its term is over, or it is dead. Returns whether it leads. */
-export async function beat(sql: Sql, { owner, name, termMs, delivered }: Beat): Promise<boolean> {
+export async function beat(
+  sql: Sql,
+  { owner, name, termMs, delivered, serves, hasCome }: Beat,
+): Promise<boolean> {
   const [row] = await sql<{ leads: boolean }[]>`
     with alive as (
-      insert into warren.workers (owner, name, delivered)
-      values (${owner}::text::int, ${name}, ${JSON.stringify(delivered)}::text::jsonb)
-      on conflict (owner) do update set beat_at = now(), delivered = excluded.delivered
+      insert into warren.workers (owner, name, delivered, queues, types)
+      values (${owner}::text::int, ${name}, ${JSON.stringify(delivered)}::text::jsonb,
+        ${texts(serves.queues)}::text::text[], ${texts(serves.types)}::text::text[])
+      on conflict (owner) do update
+      set beat_at = now(), delivered = excluded.delivered, queues = excluded.queues, types = excluded.types
     ),
     term as (
       update warren.leadership set owner = ${owner}::text::int, until = now() + ${termMs} * interval '1 ms'
@@ -31,7 +45,7 @@ export async function beat(sql: Sql, { owner, name, termMs, delivered }: Beat): 
         or pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner)
       returning owner
     )
-    select exists (select from term) as leads`;
+    select exists (select from term) as leads ${hasCome ? sql`, (select ${notify(sql, { kind: 'due' })}) as told` : sql``}`;
   return row?.leads === true;
 }
 
@@ -43,6 +57,11 @@ export async function markStarted(sql: Sql, { owner, batch }: Claimant): Promise
   await sql.unsafe(`
     update warren.workers set started_batch = ${batch}
     where owner = ${owner} and started_batch < ${batch}`);
+}
+
+/** What living workers run, each pair once. */
+export async function findServedTypes(sql: Sql): Promise<{ queue: string; type: string }[]> {
+  return await sql<{ queue: string; type: string }[]>`select queue, type from ${servedTypes(sql)} as served`;
 }
 
 /** Takes the worker off the list; another may lead at once. */

@@ -1,0 +1,33 @@
+/**
+ * From a delivery to the fate of its message, whatever is the matter with its job: it is run here, it is not there, or it is somebody else's. Knows
+ * neither Postgres nor AMQP.
+ */
+import type { Attempts, Disposition } from './attempt.ts';
+import type { Delivered } from './claimer.ts';
+import type { ForeignJobs } from './foreign-jobs.ts';
+import type { UnknownJobs } from './unknown-jobs.ts';
+
+/** A message of a queue. */
+export interface Delivery extends Delivered {
+  queue: string;
+  /** How often it was delivered and given back before. */
+  returns: number;
+}
+
+export interface DeliveryHandlers {
+  attempts: Attempts;
+  unknownJobs: UnknownJobs;
+  foreignJobs: ForeignJobs;
+}
+
+/** Never rejects. */
+export async function runDelivery(
+  { attempts, unknownJobs, foreignJobs }: DeliveryHandlers,
+  { id, redelivered, queue, returns }: Delivery,
+): Promise<Disposition> {
+  const disposition = await attempts.run({ id, redelivered });
+  if (disposition === 'unknown') return unknownJobs.take(id, queue);
+  if (typeof disposition === 'object' && 'foreign' in disposition)
+    return await foreignJobs.take({ id, type: disposition.foreign, queue, returns });
+  return disposition;
+}

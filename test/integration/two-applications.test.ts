@@ -1,0 +1,143 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import type { App, Job, JobDefinition, RunningWorker } from '../../src/index.ts';
+import { defineApp, defineJob, Warren } from '../../src/index.ts';
+import { listen } from '../support/events.ts';
+import { eventually } from '../support/eventually.ts';
+import { startFile } from '../support/program.ts';
+import type { TestDatabase, TestVhost } from '../support/servers.ts';
+import { createDatabase, createVhost } from '../support/servers.ts';
+
+const args = z.object({});
+type Type = JobDefinition<Record<string, never>>;
+
+/** An application with one job type on the queue `default`, which several have. `runs`: in which application each of its jobs ran. */
+function application(name: string, type: string, runs: Map<string, string[]>): { app: App; job: Type } {
+  const job = defineJob({
+    type,
+    queue: 'default',
+    args,
+    perform: async (_args, { jobId }) => {
+      runs.set(jobId, [...(runs.get(jobId) ?? []), name]);
+    },
+  }) as unknown as Type;
+  return { app: defineApp({ name, queues: { default: { channels: 2, prefetch: 10 } }, jobs: [job] }), job };
+}
+
+interface Stage {
+  database: TestDatabase;
+  vhost: TestVhost;
+}
+
+async function stage(): Promise<Stage> {
+  const [database, vhost] = await Promise.all([createDatabase(), createVhost()]);
+  onTestFinished(async () => {
+    await database[Symbol.asyncDispose]();
+    await vhost[Symbol.asyncDispose]();
+  });
+  return { database, vhost };
+}
+
+async function open({ database, vhost }: Stage, app: App): Promise<Warren> {
+  const warren = new Warren({ app, databaseUrl: database.url, amqpUrl: vhost.url });
+  onTestFinished(() => warren.stop());
+  await warren.start();
+  return warren;
+}
+
+/** Waits until each has ended. */
+async function untilEnded(warren: Warren, ids: readonly string[]): Promise<Job[]> {
+  return await Promise.all(
+    ids.map(
+      async (id) =>
+        (await eventually(
+          () => warren.find(id),
+          (job) => ['completed', 'discarded', 'cancelled'].includes(job?.state ?? ''),
+        )) as Job,
+    ),
+  );
+}
+
+const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
+
+test('two applications share a queue: every job runs in its own, at its first attempt, and none is discarded', async () => {
+  const runs = new Map<string, string[]>();
+  const shared = await stage();
+  const crm = application('crm', 'greet', runs);
+  const billing = application('billing', 'invoice', runs);
+  const [a, b] = await Promise.all([open(shared, crm.app), open(shared, billing.app)]);
+  await Promise.all([a, a, b, b].map((warren) => warren.startWorker()));
+  using deliveries = listen('delivery.received');
+
+  const ids = await Promise.all(
+    times(200, async () => ({
+      crm: (await a.enqueue(crm.job, {})).job.id,
+      billing: (await b.enqueue(billing.job, {})).job.id,
+    })),
+  );
+  for (const [name, warren] of [
+    ['crm', a],
+    ['billing', b],
+  ] as const) {
+    const jobs = await untilEnded(
+      warren,
+      ids.map((pair) => pair[name]),
+    );
+    for (const job of jobs) {
+      expect(job).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
+      expect(runs.get(job.id)).toEqual([name]);
+    }
+  }
+  expect(deliveries.all.length).toBeLessThan(400 * 20); // about three each; a message that goes in circles comes thousands of times
+});
+
+test('while no worker of an application lives its jobs wait, at one delivery each, and they run when one comes', async () => {
+  const runs = new Map<string, string[]>();
+  const shared = await stage();
+  const crm = application('crm', 'greet', runs);
+  const billing = application('billing', 'invoice', runs);
+  const [a, b] = await Promise.all([open(shared, crm.app), open(shared, billing.app)]);
+  const workers: RunningWorker[] = await Promise.all(times(2, () => a.startWorker()));
+  using deliveries = listen('delivery.received');
+  const waiting = await b.enqueueMany(times(200, () => ({ job: billing.job, args: {} })));
+  await eventually(
+    () => deliveries.all.length,
+    (count) => count >= waiting.length,
+  );
+  const done = await untilEnded(a, await a.enqueueMany(times(50, () => ({ job: crm.job, args: {} }))));
+  expect(done.map(({ state }) => state)).toEqual(times(50, () => 'completed'));
+  expect(deliveries.all.length).toBe(250);
+  for (const id of waiting) expect(await b.find(id)).toMatchObject({ state: 'available', attempt: 0 });
+
+  await b.startWorker();
+  for (const job of await untilEnded(b, waiting)) {
+    expect(job).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
+    expect(runs.get(job.id)).toEqual(['billing']);
+  }
+  expect(workers).toHaveLength(2);
+});
+
+test('the jobs of a worker that is killed are taken over by a worker of its own application, with others on the queue', async () => {
+  const runs = new Map<string, string[]>();
+  const shared = await stage();
+  const crm = application('crm', 'greet', runs);
+  const own = application('endless', 'test-job', runs);
+  const [a, b] = await Promise.all([open(shared, crm.app), open(shared, own.app)]);
+  await Promise.all(times(2, () => a.startWorker()));
+  await using killed = await startFile('test/support/crash-worker.ts', {
+    DATABASE_URL: shared.database.url,
+    AMQP_URL: shared.vhost.url,
+    WORKER_QUEUES: 'default:1:10',
+  });
+  await killed.waitForLog('ready');
+  const ids = await b.enqueueMany(times(5, () => ({ job: own.job, args: {} })));
+  for (const id of ids) await killed.waitForLog((line) => line['msg'] === 'started' && line['jobId'] === id);
+  await b.startWorker();
+  using takeovers = listen('owner.taken-over');
+  killed.signal('SIGKILL');
+  for (const job of await untilEnded(b, ids)) {
+    expect(job).toMatchObject({ state: 'completed' });
+    expect(runs.get(job.id)).toEqual(['endless']);
+  }
+  expect(await takeovers.first()).toMatchObject({ name: `crash-worker@test:${killed.pid}` });
+});
