@@ -34,8 +34,8 @@ const play: PlayOptions = {
   connections: Number(options.connections),
 };
 
-await runOnStage(async (stage, log) => {
-  const place = await stage.createPlace('enqueue');
+await runOnStage('bench', async (stage, log) => {
+  const place = await stage.createPlace('bench_enqueue');
   await seedOrders(place);
   const results = await run(stage, place, log);
   const facts = await collectFacts({

@@ -90,7 +90,7 @@ async function playTurn(options: Round, contender: Contender, counts: readonly n
   const participants = {
     server: server.process.pid,
     ...(worker === undefined ? {} : { worker: worker.process.pid }),
-    ...serverParticipants(),
+    ...serverParticipants(stage),
     'load generator': load.pid,
   };
   const runs: Run[] = [];

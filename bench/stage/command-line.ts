@@ -29,8 +29,9 @@ export function areDefaults(options: OptionDefaults, defaults: OptionDefaults): 
   return Object.entries(defaults).every(([name, value]) => options[name] === value);
 }
 
-/** Sets exit code 1 where the work throws. Ends the servers and programs in any case; a signal ends them at once. */
+/** Sets exit code 1 where the work throws. Ends the servers and programs in any case; a signal ends them at once. `name`: of the stage. */
 export async function runOnStage(
+  name: string,
   work: (stage: Stage, log: (line: string) => void) => Promise<void>,
 ): Promise<void> {
   const log = (line: string) =>
@@ -38,7 +39,7 @@ export async function runOnStage(
   const { received } = handleStopSignals({ stopAtOnce: () => process.exit(1) });
   void received.then(() => process.exit(1)); // the stage's exit hook kills what runs
   try {
-    await using stage = await openStage(log);
+    await using stage = await openStage({ name, log });
     await work(stage, log);
   } catch (error) {
     log(failureMessage(error));

@@ -1,12 +1,10 @@
-// A database and a vhost for one use, made anew. Works on any server that lets its user create them.
+// A database and a vhost for one use, made anew: benchmarks and fault rows have them. Works on any server that lets its user create them.
 
 import postgres from 'postgres';
-import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
+import { ManagementClient } from '../../test/support/management-client.ts';
 
-const TIMEOUT_MS = 10_000;
-
-/** Returns its URL. The schema is Warren's own. */
-export async function createBenchDatabase(administratorUrl: string, name: string): Promise<string> {
+/** Empty; an earlier one of the name is dropped. Returns its URL. */
+export async function createDatabase(administratorUrl: string, name: string): Promise<string> {
   const sql = postgres(administratorUrl, { max: 1, connect_timeout: 10, onnotice: () => {} });
   try {
     await sql`drop database if exists ${sql(name)} with (force)`;
@@ -16,43 +14,18 @@ export async function createBenchDatabase(administratorUrl: string, name: string
   }
   const url = new URL(administratorUrl);
   url.pathname = `/${name}`;
-  await migrate({ databaseUrl: url.href });
   return url.href;
 }
 
-/** Returns the AMQP URL that leads into it. */
-export async function createBenchVhost({
-  amqpUrl,
-  managementUrl,
-  name,
-}: {
-  amqpUrl: string;
-  managementUrl: string;
-  name: string;
-}): Promise<string> {
+/** Empty; an earlier one of the name is deleted. Returns the AMQP URL that leads into it, and what manages it. */
+export async function createVhost(
+  { amqpUrl, managementUrl }: { amqpUrl: string; managementUrl: string },
+  name: string,
+): Promise<{ url: string; management: ManagementClient }> {
   const url = new URL(amqpUrl);
-  const user = encodeURIComponent(decodeURIComponent(url.username || 'guest'));
-  await manage(managementUrl, 'DELETE', `/vhosts/${name}`);
-  await manage(managementUrl, 'PUT', `/vhosts/${name}`);
-  const everything = { configure: '.*', write: '.*', read: '.*' };
-  await manage(managementUrl, 'PUT', `/permissions/${name}/${user}`, everything);
+  const management = new ManagementClient({ managementUrl, vhost: name });
+  await management.deleteVhost();
+  await management.createVhost({ user: decodeURIComponent(url.username || 'guest') });
   url.pathname = `/${name}`;
-  return url.href;
-}
-
-async function manage(managementUrl: string, method: string, path: string, body?: unknown): Promise<void> {
-  const url = new URL(managementUrl);
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  const response = await fetch(`${url.origin}/api${path}`, {
-    method,
-    headers: {
-      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
-      'content-type': 'application/json',
-    },
-    body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const text = await response.text();
-  if (!response.ok && response.status !== 404)
-    throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return { url: url.href, management };
 }

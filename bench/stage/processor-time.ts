@@ -1,7 +1,8 @@
 // The processor time of process trees, as the kernel counts it (/proc/<pid>/stat, in ticks of 10 ms): what a run has cost each process.
 // A tree is a process and its children, those included that have ended and been waited for, so that Postgres' backends count.
 import { readdirSync, readFileSync } from 'node:fs';
-import { serviceRecord } from './stage.ts';
+import { join } from 'node:path';
+import type { Stage } from './stage.ts';
 
 /** The processes of a run, by the name that stands in the table. */
 export type Participants = Readonly<Record<string, number>>;
@@ -53,18 +54,18 @@ export function othersShare(before: MachineTime, after: MachineTime): number {
 }
 
 /** RabbitMQ and Postgres where they are private ones of this benchmark; nothing of servers that were configured. */
-export function serverParticipants(): Participants {
+export function serverParticipants({ folder }: Stage): Participants {
   const participants: Record<string, number> = {};
-  for (const { pid, marker } of readServiceProcesses()) {
+  for (const { pid, marker } of readServiceProcesses(folder)) {
     if (marker.endsWith('/home')) participants['RabbitMQ'] = pid;
     if (/\/data-\d+$/.test(marker)) participants['Postgres'] = pid;
   }
   return participants;
 }
 
-function readServiceProcesses(): { pid: number; marker: string }[] {
+function readServiceProcesses(folder: string): { pid: number; marker: string }[] {
   try {
-    return JSON.parse(readFileSync(serviceRecord, 'utf8')).processes;
+    return JSON.parse(readFileSync(join(folder, 'processes.json'), 'utf8')).processes;
   } catch {
     return []; // configured servers, or containers: no process of ours
   }

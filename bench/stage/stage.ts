@@ -1,4 +1,5 @@
-// What every benchmark runs on: real servers of its own, a database and a vhost per use, and the programs that it starts.
+// What every benchmark runs on: real servers of its own, a database and a vhost per use, and the programs that it starts. The comparisons with
+// other job queues run on it too.
 // Guarantees: what was started ends with the benchmark, whatever ends that; nothing that was there before is touched.
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,10 +9,10 @@ import { ProcessRecord } from '../../dev/process-record.ts';
 import type { Services } from '../../dev/services.ts';
 import { startServices } from '../../dev/services.ts';
 import { waitUntil } from '../../dev/wait-until.ts';
-import { createBenchDatabase, createBenchVhost } from './places.ts';
+import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
+import { createDatabase, createVhost } from './places.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
-const folder = join(root, '.services/bench');
 
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 35_000;
@@ -27,78 +28,94 @@ export interface Started {
 }
 
 export interface ProgramOptions {
+  /** Names its log. */
   name: string;
   /** Below the root of the checkout. */
   file: string;
+  args?: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** Arguments of Node before the file, such as a preload. Defaults to the flags of the images' programs. */
+  nodeArgs?: readonly string[];
+}
+
+export interface ListeningOptions extends ProgramOptions {
   /** The setting that says where it listens: `PORT`, or `WORKER_HEALTH_PORT`. Defaults to `PORT`. */
   portSetting?: string;
   /** What answers 200 as soon as it works. Defaults to `/livez`. */
   readyPath?: string;
-  env: Readonly<Record<string, string>>;
-  /** Arguments of Node before the file, such as a preload. */
-  nodeArgs?: readonly string[];
 }
 
 /** The flags of the images' programs. */
-const IMAGE_ARGS = ['--max-semi-space-size=16'];
+export const IMAGE_ARGS: readonly string[] = ['--max-semi-space-size=16'];
 
 export class Stage implements AsyncDisposable {
   readonly services: Services;
-  readonly #record: ProcessRecord;
+  /** Where data, logs and records are. */
+  readonly folder: string;
+  /** Names what was started, for the next run. */
+  readonly record: ProcessRecord;
   readonly #programs = new Set<OwnedProcess>();
   readonly #onExit = () => this.kill();
 
-  constructor(services: Services, record: ProcessRecord) {
+  constructor({ services, folder, record }: Pick<Stage, 'services' | 'folder' | 'record'>) {
     this.services = services;
-    this.#record = record;
+    this.folder = folder;
+    this.record = record;
     process.once('exit', this.#onExit);
   }
 
   /** A migrated, empty database and an empty vhost; an earlier one of the name is dropped. */
   async createPlace(name: string): Promise<Place> {
-    const { databaseUrl, amqpUrl, managementUrl } = this.services;
-    if (amqpUrl === 'none') throw new Error('the benchmarks need a RabbitMQ');
-    return {
-      databaseUrl: await createBenchDatabase(databaseUrl, `bench_${name}`),
-      amqpUrl: await createBenchVhost({ amqpUrl, managementUrl, name: `bench_${name}` }),
-    };
+    if (this.services.amqpUrl === 'none') throw new Error('the benchmarks need a RabbitMQ');
+    const databaseUrl = await createDatabase(this.services.databaseUrl, name);
+    await migrate({ databaseUrl });
+    return { databaseUrl, amqpUrl: (await createVhost(this.services, name)).url };
   }
 
-  /** Runs it as the images do, compiled ahead from its second start on. Resolves when it answers. Its output goes to a file in .services/bench/logs. */
-  async start(options: ProgramOptions): Promise<Started> {
-    const { name, file, portSetting = 'PORT', readyPath = '/livez', env, nodeArgs = [] } = options;
-    const [port = 0] = await freePorts(1);
+  /** Compiled ahead from its second start on. Resolves when the process runs. Its output goes to a file in the folder's `logs`. */
+  async spawn({ name, file, args = [], env, nodeArgs = IMAGE_ARGS }: ProgramOptions): Promise<OwnedProcess> {
     const program = await OwnedProcess.start({
       name,
       command: process.execPath,
-      args: [...IMAGE_ARGS, ...nodeArgs, join(root, file)],
+      args: [...nodeArgs, join(root, file), ...args],
       env: {
         PATH: '/usr/local/bin:/usr/bin:/bin',
         LOG_LEVEL: 'warn',
-        NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
+        NODE_COMPILE_CACHE: join(this.folder, 'compile-cache'),
         ...env,
-        [portSetting]: String(port),
       },
       cwd: root,
-      output: { file: join(folder, 'logs', `${name}.log`) },
+      output: { file: join(this.folder, 'logs', `${name}.log`) },
       marker: join(root, file),
       stopSignal: 'SIGTERM',
       stopTimeoutMs: STOP_TIMEOUT_MS,
-      record: this.#record,
+      record: this.record,
     });
     this.#programs.add(program);
+    return program;
+  }
+
+  /** The same on a port of its own. Resolves when it answers, and has all that it needs. */
+  async start({
+    portSetting = 'PORT',
+    readyPath = '/livez',
+    env,
+    ...program
+  }: ListeningOptions): Promise<Started> {
+    const [port = 0] = await freePorts(1);
+    const started = await this.spawn({ ...program, env: { ...env, [portSetting]: String(port) } });
     const url = `http://127.0.0.1:${port}`;
     await waitUntil({
-      what: name,
+      what: program.name,
       check: async () => {
         const response = await fetch(url + readyPath, { signal: AbortSignal.timeout(5_000) });
-        await response.body?.cancel();
-        return response.ok ? true : undefined;
+        const text = await response.text();
+        return response.ok && !text.includes('degraded') ? true : undefined; // one that goes on without a server says so
       },
-      assertPossible: () => program.assertRunning(),
+      assertPossible: () => started.assertRunning(),
       timeoutMs: READY_TIMEOUT_MS,
     });
-    return { process: program, url };
+    return { process: started, url };
   }
 
   async stop(started: readonly Started[]): Promise<void> {
@@ -106,25 +123,38 @@ export class Stage implements AsyncDisposable {
     for (const { process: program } of started) this.#programs.delete(program);
   }
 
+  /** Ends it at once, with all that it has started. */
+  async end(program: OwnedProcess): Promise<void> {
+    program.kill();
+    await program.exited;
+    this.#programs.delete(program);
+  }
+
   kill(): void {
     for (const program of this.#programs) program.kill();
     this.services.kill();
-    this.#record.killAll();
+    this.record.killAll();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     process.off('exit', this.#onExit);
     await Promise.all([...this.#programs].map((program) => program.stop()));
     await this.services.stop();
-    this.#record.release();
+    this.record.release();
   }
 }
 
-export async function openStage(log: (line: string) => void): Promise<Stage> {
+/** `name`: of its folder below `.services`. Two stages at once need two of them. */
+export async function openStage({
+  name,
+  log,
+}: {
+  name: string;
+  log: (line: string) => void;
+}): Promise<Stage> {
+  const folder = join(root, '.services', name);
   mkdirSync(join(folder, 'logs'), { recursive: true });
   const services = await startServices({ folder, keepData: false, log });
-  return new Stage(services, await ProcessRecord.claim({ file: join(folder, 'programs.json'), log }));
+  const record = await ProcessRecord.claim({ file: join(folder, 'programs.json'), log });
+  return new Stage({ services, folder, record });
 }
-
-/** The process of a private server, by a part of its command line in the record of the services; undefined where it is somebody else's. */
-export const serviceRecord = join(folder, 'processes.json');

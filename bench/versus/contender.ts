@@ -45,10 +45,12 @@ export interface Store {
 
 /** A program and the environment it is started with. */
 export interface ProgramPlan {
+  /** Below the root of the checkout. */
   file: string;
   env: Readonly<Record<string, string>>;
-  nodeOptions?: string;
-  /** Defaults to `/readyz`. */
+  /** Arguments of Node before the file. Defaults to none. */
+  nodeArgs?: readonly string[];
+  /** What the API answers as soon as it works. Defaults to `/readyz`. */
   readyPath?: string;
 }
 
@@ -85,7 +87,8 @@ export interface Contender {
   watchBroker?(places: Places): Promise<BrokerWatch>;
   /** Where its programs are its own instead of ours. */
   programs?: {
-    api(places: Places, port: number): ProgramPlan;
+    /** Listens at `PORT`. */
+    api(places: Places): ProgramPlan;
     worker(places: Places, concurrency: number): ProgramPlan;
   };
 }

@@ -33,7 +33,7 @@ const options = readOptions({
 });
 const scale = Number(options.scale);
 
-await runOnStage(async (stage, log) => {
+await runOnStage('bench', async (stage, log) => {
   const facts = await collectFacts({
     servers: stage.services,
     durability: {

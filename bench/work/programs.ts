@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Place, Stage, Started } from '../stage/stage.ts';
-import { root } from '../stage/stage.ts';
+import { IMAGE_ARGS, root } from '../stage/stage.ts';
 
-const nodeArgs = [`--import=${pathToFileURL(join(root, 'bench/work/preload.ts')).href}`];
+const nodeArgs = [...IMAGE_ARGS, `--import=${pathToFileURL(join(root, 'bench/work/preload.ts')).href}`];
 
 /** `queues`: its WORKER_QUEUES. Defaults to the worker's own default. */
 export async function startWorkers(

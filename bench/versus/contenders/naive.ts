@@ -1,12 +1,10 @@
 // The naive way with Warren's own table and queue: a statement for the lookup, one for the insert, a channel held until the confirm. Enqueues only.
-import { join, resolve } from 'node:path';
 import amqp from 'amqplib';
 import { queueNames } from '../../../src/jobs/registry.ts';
 import { prepareTopology } from '../../../src/shared/rabbitmq/topology.ts';
 import type { Contender } from '../contender.ts';
 import { open } from './warren.ts';
 
-const file = join(resolve(import.meta.dirname, '../../enqueue/servers'), 'naive.ts');
 const doesNotWork = () => Promise.reject(new Error('the naive way has no worker'));
 
 export const naive: Contender = {
@@ -27,9 +25,9 @@ export const naive: Contender = {
   connect: doesNotWork,
   work: doesNotWork,
   programs: {
-    api: ({ databaseUrl, amqpUrl }, port) => ({
-      file,
-      env: { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl, PORT: String(port) },
+    api: ({ databaseUrl, amqpUrl }) => ({
+      file: 'bench/enqueue/servers/naive.ts',
+      env: { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl },
       readyPath: '/livez',
     }),
     worker: () => {

@@ -1,5 +1,5 @@
 // Warren: its real programs, with the job type of the comparison added by a preload, and its settings where they stand.
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import amqp from 'amqplib';
 import postgres from 'postgres';
@@ -12,7 +12,6 @@ import { brokerQueue } from '../../../src/shared/rabbitmq/topology.ts';
 import type { BrokerWatch, Contender, Places, ProgramPlan, Store, Work } from '../contender.ts';
 import { defineVersusJob } from '../programs/versus-job.ts';
 
-const root = resolve(import.meta.dirname, '../../..');
 const preload = `--import=${pathToFileURL(join(import.meta.dirname, '../programs/warren-jobs.ts')).href}`;
 const LIVE = `('scheduled', 'available', 'running', 'retryable')`;
 const BROKER_QUEUE = brokerQueue('default');
@@ -34,7 +33,7 @@ export const warren: Contender = {
   work: () => Promise.reject(new Error("Warren's worker is its own program")),
   watchBroker,
   programs: {
-    api: (places, port) => plan('api', places, { PORT: String(port) }),
+    api: (places) => plan('api', places),
     worker: (places, concurrency) => {
       const channels = concurrency % CHANNELS === 0 ? CHANNELS : 1;
       return worker(places, `default:${channels}:${concurrency / channels}`);
@@ -47,7 +46,7 @@ export const warrenAhead: Contender = {
   ...warren,
   name: 'warren-ahead',
   title: 'Warren, prefetch 100',
-  programs: { api: (places, port) => plan('api', places, { PORT: String(port) }), worker: ahead },
+  programs: { api: (places) => plan('api', places), worker: ahead },
 };
 
 function ahead(places: Places): ProgramPlan {
@@ -61,12 +60,12 @@ function worker(places: Places, queues: string): ProgramPlan {
 function plan(
   program: 'api' | 'worker',
   { databaseUrl, amqpUrl }: Places,
-  env: Record<string, string>,
+  env: Record<string, string> = {},
 ): ProgramPlan {
   return {
-    file: join(root, 'src', program, 'main.ts'),
-    env: { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl, LOG_LEVEL: 'warn', ...env },
-    nodeOptions: preload,
+    file: `src/${program}/main.ts`,
+    env: { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl, ...env },
+    nodeArgs: [preload],
   };
 }
 

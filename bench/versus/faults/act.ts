@@ -1,10 +1,10 @@
-// One contender in one scenario: its stage, the submits and what was answered to them, and the notes for the table.
+// One contender in one scenario: its fleet, the submits and what was answered to them, and the notes for the table.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { OwnedProcess } from '../../../dev/owned-process.ts';
 import { monotonicMs } from '../../stage/monotonic.ts';
-import type { Child } from '../child.ts';
 import type { Work } from '../contender.ts';
+import type { ContenderFleet } from '../contender-fleet.ts';
 import type { Run } from '../programs/effect-book.ts';
-import type { Stage } from '../stage.ts';
 import type { Submit } from './balance.ts';
 
 export interface Proof {
@@ -20,26 +20,26 @@ const ALL_READY_TIMEOUT_MS = 10_000;
 const PROBE_EVERY_MS = 200;
 
 export class Act {
-  readonly stage: Stage;
+  readonly fleet: ContenderFleet;
   readonly submits: Submit[] = [];
   readonly proofs: Proof[] = [];
   readonly figures: Record<string, number | string | null> = {};
   error: string | undefined;
   #next = 0;
 
-  constructor(stage: Stage) {
-    this.stage = stage;
+  constructor(fleet: ContenderFleet) {
+    this.fleet = fleet;
   }
 
   get title(): string {
-    return this.stage.contender.title;
+    return this.fleet.contender.title;
   }
 
   /** An API and two workers; resolves when they work. */
   async begin(concurrency = CONCURRENCY): Promise<void> {
-    await this.stage.store((store) => store.empty());
-    await this.stage.startApi();
-    await Promise.all([this.stage.startWorker(concurrency), this.stage.startWorker(concurrency)]);
+    await this.fleet.store((store) => store.empty());
+    await this.fleet.startApi();
+    await Promise.all([this.fleet.startWorker(concurrency), this.fleet.startWorker(concurrency)]);
     await this.warmUp();
   }
 
@@ -48,8 +48,8 @@ export class Act {
    * after a while a single one is enough.
    */
   async warmUp(): Promise<void> {
-    const living = this.stage.workers.filter(({ hasExited }) => !hasExited);
-    const seen = () => new Set(this.stage.runs().map(({ pid }) => pid));
+    const living = this.fleet.livingWorkers;
+    const seen = () => new Set(this.fleet.runs().map(({ pid }) => pid));
     const startedAt = monotonicMs();
     while (!living.every(({ pid }) => seen().has(pid))) {
       const waitedMs = monotonicMs() - startedAt;
@@ -90,17 +90,16 @@ export class Act {
   }
 
   /** Runs that have begun and not ended, as far as the book knows. */
-  running(worker?: Child): Run[] {
-    return this.stage
+  running(worker?: OwnedProcess): Run[] {
+    return this.fleet
       .runs()
       .filter(({ endedAt, pid }) => endedAt === undefined && (worker === undefined || pid === worker.pid));
   }
 
   /** The worker with most running jobs, once it has so many. */
-  async busiest(wanted: number): Promise<Child> {
+  async busiest(wanted: number): Promise<OwnedProcess> {
     const find = () =>
-      this.stage.workers
-        .filter(({ hasExited }) => !hasExited)
+      this.fleet.livingWorkers
         .map((worker) => ({ worker, count: this.running(worker).length }))
         .toSorted((one, other) => other.count - one.count)[0];
     await this.until(() => (find()?.count ?? 0) >= wanted, READY_TIMEOUT_MS);
@@ -123,7 +122,7 @@ export class Act {
   async drain(timeoutMs: number): Promise<boolean> {
     const isDrained = () => {
       const ended = new Set(
-        this.stage.runs().flatMap(({ key, endedAt }) => (endedAt === undefined ? [] : key)),
+        this.fleet.runs().flatMap(({ key, endedAt }) => (endedAt === undefined ? [] : key)),
       );
       return this.submits.every(({ key, outcome }) => outcome !== 'accepted' || ended.has(key));
     };
@@ -136,7 +135,7 @@ export class Act {
 
   async #ask(args: Work): Promise<Submit['outcome']> {
     try {
-      const response = await fetch(`${this.stage.apiUrl}/v1/jobs`, {
+      const response = await fetch(`${this.fleet.api.url}/v1/jobs`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'versus-work', args }),

@@ -1,7 +1,7 @@
 // A worker is killed in the middle of its jobs while another one lives and has room: how long until the orphans start again?
 import { setTimeout as delay } from 'node:timers/promises';
+import type { OwnedProcess } from '../../../dev/owned-process.ts';
 import { median } from '../../report/statistics.ts';
-import type { Child } from '../child.ts';
 import type { Act } from './act.ts';
 import type { Scenario } from './scenario.ts';
 import { playEach } from './scenario.ts';
@@ -42,16 +42,19 @@ export interface KillOptions {
 export async function killOnce(
   act: Act,
   { watchMs, jobs = JOBS, running = RUNNING }: KillOptions,
-): Promise<{ takeovers: number[]; orphans: number; victim: Child }> {
+): Promise<{ takeovers: number[]; orphans: number; victim: OwnedProcess }> {
   await Promise.all(Array.from({ length: jobs }, () => act.submit({ ms: JOB_MS })));
   const victim = await act.busiest(running);
-  await act.stage.kill(victim);
-  const killedAt = victim.killedAt ?? 0;
+  await act.fleet.kill(victim);
+  const killedAt = act.fleet.killedAt.get(victim.pid) ?? 0;
   const orphans = new Set(act.running(victim).map(({ key }) => key));
-  act.prove(`${orphans.size} jobs ran in the process that is gone`, victim.hasExited && orphans.size > 0);
+  act.prove(
+    `${orphans.size} jobs ran in the process that is gone`,
+    victim.exit !== undefined && orphans.size > 0,
+  );
   const takeovers = () =>
     [...orphans].flatMap((key) => {
-      const starts = act.stage.runs().filter((run) => run.key === key && run.pid !== victim.pid);
+      const starts = act.fleet.runs().filter((run) => run.key === key && run.pid !== victim.pid);
       const first = Math.min(...starts.map(({ startedAt }) => startedAt));
       return Number.isFinite(first) ? [Math.max(0, first - killedAt)] : [];
     });

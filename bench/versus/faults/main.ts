@@ -7,12 +7,13 @@ import { renderReport } from '../../report/markdown.ts';
 import type { Bar, Report } from '../../report/report.ts';
 import { holds } from '../../report/report.ts';
 import { writeReport } from '../../report/results.ts';
+import { runOnStage } from '../../stage/command-line.ts';
+import type { Stage } from '../../stage/stage.ts';
 import type { Contender, Places } from '../contender.ts';
+import { ContenderFleet } from '../contender-fleet.ts';
 import { contenderNames, findContender } from '../contenders.ts';
-import type { VersusServers } from '../servers/servers.ts';
-import { startVersusServers } from '../servers/servers.ts';
+import { VersusServers } from '../servers/servers.ts';
 import { readVersions } from '../servers/versions.ts';
-import { Stage } from '../stage.ts';
 import { Act } from './act.ts';
 import { FaultyServers } from './faulty-servers.ts';
 import { kill } from './kill.ts';
@@ -24,12 +25,13 @@ import type { Scenario } from './scenario.ts';
 import { playEach } from './scenario.ts';
 import { overviewTable, scenarioSection } from './tables.ts';
 
+type Log = (line: string) => void;
+
 const allScenarios: readonly Scenario[] = [kill, brokerOutage, databaseOutage, stopped, blocked];
 /** Programs that start at the same moment, so that two cores can. */
 const BEGIN_AT_ONCE = 2;
 const MAX_TAKEOVER_MS = 250;
 
-const log = (line: string) => process.stderr.write(`${line}\n`);
 const options = readCommandLine({
   name: 'npm run faults:versus',
   about: 'Plays faults against Warren and other job queues. Results are kept where no option is given.',
@@ -44,27 +46,25 @@ const contenders = await Promise.all(
 );
 const isWhole = options.scenario === undefined && options.contender === undefined;
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-const servers = await startVersusServers(log);
-let isGood = false;
-try {
-  const report = await compare(servers);
+await runOnStage('versus', async (stage, log) => {
+  await using servers = await VersusServers.start(stage, log);
+  const report = await compare(servers, log);
   process.stdout.write(isWhole ? writeReport(report) : renderReport(report));
-  isGood =
-    report.bars.every(holds) && !(report.data as Result[]).some(({ isVoid, error }) => isVoid || error);
-} finally {
-  await servers.stop();
-}
-process.exit(isGood ? 0 : 1);
+  const isVoid = (report.data as Result[]).some((result) => result.isVoid || result.error !== undefined);
+  if (isVoid || !report.bars.every(holds)) process.exitCode = 1;
+});
+process.exit();
 
-async function compare(given: VersusServers): Promise<Report> {
+async function compare(given: VersusServers, log: Log): Promise<Report> {
+  const { stage } = given;
   const faulty = new FaultyServers(given);
   const places = new Map<string, Places>();
   for (const contender of contenders) places.set(contender.name, await given.placesOf(contender));
   const results: Result[] = [];
-  for (const scenario of scenarios) results.push(...(await playScenario(scenario, { faulty, places })));
+  for (const scenario of scenarios)
+    results.push(...(await playScenario(scenario, { stage, faulty, places, log })));
   const facts = await collectFacts({
-    servers: given.services,
+    servers: stage.services,
     versions: await readVersions(given),
     durability: Object.fromEntries(contenders.map(({ title, durability }) => [title, durability])),
   });
@@ -84,16 +84,22 @@ async function compare(given: VersusServers): Promise<Report> {
   };
 }
 
-async function playScenario(
-  scenario: Scenario,
-  { faulty, places }: { faulty: FaultyServers; places: ReadonlyMap<string, Places> },
-): Promise<Result[]> {
+interface Play {
+  stage: Stage;
+  faulty: FaultyServers;
+  places: ReadonlyMap<string, Places>;
+  log: Log;
+}
+
+async function playScenario(scenario: Scenario, { stage, faulty, places, log }: Play): Promise<Result[]> {
   const { servers: wanted } = scenario;
   const taking = contenders.filter(
     (contender) => wanted === undefined || contender.servers.some((server) => wanted.includes(server)),
   );
   log(`${scenario.title}: ${taking.map(({ name }) => name).join(', ')}`);
-  const acts = taking.map((contender) => createAct(scenario, contender, places));
+  const acts = taking.map((contender) =>
+    createAct(scenario, { stage, contender, places: places.get(contender.name) }),
+  );
   for (let first = 0; first < acts.length; first += BEGIN_AT_ONCE) {
     await playEach(acts.slice(first, first + BEGIN_AT_ONCE), (act) => act.begin());
   }
@@ -101,14 +107,16 @@ async function playScenario(
     await scenario.play(acts, faulty);
     return await Promise.all(acts.map((act) => concludeAct(scenario.name, act)));
   } finally {
-    await Promise.all(acts.map(({ stage }) => stage.close()));
+    await Promise.all(acts.map(({ fleet }) => fleet.close()));
   }
 }
 
-function createAct(scenario: Scenario, contender: Contender, places: ReadonlyMap<string, Places>): Act {
-  const own = places.get(contender.name);
-  if (own === undefined) throw new Error(`${contender.name} has no database`);
-  return new Act(new Stage({ contender, places: own, scenario: scenario.name, notes: 'runs' }));
+function createAct(
+  { name }: Scenario,
+  { stage, contender, places }: { stage: Stage; contender: Contender; places: Places | undefined },
+): Act {
+  if (places === undefined) throw new Error(`${contender.name} has no database`);
+  return new Act(new ContenderFleet({ stage, contender, places, scenario: name, notes: 'runs' }));
 }
 
 function warrenBars(results: readonly Result[]): Bar[] {

@@ -51,11 +51,11 @@ async function playOutage(
       returns.set(server, monotonicMs());
     }),
   );
-  const backAtOf = ({ stage }: Act) =>
-    Math.max(...stage.contender.servers.flatMap((server) => returns.get(server) ?? []));
+  const backAtOf = ({ fleet }: Act) =>
+    Math.max(...fleet.contender.servers.flatMap((server) => returns.get(server) ?? []));
   await delay(AFTER_MS);
   await playEach(acts, async (act) => {
-    const hasProgress = () => act.stage.runs().some(({ startedAt }) => startedAt > backAtOf(act));
+    const hasProgress = () => act.fleet.runs().some(({ startedAt }) => startedAt > backAtOf(act));
     await act.until(hasProgress, PROGRESS_MS);
   });
   ending.abort();
@@ -72,7 +72,7 @@ async function measure(act: Act, { goneAt, backAt }: { goneAt: number; backAt: n
   const during = act.submits.filter(({ at }) => at > goneAt && at < backAt - 1_000);
   const answers = during.filter(({ outcome }) => outcome !== 'unanswered').map(({ ms }) => ms / 1_000);
   const count = (outcome: string) => during.filter((submit) => submit.outcome === outcome).length;
-  const runs = act.stage.runs();
+  const runs = act.fleet.runs();
   const starts = runs.map(({ startedAt }) => startedAt);
   const afterReturn = starts.filter((at) => at > backAt);
   const ends = runs.flatMap(({ endedAt }) => endedAt ?? []);

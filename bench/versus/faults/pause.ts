@@ -1,5 +1,6 @@
 // A worker that lives and does nothing: stopped from outside for 75 s, or its event loop blocked by a handler for 50 s. Another one has room.
 import { setTimeout as delay } from 'node:timers/promises';
+import { signalProcess } from '../../../dev/running-process.ts';
 import { monotonicMs } from '../../stage/monotonic.ts';
 import type { Act } from './act.ts';
 import type { Scenario } from './scenario.ts';
@@ -21,7 +22,7 @@ export const stopped: Scenario = {
 async function playStopped(act: Act): Promise<void> {
   await Promise.all(Array.from({ length: JOBS }, () => act.submit({ ms: JOB_MS })));
   const victim = await act.busiest(RUNNING);
-  victim.signal('SIGSTOP');
+  signalProcess(victim.pid, 'SIGSTOP');
   const stoppedAt = monotonicMs();
   const orphans = new Set(act.running(victim).map(({ key }) => key));
   await delay(STOP_MS);
@@ -30,8 +31,8 @@ async function playStopped(act: Act): Promise<void> {
     `${orphans.size} running jobs stood still for ${STOP_MS / 1_000} s`,
     isSilent && orphans.size > 0,
   );
-  const elsewhere = act.stage.runs().filter(({ key, pid }) => orphans.has(key) && pid !== victim.pid);
-  victim.signal('SIGCONT');
+  const elsewhere = act.fleet.runs().filter(({ key, pid }) => orphans.has(key) && pid !== victim.pid);
+  signalProcess(victim.pid, 'SIGCONT');
   const first = Math.min(...elsewhere.map(({ startedAt }) => startedAt));
   act.figures['standing still'] = orphans.size;
   act.figures['started elsewhere'] = new Set(elsewhere.map(({ key }) => key)).size;
@@ -53,7 +54,7 @@ export const blocked: Scenario = {
 async function playBlocked(act: Act): Promise<void> {
   await delay(BEGIN_MS);
   const key = await act.submit({ ms: BLOCK_MS, spin: true });
-  const runsOf = () => act.stage.runs().filter((run) => run.key === key);
+  const runsOf = () => act.fleet.runs().filter((run) => run.key === key);
   await act.until(() => runsOf().length > 0, BLOCK_START_MS);
   await act.until(() => runsOf().some(({ endedAt }) => endedAt !== undefined), BLOCK_MS * 2);
   const [first] = runsOf().toSorted((one, other) => one.startedAt - other.startedAt);

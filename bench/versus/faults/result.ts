@@ -18,23 +18,22 @@ export interface Result {
 }
 
 export async function concludeAct(scenario: string, act: Act): Promise<Result> {
-  const { stage, submits, proofs, figures } = act;
-  const held = await stage
+  const { fleet, submits, proofs, figures } = act;
+  const held = await fleet
     .store((store) => store.held())
     .catch((error: unknown) => {
       act.error ??= `its own book could not be read: ${String(error)}`;
       return [];
     });
-  const ends = new Map(stage.workers.flatMap(({ pid, killedAt }) => (killedAt ? [[pid, killedAt]] : [])));
   return {
     scenario,
-    contender: stage.contender.name,
-    title: stage.contender.title,
+    contender: fleet.contender.name,
+    title: fleet.contender.title,
     proofs,
     isVoid: proofs.length === 0 || proofs.some(({ ok }) => !ok),
-    balance: strikeBalance({ submits, runs: stage.runs(), held: new Set(held), ends }),
+    balance: strikeBalance({ submits, runs: fleet.runs(), held: new Set(held), ends: fleet.killedAt }),
     figures,
-    unplannedExits: stage.unplannedExits,
+    unplannedExits: fleet.unplannedExits,
     ...(act.error === undefined ? {} : { error: act.error }),
   };
 }

@@ -12,7 +12,7 @@ export interface Scenario {
   play(acts: readonly Act[], servers: FaultyServers): Promise<void>;
 }
 
-/** Plays on every stage by itself; one that fails does not end the others. Each begins so much later than the one before. */
+/** Plays on every fleet by itself; one that fails does not end the others. Each begins so much later than the one before. */
 export async function playEach(
   acts: readonly Act[],
   play: (act: Act, index: number) => Promise<void>,

@@ -3,9 +3,10 @@
 import { LoadGenerator } from '../../enqueue/load.ts';
 import { percentile } from '../../report/statistics.ts';
 import { monotonicMs } from '../../stage/monotonic.ts';
+import { processorTimeBetween, readProcessorTime } from '../../stage/processor-time.ts';
 import { rotate } from '../../stage/rotate.ts';
 import type { Store } from '../contender.ts';
-import type { Stage } from '../stage.ts';
+import type { ContenderFleet } from '../contender-fleet.ts';
 
 export interface EnqueueRun {
   requests: number;
@@ -29,22 +30,22 @@ const WARM_UP_MS = 3_000;
 
 /** By contender. The APIs must run. */
 export async function measureEnqueue(
-  stages: readonly Stage[],
+  fleets: readonly ContenderFleet[],
   { rounds, seconds, connections }: EnqueueOptions,
   log: (line: string) => void,
 ): Promise<Map<string, EnqueueRun[]>> {
   using load = new LoadGenerator();
-  const results = new Map<string, EnqueueRun[]>(stages.map(({ contender }) => [contender.name, []]));
-  const requests = new Map<Stage, number>();
-  for (const stage of stages) {
-    const perSecond = await warmUp(stage, { load, connections });
-    requests.set(stage, Math.ceil(perSecond * seconds));
+  const results = new Map<string, EnqueueRun[]>(fleets.map(({ contender }) => [contender.name, []]));
+  const requests = new Map<ContenderFleet, number>();
+  for (const fleet of fleets) {
+    const perSecond = await warmUp(fleet, { load, connections });
+    requests.set(fleet, Math.ceil(perSecond * seconds));
   }
   for (let round = 0; round < rounds; round += 1) {
-    for (const stage of rotate(stages, round)) {
-      const run = await fire(stage, { load, requests: requests.get(stage) ?? 0, connections });
-      results.get(stage.contender.name)?.push(run);
-      log(`enqueue, round ${round + 1}: ${stage.contender.title}, ${Math.round(run.perSecond)} per second`);
+    for (const fleet of rotate(fleets, round)) {
+      const run = await fire(fleet, { load, requests: requests.get(fleet) ?? 0, connections });
+      results.get(fleet.contender.name)?.push(run);
+      log(`enqueue, round ${round + 1}: ${fleet.contender.title}, ${Math.round(run.perSecond)} per second`);
     }
   }
   return results;
@@ -52,43 +53,44 @@ export async function measureEnqueue(
 
 /** Until the compilers have settled. Answers with the rate then. */
 async function warmUp(
-  stage: Stage,
+  fleet: ContenderFleet,
   { load, connections }: { load: LoadGenerator; connections: number },
 ): Promise<number> {
   const until = monotonicMs() + WARM_UP_MS;
   let best = 0;
   do {
-    const { perSecond } = await fire(stage, { load, requests: WARM_UP_REQUESTS, connections });
+    const { perSecond } = await fire(fleet, { load, requests: WARM_UP_REQUESTS, connections });
     best = Math.max(best, perSecond);
   } while (monotonicMs() < until);
   return best;
 }
 
 async function fire(
-  stage: Stage,
+  fleet: ContenderFleet,
   { load, requests, connections }: { load: LoadGenerator; requests: number; connections: number },
 ): Promise<EnqueueRun> {
-  const watch = await stage.contender.watchBroker?.(stage.places);
-  const cpuBefore = stage.api.cpuSeconds();
-  const result = await load.fire({ url: stage.apiUrl, requests, connections });
+  const watch = await fleet.contender.watchBroker?.(fleet.places);
+  const participants = { api: fleet.api.process.pid };
+  const before = readProcessorTime(participants);
+  const result = await load.fire({ url: fleet.api.url, requests, connections });
   await watch?.until(result.completed);
   const endedAt = watch === undefined ? result.endedAt : monotonicMs();
   await watch?.settled();
-  const cpuSeconds = stage.api.cpuSeconds() - cpuBefore;
+  const { api: seconds = 0 } = processorTimeBetween(before, readProcessorTime(participants));
   await watch?.close();
-  await stage.store(async (store) => await checkAndEmpty(store, stage, result.completed));
+  await fleet.store(async (store) => await checkAndEmpty(store, fleet, result.completed));
   return {
     requests,
     failed: result.failed,
     perSecond: result.completed / ((endedAt - result.startedAt) / 1_000),
     p50Ms: percentile(result.latenciesMs, 50),
     p99Ms: percentile(result.latenciesMs, 99),
-    cpuUs: (cpuSeconds / requests) * 1_000_000,
+    cpuUs: (seconds / requests) * 1_000_000,
   };
 }
 
 /** Whoever answered without having the job is not fast but wrong. */
-async function checkAndEmpty(store: Store, { contender }: Stage, answered: number): Promise<void> {
+async function checkAndEmpty(store: Store, { contender }: ContenderFleet, answered: number): Promise<void> {
   const held = await store.count();
   if (held < answered) throw new Error(`${contender.title}: ${answered} answers, but only ${held} jobs`);
   await store.empty();

@@ -7,7 +7,7 @@ import { rotate } from '../../stage/rotate.ts';
 import type { Sent } from '../../work/steady-load.ts';
 import { sendSteadily } from '../../work/steady-load.ts';
 import { QUEUE } from '../contender.ts';
-import type { Stage } from '../stage.ts';
+import type { ContenderFleet } from '../contender-fleet.ts';
 
 export interface LatencyRun {
   jobs: number;
@@ -29,26 +29,26 @@ const LOOK_EVERY_MS = 100;
 
 /** By contender. The APIs must run, and no worker. */
 export async function measureLatency(
-  stages: readonly Stage[],
+  fleets: readonly ContenderFleet[],
   { rounds, seconds, perSecond, concurrency }: LatencyOptions,
   log: (line: string) => void,
 ): Promise<Map<string, LatencyRun[]>> {
-  const results = new Map<string, LatencyRun[]>(stages.map(({ contender }) => [contender.name, []]));
+  const results = new Map<string, LatencyRun[]>(fleets.map(({ contender }) => [contender.name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const stage of rotate(stages, round)) {
-      stage.clearNotes();
-      const worker = await stage.startWorker(concurrency);
+    for (const fleet of rotate(fleets, round)) {
+      fleet.clearNotes();
+      const worker = await fleet.startWorker(concurrency);
       try {
-        await follow(stage, await send(stage, `warm-up ${round}`, WARM_UP));
-        const run = await follow(stage, await send(stage, `round ${round}`, { perSecond, seconds }));
-        results.get(stage.contender.name)?.push(run);
+        await follow(fleet, await send(fleet, `warm-up ${round}`, WARM_UP));
+        const run = await follow(fleet, await send(fleet, `round ${round}`, { perSecond, seconds }));
+        results.get(fleet.contender.name)?.push(run);
         const { p50Ms, p99Ms } = run;
         log(
-          `latency, round ${round + 1}: ${stage.contender.title}, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
+          `latency, round ${round + 1}: ${fleet.contender.title}, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
         );
       } finally {
-        await stage.kill(worker);
-        await stage.store((store) => store.empty());
+        await fleet.kill(worker);
+        await fleet.store((store) => store.empty());
       }
     }
   }
@@ -57,24 +57,24 @@ export async function measureLatency(
 
 /** By key of the job. */
 async function send(
-  { apiUrl }: Stage,
+  { api }: ContenderFleet,
   name: string,
   rate: { perSecond: number; seconds: number },
 ): Promise<Map<string, Sent>> {
   const key = (n: number) => `${name}, ${n}`;
   const sent = await sendSteadily({
     ...rate,
-    url: apiUrl,
+    url: api.url,
     body: (n) => ({ type: QUEUE, args: { key: key(n), ms: 0 } }),
   });
   return new Map(sent.map((each, n) => [key(n), each]));
 }
 
 /** Waits until every one of them has started. */
-async function follow(stage: Stage, sent: ReadonlyMap<string, Sent>): Promise<LatencyRun> {
+async function follow(fleet: ContenderFleet, sent: ReadonlyMap<string, Sent>): Promise<LatencyRun> {
   const deadline = monotonicMs() + DRAIN_MS;
   for (;;) {
-    const startedAt = new Map(stage.runs().map((run) => [run.key, run.startedAt]));
+    const startedAt = new Map(fleet.runs().map((run) => [run.key, run.startedAt]));
     const waits = [...sent].flatMap(([key, { answeredAt }]) => {
       const at = startedAt.get(key);
       return at === undefined ? [] : [at - answeredAt];
@@ -82,7 +82,7 @@ async function follow(stage: Stage, sent: ReadonlyMap<string, Sent>): Promise<La
     if (waits.length === sent.size)
       return { jobs: waits.length, p50Ms: percentile(waits, 50), p99Ms: percentile(waits, 99) };
     if (monotonicMs() > deadline)
-      throw new Error(`${stage.contender.title}: only ${waits.length} of ${sent.size} jobs have started`);
+      throw new Error(`${fleet.contender.title}: only ${waits.length} of ${sent.size} jobs have started`);
     await delay(LOOK_EVERY_MS);
   }
 }

@@ -5,13 +5,13 @@
 import { collectFacts } from '../../report/facts.ts';
 import { renderReport } from '../../report/markdown.ts';
 import { writeReport } from '../../report/results.ts';
-import { areDefaults, readOptions } from '../../stage/command-line.ts';
+import { areDefaults, readOptions, runOnStage } from '../../stage/command-line.ts';
+import type { FleetOptions } from '../contender-fleet.ts';
+import { ContenderFleet } from '../contender-fleet.ts';
 import type { ContenderName } from '../contenders.ts';
 import { findContender } from '../contenders.ts';
-import { startVersusServers } from '../servers/servers.ts';
+import { VersusServers } from '../servers/servers.ts';
 import { readVersions } from '../servers/versions.ts';
-import type { StageOptions } from '../stage.ts';
-import { Stage } from '../stage.ts';
 import { measureEnqueue } from './enqueue.ts';
 import { measureLatency } from './latency.ts';
 import { describeSpeed } from './page.ts';
@@ -46,11 +46,6 @@ const IO_MS = 10;
 const hurrying: readonly ContenderName[] = working.filter((name) => name !== 'warren-ahead');
 const LATENCY = { rounds: 2, seconds: 5, perSecond: 1_000, concurrency: CONCURRENCY };
 
-const startedAt = performance.now();
-const log = (line: string) =>
-  process.stderr.write(
-    `${String(Math.round((performance.now() - startedAt) / 1_000)).padStart(4)} s  ${line}\n`,
-  );
 const defaults = {
   rounds: '5',
   'work-rounds': '3',
@@ -73,59 +68,60 @@ const options = readOptions({
 });
 const isWhole = areDefaults(options, defaults);
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-const servers = await startVersusServers(log);
-try {
+await runOnStage('versus', async (stage, log) => {
+  await using servers = await VersusServers.start(stage, log);
+  const withFleets = fleetsOf(servers);
   const seconds = Number(options.seconds);
   const enqueue = options.part.includes('enqueue')
-    ? await withStages(enqueueing, { scenario: 'enqueue', notes: 'tally' }, async (stages) =>
-        measureEnqueue(stages, { rounds: Number(options.rounds), seconds, connections: CONNECTIONS }, log),
+    ? await withFleets(enqueueing, { scenario: 'enqueue', notes: 'tally' }, async (fleets) =>
+        measureEnqueue(fleets, { rounds: Number(options.rounds), seconds, connections: CONNECTIONS }, log),
       )
     : new Map();
   const work = async (ms: number) =>
     options.part.includes('work')
-      ? await withStages(working, { scenario: 'work', notes: 'tally' }, async (stages) => {
+      ? await withFleets(working, { scenario: 'work', notes: 'tally' }, async (fleets) => {
           const rounds = Number(options['work-rounds']);
-          return await measureWork(stages, { rounds, seconds, concurrency: CONCURRENCY, ms }, log);
+          return await measureWork(fleets, { rounds, seconds, concurrency: CONCURRENCY, ms }, log);
         })
       : new Map();
   const trivial = await work(0);
   const io = await work(IO_MS);
   const latency = options.part.includes('latency')
-    ? await withStages(hurrying, { scenario: 'latency', notes: 'runs' }, async (stages) =>
-        measureLatency(stages, LATENCY, log),
+    ? await withFleets(hurrying, { scenario: 'latency', notes: 'runs' }, async (fleets) =>
+        measureLatency(fleets, LATENCY, log),
       )
     : new Map();
   const contenders = await Promise.all([...new Set([...enqueueing, ...working])].map(findContender));
   const facts = await collectFacts({
-    servers: servers.services,
+    servers: stage.services,
     versions: await readVersions(servers),
     durability: Object.fromEntries(contenders.map(({ title, durability }) => [title, durability])),
   });
   const report = describeSpeed({ contenders, enqueue, trivial, io, latency, facts });
   process.stdout.write(isWhole ? writeReport(report) : renderReport(report));
-} finally {
-  await servers.stop();
-}
-process.exit(0);
+});
+process.exit();
 
-async function withStages<T>(
-  names: readonly ContenderName[],
-  { scenario, notes }: Pick<StageOptions, 'scenario' | 'notes'>,
-  measure: (stages: readonly Stage[]) => Promise<T>,
-): Promise<T> {
-  const wanted = options.contender === '' ? undefined : options.contender.split(',');
-  const stages: Stage[] = [];
-  try {
-    for (const name of names.filter((each) => wanted === undefined || wanted.includes(each))) {
-      const contender = await findContender(name);
-      const places = await servers.placesOf(contender);
-      const stage = new Stage({ contender, places, scenario, notes });
-      stages.push(stage);
-      if (scenario !== 'work') await stage.startApi();
+/** A fleet of each of these contenders, as long as it is measured. */
+function fleetsOf(servers: VersusServers) {
+  return async <T>(
+    names: readonly ContenderName[],
+    { scenario, notes }: Pick<FleetOptions, 'scenario' | 'notes'>,
+    measure: (fleets: readonly ContenderFleet[]) => Promise<T>,
+  ): Promise<T> => {
+    const wanted = options.contender === '' ? undefined : options.contender.split(',');
+    const fleets: ContenderFleet[] = [];
+    try {
+      for (const name of names.filter((each) => wanted === undefined || wanted.includes(each))) {
+        const contender = await findContender(name);
+        const places = await servers.placesOf(contender);
+        const fleet = new ContenderFleet({ stage: servers.stage, contender, places, scenario, notes });
+        fleets.push(fleet);
+        if (scenario !== 'work') await fleet.startApi();
+      }
+      return await measure(fleets);
+    } finally {
+      await Promise.all(fleets.map((fleet) => fleet.close()));
     }
-    return await measure(stages);
-  } finally {
-    await Promise.all(stages.map((stage) => stage.close()));
-  }
+  };
 }

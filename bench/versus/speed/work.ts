@@ -3,11 +3,12 @@
 // not recorded is not done.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../stage/monotonic.ts';
+import { readProcessorTime } from '../../stage/processor-time.ts';
 import { rotate } from '../../stage/rotate.ts';
 import type { Store } from '../contender.ts';
+import type { ContenderFleet } from '../contender-fleet.ts';
 import type { Tally } from '../programs/tally.ts';
 import { readTally } from '../programs/tally.ts';
-import type { Stage } from '../stage.ts';
 
 export interface WorkRun {
   jobs: number;
@@ -33,24 +34,24 @@ const LOOK_EVERY_MS = 10;
 
 /** By contender. No worker may run. */
 export async function measureWork(
-  stages: readonly Stage[],
+  fleets: readonly ContenderFleet[],
   { rounds, seconds, concurrency, ms }: WorkOptions,
   log: (line: string) => void,
 ): Promise<Map<string, WorkRun[]>> {
-  const results = new Map<string, WorkRun[]>(stages.map(({ contender }) => [contender.name, []]));
-  const jobs = new Map<Stage, number>();
-  for (const stage of stages) {
-    const cold = await burnDown(stage, { jobs: WARM_UP_JOBS, concurrency, ms });
+  const results = new Map<string, WorkRun[]>(fleets.map(({ contender }) => [contender.name, []]));
+  const jobs = new Map<ContenderFleet, number>();
+  for (const fleet of fleets) {
+    const cold = await burnDown(fleet, { jobs: WARM_UP_JOBS, concurrency, ms });
     const longer = Math.min(MAX_JOBS, Math.ceil(Math.max(WARM_UP_JOBS, cold.perSecond * seconds)));
-    const { perSecond } = await burnDown(stage, { jobs: longer, concurrency, ms });
-    jobs.set(stage, Math.min(MAX_JOBS, Math.ceil(perSecond * seconds)));
+    const { perSecond } = await burnDown(fleet, { jobs: longer, concurrency, ms });
+    jobs.set(fleet, Math.min(MAX_JOBS, Math.ceil(perSecond * seconds)));
   }
   for (let round = 0; round < rounds; round += 1) {
-    for (const stage of rotate(stages, round)) {
-      const run = await burnDown(stage, { jobs: jobs.get(stage) ?? 0, concurrency, ms });
-      results.get(stage.contender.name)?.push(run);
+    for (const fleet of rotate(fleets, round)) {
+      const run = await burnDown(fleet, { jobs: jobs.get(fleet) ?? 0, concurrency, ms });
+      results.get(fleet.contender.name)?.push(run);
       log(
-        `work of ${ms} ms, round ${round + 1}: ${stage.contender.title}, ${Math.round(run.perSecond)} per second`,
+        `work of ${ms} ms, round ${round + 1}: ${fleet.contender.title}, ${Math.round(run.perSecond)} per second`,
       );
     }
   }
@@ -58,30 +59,30 @@ export async function measureWork(
 }
 
 async function burnDown(
-  stage: Stage,
+  fleet: ContenderFleet,
   { jobs, concurrency, ms }: { jobs: number; concurrency: number; ms: number },
 ): Promise<WorkRun> {
-  return await stage.store(async (store) => {
+  return await fleet.store(async (store) => {
     await store.empty();
     await store.enqueueMany(Array.from({ length: jobs }, (_, index) => ({ key: `k${index}`, ms })));
-    stage.clearNotes();
-    const worker = await stage.startWorker(concurrency);
+    fleet.clearNotes();
+    const worker = await fleet.startWorker(concurrency);
     try {
-      const warm = await waitForEnds(stage, Math.floor(jobs * WARM_UP_SHARE));
-      await waitForEnds(stage, jobs);
-      await waitForEmpty(store, stage.contender.title);
+      const warm = await waitForEnds(fleet, Math.floor(jobs * WARM_UP_SHARE));
+      await waitForEnds(fleet, jobs);
+      await waitForEmpty(store, fleet.contender.title);
       const seconds = (monotonicMs() - warm.at) / 1_000;
-      const cpuUs = (worker.cpuSeconds() / jobs) * 1_000_000;
+      const cpuUs = ((readProcessorTime({ worker: worker.pid })['worker'] ?? 0) / jobs) * 1_000_000;
       return { jobs, perSecond: (jobs - warm.ended) / seconds, cpuUs };
     } finally {
-      await stage.kill(worker);
+      await fleet.kill(worker);
       await store.empty();
     }
   });
 }
 
 /** Resolves with the first tally that has so many. */
-async function waitForEnds({ book, contender }: Stage, jobs: number): Promise<Tally> {
+async function waitForEnds({ book, contender }: ContenderFleet, jobs: number): Promise<Tally> {
   const deadline = monotonicMs() + RUN_TIMEOUT_MS;
   for (;;) {
     const tally = readTally(book);

@@ -5,14 +5,14 @@
 import { collectFacts } from '../../report/facts.ts';
 import { renderReport } from '../../report/markdown.ts';
 import { writeReport } from '../../report/results.ts';
-import { areDefaults, readOptions } from '../../stage/command-line.ts';
+import { areDefaults, readOptions, runOnStage } from '../../stage/command-line.ts';
+import { ContenderFleet } from '../contender-fleet.ts';
 import { contenderNames, findContender } from '../contenders.ts';
 import { Act } from '../faults/act.ts';
 import { killOnce } from '../faults/kill.ts';
 import { playEach } from '../faults/scenario.ts';
-import { startVersusServers } from '../servers/servers.ts';
+import { VersusServers } from '../servers/servers.ts';
 import { readVersions } from '../servers/versions.ts';
-import { Stage } from '../stage.ts';
 import type { Takeovers } from './page.ts';
 import { describeTakeovers } from './page.ts';
 
@@ -25,7 +25,6 @@ const BEGIN_AT_ONCE = 2;
 /** A worker ends its jobs before it is the next victim. */
 const DRAIN_MS = 30_000;
 
-const log = (line: string) => process.stderr.write(`${line}\n`);
 const defaults = { kills: '15', watch: '90' };
 const options = readOptions({
   name: 'npm run bench:takeover',
@@ -41,29 +40,27 @@ const kills = Number(options.kills);
 const watchMs = Number(options.watch) * 1_000;
 const isWhole = areDefaults(options, defaults);
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-const servers = await startVersusServers(log);
-let isGood = false;
-try {
+await runOnStage('versus', async (stage, log) => {
+  await using servers = await VersusServers.start(stage, log);
   const contenders = await Promise.all(contenderNames.map(findContender));
   const acts: Act[] = [];
   for (const contender of contenders) {
     const places = await servers.placesOf(contender);
-    acts.push(new Act(new Stage({ contender, places, scenario: 'takeover', notes: 'runs' })));
+    acts.push(new Act(new ContenderFleet({ stage, contender, places, scenario: 'takeover', notes: 'runs' })));
   }
   const [own, ...others] = acts;
   if (own === undefined) throw new Error('nobody takes part');
-  const results = [await killManyTimes(own), ...(await killOnceEach(others))];
-  const facts = await collectFacts({ servers: servers.services, versions: await readVersions(servers) });
+  const results = [await killManyTimes(own, log), ...(await killOnceEach(others, log))];
+  const facts = await collectFacts({ servers: stage.services, versions: await readVersions(servers) });
   const report = describeTakeovers({ results, facts, watchSeconds: watchMs / 1_000 });
   process.stdout.write(isWhole ? writeReport(report) : renderReport(report));
-  isGood = results.every(({ error }) => error === undefined);
-} finally {
-  await servers.stop();
-}
-process.exit(isGood ? 0 : 1);
+  if (results.some(({ error }) => error !== undefined)) process.exitCode = 1;
+});
+process.exit();
 
-async function killManyTimes(act: Act): Promise<Takeovers> {
+type Log = (line: string) => void;
+
+async function killManyTimes(act: Act, log: Log): Promise<Takeovers> {
   const result = begun(act);
   try {
     await playEach([act], async () => {
@@ -72,17 +69,17 @@ async function killManyTimes(act: Act): Promise<Takeovers> {
         await addKill(act, { result, slots: OWN_SLOTS });
         log(`${act.title}, kill ${kill + 1} of ${kills}: ${result.takeoverMs.length} takeovers so far`);
         await act.drain(DRAIN_MS);
-        await act.stage.startWorker(OWN_SLOTS);
+        await act.fleet.startWorker(OWN_SLOTS);
         await act.warmUp();
       }
     });
   } finally {
-    await act.stage.close();
+    await act.fleet.close();
   }
   return { ...result, ...(act.error === undefined ? {} : { error: act.error }) };
 }
 
-async function killOnceEach(acts: readonly Act[]): Promise<Takeovers[]> {
+async function killOnceEach(acts: readonly Act[], log: Log): Promise<Takeovers[]> {
   const results = acts.map(begun);
   try {
     for (let first = 0; first < acts.length; first += BEGIN_AT_ONCE) {
@@ -94,7 +91,7 @@ async function killOnceEach(acts: readonly Act[]): Promise<Takeovers[]> {
       log(`${act.title}: ${result?.takeoverMs.length} of ${result?.orphans} orphans taken over`);
     });
   } finally {
-    await Promise.all(acts.map(({ stage }) => stage.close()));
+    await Promise.all(acts.map(({ fleet }) => fleet.close()));
   }
   return acts.map((act, index) => ({
     ...(results[index] ?? begun(act)),
@@ -110,7 +107,7 @@ async function addKill(act: Act, { result, slots }: { result: Takeovers; slots: 
   result.takeoverMs.push(...takeovers);
 }
 
-function begun({ stage: { contender } }: Act): Takeovers {
+function begun({ fleet: { contender } }: Act): Takeovers {
   const { name, title, recovery } = contender;
   return { name, title, recovery, kills: 0, orphans: 0, takeoverMs: [] };
 }

@@ -36,7 +36,7 @@ interface BurnDown {
 }
 
 export async function measureBurnDown(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('burn_down');
+  const place = await options.stage.createPlace('bench_burn_down');
   await using backlog = await Backlog.open(place);
   const results = new Map<Setting, BurnDown[]>(settings.map((setting) => [setting, []]));
   for (let round = 1; round <= ROUNDS; round += 1) {
@@ -72,11 +72,11 @@ async function burnDown(
   const batch = await backlog.add({ jobs, type: 'bench-trivial' });
   await backlog.settle();
   const workBefore = await readDatabaseWork(backlog.sql);
-  const serversBefore = readProcessorTime(serverParticipants());
+  const serversBefore = readProcessorTime(serverParticipants(options.stage));
   const workers = await startWorkers(options.stage, { place, queues: `default:${channels}:${prefetch}` });
   const { perSecond } = await backlog.done(batch);
   const worker = readProcessorTime({ worker: workers[0]?.process.pid ?? 0 });
-  const servers = processorTimeBetween(serversBefore, readProcessorTime(serverParticipants()));
+  const servers = processorTimeBetween(serversBefore, readProcessorTime(serverParticipants(options.stage)));
   await options.stage.stop(workers);
   const work = databaseWorkBetween(workBefore, await readDatabaseWork(backlog.sql));
   await backlog.clear();

@@ -14,7 +14,7 @@ const SETTLING_MS = 12_000;
 const SECONDS = 30;
 
 export async function measureIdle(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('idle');
+  const place = await options.stage.createPlace('bench_idle');
   await using backlog = await Backlog.open(place);
   const workers = await startWorkers(options.stage, { place, count: WORKERS });
   const api = await startApi(options.stage, place);
@@ -24,7 +24,7 @@ export async function measureIdle(options: PartOptions): Promise<Report> {
   await scrape([...workers, api]); // some gauges cost something from their first scrape on
   const [statements, processors] = await Promise.all([
     countStatements(backlog, seconds),
-    countProcessorTime({ ...fleet, ...serverParticipants() }, seconds),
+    countProcessorTime({ ...fleet, ...serverParticipants(options.stage) }, seconds),
   ]);
   await options.stage.stop([...workers, api]);
   const ofWorkers = workers.map(({ process }) => processors[process.name] ?? 0);

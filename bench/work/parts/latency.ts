@@ -25,7 +25,7 @@ interface Latencies {
 }
 
 export async function measureLatency(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('latency');
+  const place = await options.stage.createPlace('bench_latency');
   await using backlog = await Backlog.open(place);
   const api = await startApi(options.stage, place);
   const workers = await startWorkers(options.stage, { place });

@@ -24,7 +24,7 @@ interface LifeCycle {
 }
 
 export async function measureLifeCycle(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('life_cycle');
+  const place = await options.stage.createPlace('bench_life_cycle');
   await using backlog = await Backlog.open(place);
   using load = new LoadGenerator();
   const rounds: LifeCycle[] = [];
@@ -45,7 +45,7 @@ async function liveThrough(
 ): Promise<LifeCycle> {
   const jobs = scaled(JOBS, options, 1_000);
   const work = await readDatabaseWork(backlog.sql);
-  const servers = readProcessorTime(serverParticipants());
+  const servers = readProcessorTime(serverParticipants(options.stage));
   const api = await startApi(options.stage, place);
   const [worker] = await startWorkers(options.stage, { place });
   if (worker === undefined) throw new Error('a worker was asked for');
@@ -60,7 +60,10 @@ async function liveThrough(
   if (completed !== jobs) throw new Error(`${completed} of ${jobs} requests were answered with 2xx`);
   const seconds = await backlog.ended('default');
   const programs = readProcessorTime({ API: api.process.pid, worker: worker.process.pid });
-  const spent = { ...programs, ...processorTimeBetween(servers, readProcessorTime(serverParticipants())) };
+  const spent = {
+    ...programs,
+    ...processorTimeBetween(servers, readProcessorTime(serverParticipants(options.stage))),
+  };
   await options.stage.stop([api, worker]);
   const { statements, walBytes } = databaseWorkBetween(work, await readDatabaseWork(backlog.sql));
   await backlog.clear();

@@ -24,7 +24,7 @@ interface Sample {
 }
 
 export async function measureMemory(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('memory');
+  const place = await options.stage.createPlace('bench_memory');
   await using backlog = await Backlog.open(place);
   const queues = `default:${CHANNELS}:${PREFETCH}`;
   await options.stage.stop(await startWorkers(options.stage, { place, queues })); // compiled now, as in the image

@@ -44,7 +44,7 @@ interface Scale {
 }
 
 export async function measureScaling(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('scaling');
+  const place = await options.stage.createPlace('bench_scaling');
   await using backlog = await Backlog.open(place);
   const runs = new Map<Setting, Scale[]>([
     [small, []],
@@ -73,7 +73,7 @@ async function measureWorkers(
   await backlog.settle();
   const started = await startWorkers(options.stage, { place, count: workers, queues: setting.queues });
   const participants = {
-    ...serverParticipants(),
+    ...serverParticipants(options.stage),
     ...Object.fromEntries(started.map(({ process }) => [process.name, process.pid])),
   };
   await new Promise((resolve) => setTimeout(resolve, SETTLING_SECONDS * 1_000));

@@ -35,8 +35,8 @@ interface Pair {
 }
 
 export async function measureTableSize(options: PartOptions): Promise<Report> {
-  const emptyPlace = await options.stage.createPlace('empty');
-  const fullPlace = await options.stage.createPlace('full');
+  const emptyPlace = await options.stage.createPlace('bench_empty');
+  const fullPlace = await options.stage.createPlace('bench_full');
   await using empty = await Backlog.open(emptyPlace);
   await using full = await Backlog.open(fullPlace);
   const results = new Map<Filling, Pair[]>();

@@ -1,7 +1,7 @@
 // The RabbitMQ and the Postgres of a fault run: started once, broken by the rows, and given to each row as a database and a vhost of its own.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import postgres from 'postgres';
+import { createDatabase, createVhost } from '../../../bench/stage/places.ts';
 import type { RunCommand } from '../../../dev/command.ts';
 import { runCommand } from '../../../dev/command.ts';
 import { readEnvironment } from '../../../dev/environment.ts';
@@ -9,33 +9,22 @@ import { killRecorded } from '../../../dev/process-record.ts';
 import { inspectDistribution } from '../../../dev/services/machine.ts';
 import type { Services } from '../../../dev/services.ts';
 import { startServices } from '../../../dev/services.ts';
-import { waitUntil } from '../../../dev/wait-until.ts';
 import type { migrate as Migrate } from '../../../src/shared/postgres/migrate/migrate.ts';
-import { ManagementClient } from '../../support/management-client.ts';
-import { ServerProcess } from './server-process.ts';
+import type { ManagementClient } from '../../support/management-client.ts';
+import { BreakableServers } from './breakable-servers.ts';
 
 export const root = resolve(import.meta.dirname, '../../..');
 /** Data, books and logs of a run. Two runs at once need two of them. */
 export const folder = resolve(root, process.env['FAULT_FOLDER'] ?? '.services/faults');
 
 const RABBITMQCTL = '/usr/lib/rabbitmq/bin/rabbitmqctl';
-const READY_TIMEOUT_MS = 60_000;
 
-export class FaultServers {
-  readonly postgres: ServerProcess;
-  readonly rabbitmq: ServerProcess;
-  readonly services: Services;
-
+export class FaultServers extends BreakableServers {
   constructor(services: Services) {
-    this.services = services;
-    const record = join(folder, 'processes.json');
-    const log = (name: string) => join(folder, 'logs', `${name}-again.log`);
-    this.postgres = new ServerProcess({ record, marker: /\/data-\d+$/, log: log('postgres') });
-    this.rabbitmq = new ServerProcess({ record, marker: /\/home$/, log: log('rabbitmq') });
+    super({ services, folder });
     process.once('exit', () => {
-      for (const server of [this.postgres, this.rabbitmq]) server.kill();
       services.kill();
-      killRecorded(record);
+      killRecorded(join(folder, 'processes.json'));
     });
   }
 
@@ -45,29 +34,6 @@ export class FaultServers {
     const result = await runCommand(RABBITMQCTL, ['--quiet', ...args], { timeoutMs: 60_000, env });
     if (result.status !== 0) throw new Error(`rabbitmqctl ${args.join(' ')}: ${result.stderr}`);
     return result.stdout;
-  }
-
-  async postgresReady(): Promise<void> {
-    const check = async () => {
-      const sql = postgres(this.services.databaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
-      try {
-        await sql`select 1`;
-        return true;
-      } finally {
-        await sql.end({ timeout: 1 });
-      }
-    };
-    await waitUntil({ what: 'Postgres', check, timeoutMs: READY_TIMEOUT_MS });
-  }
-
-  async rabbitmqReady(): Promise<void> {
-    const management = new ManagementClient({ managementUrl: this.services.managementUrl, vhost: '/' });
-    await waitUntil({
-      what: 'RabbitMQ',
-      check: async () => await management.request('GET', '/aliveness-test/%2F'),
-      timeoutMs: READY_TIMEOUT_MS,
-      intervalMs: 200,
-    });
   }
 
   /** Deliveries of the node since its start, as its own counter has them. */
@@ -83,32 +49,20 @@ export class FaultServers {
 
   /** With the schema of this source tree. */
   async createDatabase(name: string, source: string): Promise<string> {
-    const sql = postgres(this.services.databaseUrl, { max: 1, onnotice: () => {} });
-    try {
-      await sql`drop database if exists ${sql(name)} with (force)`;
-      await sql`create database ${sql(name)}`;
-    } finally {
-      await sql.end({ timeout: 2 });
-    }
-    const url = new URL(this.services.databaseUrl);
-    url.pathname = `/${name}`;
+    const databaseUrl = await createDatabase(this.services.databaseUrl, name);
     const { migrate } = (await import(`${source}/shared/postgres/migrate/migrate.ts`)) as {
       migrate: typeof Migrate;
     };
-    await migrate({ databaseUrl: url.href });
-    return url.href;
+    await migrate({ databaseUrl });
+    return databaseUrl;
   }
 
   async createVhost(name: string): Promise<{ url: string; management: ManagementClient }> {
-    const url = new URL(this.services.amqpUrl);
-    const management = new ManagementClient({ managementUrl: this.services.managementUrl, vhost: name });
-    await management.createVhost({ user: decodeURIComponent(url.username) });
-    url.pathname = `/${name}`;
-    return { url: url.href, management };
+    return await createVhost(this.services, name);
   }
 
   async stop(): Promise<void> {
-    for (const server of [this.postgres, this.rabbitmq]) server.kill();
+    this.kill();
     await this.services.stop();
   }
 }
