@@ -147,8 +147,9 @@ async function unpublished(scene: Scene): Promise<number> {
 async function proveBlocked(scene: Scene, name: string): Promise<void> {
   const { apis } = scene.stage;
   const blocked = () =>
-    apis.filter(({ life }) => life.program.logs.some(({ msg }) => msg === 'RabbitMQ blocks publishing'))
-      .length;
+    apis.filter(({ life }) =>
+      life.program.logs.some(({ msg }) => msg === 'RabbitMQ has a resource alarm and takes no messages'),
+    ).length;
   await eventually(blocked, (count) => count > 0, { timeoutMs: 15_000, everyMs: 100 }).catch(() => {});
   scene.prove(`${name}: APIs that were told to stop publishing`, blocked(), blocked() > 0);
 }
