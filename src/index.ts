@@ -8,6 +8,6 @@ export { Conflict, InvalidInput, Misconfigured, Unavailable } from '#shared/base
 export type { App, AppOptions, QueueOptions } from '#shared/job/app.ts';
 export { defineApp } from '#shared/job/app.ts';
 export type { Job, JobContext, JobDefinition, JobState } from '#shared/job/job.ts';
-export type { CallersClient, QueryClient } from '#shared/postgres/callers-client.ts';
+export type { CallersClient, QueryClient, QueryTag } from '#shared/postgres/callers-client.ts';
 export type { ManyElement, RunningWorker, WarrenEnqueueOptions, WarrenOptions } from '#warren.ts';
 export { Warren } from '#warren.ts';

@@ -63,3 +63,43 @@ test('a job is not enqueued where the transaction has ended, as it does when its
   await expect(enqueued).rejects.toMatchObject({ code: '25P01' });
   expect(await fleet.sql((sql) => sql`select id from warren.jobs`)).toEqual([]);
 });
+
+test('a job belongs to the savepoint in which it was enqueued', async () => {
+  await using fleet = await startFleet(job);
+  const request = { definition: job, args: {} };
+  const kept = await fleet.sql(async (sql) =>
+    sql.begin(async (transaction) => {
+      const [first] = await enqueueInTransaction(transaction, [request]);
+      const undone = transaction.savepoint(async (savepoint) => {
+        await enqueueInTransaction(savepoint, [request]);
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      const [third] = await transaction.savepoint((savepoint) => enqueueInTransaction(savepoint, [request]));
+      return [first?.job.id, third?.job.id];
+    }),
+  );
+  const rows = await fleet.sql((sql) => sql`select id from warren.jobs order by id`);
+  expect(rows.map(({ id }) => id)).toEqual(kept);
+});
+
+test.each([
+  ['read committed', { created: false }],
+  ['repeatable read', { code: '40001' }],
+  ['serializable', { code: '40001' }],
+])('at %s, a unique key that was taken after the snapshot comes to %o', async (level, expected) => {
+  await using fleet = await startFleet(job);
+  const outcome = await fleet.sql(async (sql) =>
+    sql
+      .begin(`isolation level ${level}`, async (transaction) => {
+        await transaction`select from warren.jobs`; // takes the snapshot
+        await fleet.enqueue({}, { uniqueKey: 'once' });
+        const [enqueued] = await enqueueInTransaction(transaction, [
+          { definition: job, args: {}, uniqueKey: 'once' },
+        ]);
+        return enqueued;
+      })
+      .catch((error: unknown) => error),
+  );
+  expect(outcome).toMatchObject(expected);
+});

@@ -3,9 +3,14 @@ import { readFileSync } from 'node:fs';
 
 const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
-/** The statements of each block of SQL of a page, in order. */
+/** Each block of SQL of a page, in order. */
+export function documentedBlocks(name: string): string[] {
+  return [...page(name).matchAll(/^```sql\n(.*?)^```/gms)].map(([, block = '']) => block);
+}
+
+/** The statements of each block of SQL of a page, in order. None of them may have a semicolon inside. */
 export function documentedSql(name: string): string[][] {
-  return [...page(name).matchAll(/^```sql\n(.*?)^```/gms)].map(([, block = '']) =>
+  return documentedBlocks(name).map((block) =>
     block
       .replace(/^--.*$/gm, '')
       .split(';')
