@@ -12,9 +12,10 @@ const markedBeforeConfirm: Mutation = {
   name: 'marked-before-confirm',
   file: 'shared/postgres/statements/insert.ts',
   changes: [
+    { from: 'insert into warren.jobs (id,', to: 'insert into warren.jobs (published_at, id,' },
     {
-      from: 'insert into warren.jobs (id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, state, relay_at)\n    select id,',
-      to: 'insert into warren.jobs (published_at, id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, state, relay_at)\n    select now(), id,',
+      from: 'select id, type, queue, args, octet_length(',
+      to: 'select now(), id, type, queue, args, octet_length(',
     },
   ],
 };
