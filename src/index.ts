@@ -2,12 +2,21 @@
  * The package's face: what an application imports. Nothing else is public.
  */
 /// <reference types="node" preserve="true" />
+
+export type { HttpOptions } from '#api/mounted-api.ts';
 export { cancel, defineJob, snooze } from '#jobs/define.ts';
 export type { Enqueued, EnqueueOptions } from '#queue/new-job.ts';
-export { Conflict, InvalidInput, Misconfigured, Unavailable } from '#shared/base/errors.ts';
+export { Conflict, InvalidInput, Misconfigured, NotFound, Unavailable } from '#shared/base/errors.ts';
 export type { App, AppOptions, QueueOptions } from '#shared/job/app.ts';
 export { defineApp } from '#shared/job/app.ts';
 export type { Job, JobContext, JobDefinition, JobState } from '#shared/job/job.ts';
 export type { CallersClient, QueryClient, QueryTag } from '#shared/postgres/callers-client.ts';
-export type { ManyElement, RunningWorker, WarrenEnqueueOptions, WarrenOptions } from '#warren.ts';
+export type {
+  ManyElement,
+  RunningWorker,
+  WarrenEnqueueOptions,
+  WarrenJobs,
+  WarrenOptions,
+  WorkerOptions,
+} from '#warren.ts';
 export { Warren } from '#warren.ts';

@@ -11,6 +11,7 @@ import { RouteAccessTable } from './access/route-access.ts';
 import type { Sessions } from './access/sessions.ts';
 import { answerError, refuseInvalid } from './problem.ts';
 import { tellOfRequests } from './request-events.ts';
+import { identifiedTrace } from './request-trace.ts';
 import type { DocsDependencies } from './routes/docs.ts';
 import { registerDocs } from './routes/docs.ts';
 import type { HealthDependencies, MetricsDependencies } from './routes/health.ts';
@@ -46,7 +47,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   const routes = new RouteAccessTable(app);
   const { tokens, sessions, hosts } = dependencies;
   app.use(guard({ tokens, sessions, hosts, routes }));
-  registerOrders(app, dependencies);
+  if (dependencies.definitions.has('process-order')) registerOrders(app, dependencies);
   registerJobs(app, dependencies);
   registerJobControl(app, dependencies);
   registerQueues(app, dependencies);
@@ -64,9 +65,9 @@ export function createStartingApp(dependencies: HealthDependencies): OpenAPIHono
   app.onError(answerError);
   app.use(tellOfRequests);
   registerHealth(app, dependencies);
-  app.notFound(() => {
+  app.notFound((c) => {
     const detail = 'the API is starting: it has not seen the database yet';
-    publishEvent('request.unavailable', { code: 'starting', error: detail });
+    publishEvent('request.unavailable', { ...identifiedTrace(c), code: 'starting', error: detail });
     return problemResponse(503, { detail, code: 'starting', headers: { 'retry-after': '1' } });
   });
   return app;

@@ -12,6 +12,7 @@ import { toInputIssues } from '#shared/base/input-issues.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import { isMissingSchema, isRowError } from '#shared/postgres/failures.ts';
+import { identifiedTrace } from './request-trace.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 
@@ -22,14 +23,15 @@ export function answerError(error: unknown, c: Context): Response {
   if (error instanceof InvalidInput)
     return problemResponse(422, { detail: error.message, code: error.code, errors: error.issues });
   if (error instanceof Conflict) return problemResponse(409, { detail: error.message, code: error.code });
-  if (error instanceof Unavailable) return unavailable(error.code, error);
-  if (isMissingSchema(error)) return unavailable('schema_missing', error);
+  if (error instanceof Unavailable) return unavailable(c, error.code, error);
+  if (isMissingSchema(error)) return unavailable(c, 'schema_missing', error);
   if (isRowError(error))
     return problemResponse(422, {
       detail: 'Postgres cannot hold a value of the request',
       code: 'not_storable',
     });
-  publishEvent('request.failed', { method: c.req.method, path: c.req.path, error });
+  const { method, path } = c.req;
+  publishEvent('request.failed', { ...identifiedTrace(c), method, path, error });
   return problemResponse(500, { detail: 'something unforeseen went wrong; it has been logged' });
 }
 
@@ -42,8 +44,8 @@ export const refuseInvalid: Hook<unknown, Env, string, Response | undefined> = (
 };
 
 /** The cause's text may name hosts and users: it goes to the log, not to the client. */
-function unavailable(code: string, error: unknown): Response {
-  publishEvent('request.unavailable', { code, error });
+function unavailable(c: Context, code: string, error: unknown): Response {
+  publishEvent('request.unavailable', { ...identifiedTrace(c), code, error });
   return problemResponse(503, {
     detail: 'a server behind the API is away or busy; nothing is known to have been done: try again',
     code,

@@ -4,6 +4,8 @@
  * A slow job: it asks between any two days whether it is to stop. Changes nothing.
  */
 import { z } from 'zod';
+import type { JobContext } from '#shared/job/job.ts';
+import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import type { DayTotal } from '#shared/postgres/orders.ts';
 import { totalOrdersOfDay } from '#shared/postgres/orders.ts';
 import { defineJob } from './define.ts';
@@ -17,7 +19,7 @@ export const buildReport = defineJob({
   args: z.strictObject({ days: z.int().min(1).max(MAX_DAYS) }),
   maxAttempts: 3,
   timeoutMs: 600_000,
-  async perform({ days }, { sql, signal }) {
+  async perform({ days }, { services: { sql }, signal }: JobContext<{ sql: HandlerClient }>) {
     const totals: DayTotal[] = [];
     for (const day of lastDays(new Date(), days)) {
       signal.throwIfAborted();

@@ -1,5 +1,5 @@
 /**
- * How a job type is written: `defineJob({ type, queue, args, perform })`, in a file of its own, and one line in the registry.
+ * How a job type is written: `defineJob({ type, queue, args, perform })`, in a file of its own, and one line in the application's `jobs`.
  *
  * A handler returns its output, `snooze(…)` to run later without being charged, or `cancel(…)` to stop for good; it throws to fail the attempt.
  */
@@ -9,7 +9,9 @@ import type { JobContext, JobDefinition } from '#shared/job/job.ts';
 
 const MAX_SNOOZE_MS = 31_536_000_000;
 
+/** Told by a mark, not by its class: the application may have another copy of this package than the program that runs it. */
 export class Snooze {
+  readonly mark = 'warren.snooze';
   readonly delayMs: number;
 
   constructor(delayMs: number) {
@@ -17,12 +19,26 @@ export class Snooze {
   }
 }
 
+/** See `Snooze`. */
 export class Cancel {
+  readonly mark = 'warren.cancel';
   readonly reason: string;
 
   constructor(reason: string) {
     this.reason = reason;
   }
+}
+
+export function isSnooze(returned: unknown): returned is Snooze {
+  return hasMark(returned, 'warren.snooze');
+}
+
+export function isCancel(returned: unknown): returned is Cancel {
+  return hasMark(returned, 'warren.cancel');
+}
+
+function hasMark(returned: unknown, mark: string): boolean {
+  return typeof returned === 'object' && returned !== null && 'mark' in returned && returned.mark === mark;
 }
 
 /** Run me again in `delayMs` milliseconds, at most a year; this attempt does not count. Throws `RangeError` where it is no number. */
@@ -36,8 +52,8 @@ export function cancel(reason: string): Cancel {
   return new Cancel(reason);
 }
 
-export interface JobOptions<Schema extends StandardSchemaV1> {
-  /** A verb and a noun: `process-order`. */
+export interface JobOptions<Schema extends StandardSchemaV1, Services = unknown> {
+  /** A verb and a noun: `send-invoice`. */
   type: string;
   /** Defaults to `default`. */
   queue?: string;
@@ -53,12 +69,13 @@ export interface JobOptions<Schema extends StandardSchemaV1> {
   backoffMs?: (attempt: number) => number;
   /** How long its jobs are kept after their end, by state, in milliseconds; null: for ever. Defaults to the settings (`RETENTION_…`). */
   retention?: JobDefinition['retention'];
-  perform(args: StandardSchemaV1.InferOutput<Schema>, context: JobContext): Promise<unknown>;
+  /** Annotate the context as `JobContext<Services>` where the handler needs services: `defineApp` sees that the application has them. */
+  perform(args: StandardSchemaV1.InferOutput<Schema>, context: JobContext<Services>): Promise<unknown>;
 }
 
-export function defineJob<Schema extends StandardSchemaV1>(
-  options: JobOptions<Schema>,
-): JobDefinition<StandardSchemaV1.InferOutput<Schema>, StandardSchemaV1.InferInput<Schema>> {
+export function defineJob<Schema extends StandardSchemaV1, Services = unknown>(
+  options: JobOptions<Schema, Services>,
+): JobDefinition<StandardSchemaV1.InferOutput<Schema>, StandardSchemaV1.InferInput<Schema>, Services> {
   return {
     queue: 'default',
     maxAttempts: 10,

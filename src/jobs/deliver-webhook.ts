@@ -4,7 +4,7 @@
  * 2xx completes the job, 410 (Gone) and an address that is not public cancel it, anything else (redirects too: none is followed) fails the
  * attempt, which is repeated. The receiver may see a delivery more than once, always under the same `webhook-id`. An abort closes the connection.
  */
-import type { JobContext, JobSettings } from '#shared/job/job.ts';
+import type { JobSettings, ShippedJobContext } from '#shared/job/job.ts';
 import { cancel, defineJob } from './define.ts';
 import { assertLiteralIsPublic, createLookup, PrivateAddress } from './webhook/addresses.ts';
 import type { WebhookArguments } from './webhook/arguments.ts';
@@ -25,7 +25,7 @@ export const deliverWebhook = defineJob({
   args: webhookArguments,
   redact: ['headers.*'], // any of them may be a credential, whatever its name
   timeoutMs: MAX_TIMEOUT_MS + 10_000, // the job's own deadline comes first
-  async perform(args, context) {
+  async perform(args, context: ShippedJobContext) {
     const startedAt = performance.now();
     try {
       const { status, body } = await send(args, context);
@@ -46,7 +46,7 @@ export const deliverWebhook = defineJob({
 });
 
 /** Throws `PrivateAddress`, or an error with a message that says what became of the request. */
-async function send(args: WebhookArguments, context: JobContext): Promise<Answer> {
+async function send(args: WebhookArguments, context: ShippedJobContext): Promise<Answer> {
   const url = new URL(args.url);
   const mayBePrivate = isAllowedPrivate(url, context.settings);
   if (!mayBePrivate) assertLiteralIsPublic(url);
@@ -99,7 +99,11 @@ function encodeBody(body: unknown): Buffer {
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-function composeHeaders(args: WebhookArguments, body: Buffer, context: JobContext): Record<string, string> {
+function composeHeaders(
+  args: WebhookArguments,
+  body: Buffer,
+  context: ShippedJobContext,
+): Record<string, string> {
   const { jobId, attempt, traceparent, settings } = context;
   const timestamp = Math.floor(Date.now() / 1_000);
   const type = typeof args.body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { withDeadline } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import { parseId } from '#shared/base/row-id.ts';
+import type { JobContext } from '#shared/job/job.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
 import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import type { Order, OrderItem, OrderTotal } from '#shared/postgres/orders.ts';
@@ -26,7 +27,7 @@ const orderId = z
 export const processOrder = defineJob({
   type: 'process-order',
   args: z.strictObject({ orderId }),
-  async perform({ orderId }, { sql }) {
+  async perform({ orderId }, { services: { sql } }: JobContext<{ sql: HandlerClient }>) {
     const { reads, writes } = sharedBy(sql);
     const order = await reads.add(orderId);
     if (order === undefined) return cancel(`there is no order ${orderId}`); // nor will there be: ids are not used again

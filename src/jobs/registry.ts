@@ -14,6 +14,8 @@ export const app = defineApp({
     webhooks: { channels: 5, prefetch: 20 },
     reports: { channels: 5, prefetch: 1 },
   },
+  services: ({ sql }) => ({ sql }),
+  module: import.meta.url,
   jobs: [processOrder, deliverWebhook, buildReport],
 });
 

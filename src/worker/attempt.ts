@@ -7,7 +7,7 @@
  */
 import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
-import type { JobContext, JobDefinition } from '#shared/job/job.ts';
+import type { JobDefinition } from '#shared/job/job.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
@@ -15,7 +15,7 @@ import { QUARANTINED_FROM } from '#shared/postgres/statements/parts.ts';
 import { Abort } from './abort.ts';
 import type { Claimer, Delivered, Refusal } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
-import type { Ending, Perform } from './perform.ts';
+import type { Ending, Perform, PerformResources } from './perform.ts';
 import { perform, toOutcome } from './perform.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
@@ -26,8 +26,8 @@ export interface AttemptsOptions {
   completer: Completer;
   /** The job types of this worker, by name. */
   definitions: ReadonlyMap<string, JobDefinition>;
-  /** What every handler is given beside its own job. */
-  context: Pick<JobContext, 'sql' | 'settings'>;
+  /** What every handler is given beside its own job; asked for when one runs. */
+  resources: () => PerformResources;
   /** Runs a handler where it cannot take the worker down. */
   quarantine: Perform;
   /** Aborts when the process must stop. */
@@ -38,7 +38,7 @@ export class Attempts {
   readonly #claimer: Claimer;
   readonly #completer: Completer;
   readonly #definitions: ReadonlyMap<string, JobDefinition>;
-  readonly #context: Pick<JobContext, 'sql' | 'settings'>;
+  readonly #resources: () => PerformResources;
   readonly #running = new Map<string, Abort>();
   readonly #quarantine: Perform;
   readonly #unheard = new Set<Promise<void>>();
@@ -47,11 +47,11 @@ export class Attempts {
   readonly #giveUp: AbortSignal;
   readonly #draining = new AbortController();
 
-  constructor({ claimer, completer, definitions, context, quarantine, giveUp }: AttemptsOptions) {
+  constructor({ claimer, completer, definitions, resources, quarantine, giveUp }: AttemptsOptions) {
     this.#claimer = claimer;
     this.#completer = completer;
     this.#definitions = definitions;
-    this.#context = context;
+    this.#resources = resources;
     this.#quarantine = quarantine;
     this.#giveUp = giveUp;
   }
@@ -188,7 +188,7 @@ export class Attempts {
     publishEvent('attempt.started', { ...trace, jobId, type, queue, attempt, waitMs });
     const startedAt = performance.now();
     const run = claim.crashes >= QUARANTINED_FROM ? this.#quarantine : perform;
-    const ending = await run(definition, claim, abort, this.#context);
+    const ending = await run(definition, claim, abort, this.#resources());
     const outcome = toOutcome(ending, claim, definition);
     publishEvent('attempt.finished', {
       ...trace,

@@ -2,18 +2,20 @@
  * Runs a handler under a timeout and an abort signal, and says how it ended. A handler that ignores its signal is given up after a grace: its
  * slot is freed, its late result is refused by the fence.
  */
-import { Cancel, Snooze } from '#jobs/define.ts';
+import { isCancel, isSnooze } from '#jobs/define.ts';
 import { backoffMs, MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import type { ErrorOrigin } from '#shared/base/error-origin.ts';
 import { errorOrigin } from '#shared/base/error-origin.ts';
 import { errorMessage, InvalidInput, Unavailable } from '#shared/base/errors.ts';
 import { parseArguments } from '#shared/job/arguments.ts';
-import type { JobContext, JobDefinition } from '#shared/job/job.ts';
+import type { JobDefinition, JobSettings, ShippedJobContext } from '#shared/job/job.ts';
 import { redactEnding } from '#shared/job/redaction.ts';
 import { publishEvent } from '#shared/observe/events.ts';
+import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
 import type { Abort, AbortReason } from './abort.ts';
+import { createJobLog } from './job-log.ts';
 
 /** How an attempt ended. `drained`: the process stops; `handlerEnded` false: the handler goes on until the process exits. */
 export type Ending =
@@ -38,6 +40,16 @@ const DEFAULT_RETRY = { firstMs: 1_000, maxMs: 3_600_000 };
 
 type Settled = { returned: unknown } | { threw: unknown } | 'given-up';
 
+/** What a process has for every attempt that it performs. */
+export interface PerformResources {
+  /** The application's. */
+  services: unknown;
+  /** For the job types that ship with Warren. */
+  settings: JobSettings;
+  /** What the services were made with: whether it has lost Postgres tells an outage from a failure. */
+  sql: HandlerClient;
+}
+
 /** Runs one attempt's handler to its ending. Never rejects. */
 export type Perform = typeof perform;
 
@@ -45,15 +57,15 @@ export async function perform(
   definition: JobDefinition,
   claim: Claim,
   abort: Abort,
-  context: Pick<JobContext, 'sql' | 'settings'>,
+  resources: PerformResources,
 ): Promise<Ending> {
   const timeoutMs = Math.min(definition.timeoutMs, MAX_TIMER_MS);
   const timeout = setTimeout(() => abort.abort('timeout'), timeoutMs);
-  const handler = settle(definition, claim, toContext(claim, abort, context));
+  const handler = settle(definition, claim, toContext(claim, abort, resources));
   const settled = await orGivenUp(handler, abort);
   clearTimeout(timeout);
   if (settled === 'given-up') reportAbandoned(claim, handler);
-  const ending = toEnding(settled, abort.reason, { timeoutMs: definition.timeoutMs, sql: context.sql });
+  const ending = toEnding(settled, abort.reason, { timeoutMs: definition.timeoutMs, sql: resources.sql });
   return redactEnding(ending, claim.args, definition);
 }
 
@@ -103,19 +115,19 @@ function retryMs(definition: JobDefinition, attempt: number): number {
   return backoffMs(attempt, DEFAULT_RETRY);
 }
 
-function toContext(
-  { id, attempt, maxAttempts, fence, trace }: Claim,
-  abort: Abort,
-  { sql, settings }: Pick<JobContext, 'sql' | 'settings'>,
-): JobContext {
+function toContext(claim: Claim, abort: Abort, { services, settings }: PerformResources): ShippedJobContext {
+  const { id, attempt, maxAttempts, fence, trace } = claim;
   return {
     ...trace,
     jobId: id,
     attempt,
     maxAttempts,
     fence,
-    sql,
+    services,
     settings,
+    get log() {
+      return createJobLog(claim); // most handlers never ask
+    },
     get signal() {
       return abort.signal;
     },
@@ -123,7 +135,7 @@ function toContext(
 }
 
 /** Never rejects. Arguments are checked again: the schema may have changed since they were enqueued. */
-async function settle(definition: JobDefinition, claim: Claim, context: JobContext): Promise<Settled> {
+async function settle(definition: JobDefinition, claim: Claim, context: ShippedJobContext): Promise<Settled> {
   try {
     const args = parseArguments(definition, claim.args);
     return { returned: await definition.perform(args instanceof Promise ? await args : args, context) };
@@ -156,7 +168,7 @@ function reportAbandoned({ id: jobId, type, trace }: Claim, handler: Promise<Set
 function toEnding(
   settled: Settled,
   reason: AbortReason | undefined,
-  { timeoutMs, sql }: { timeoutMs: number; sql: JobContext['sql'] },
+  { timeoutMs, sql }: { timeoutMs: number; sql: HandlerClient },
 ): Ending {
   if (settled !== 'given-up' && 'returned' in settled) return toSuccess(settled.returned);
   if (reason !== undefined) {
@@ -180,14 +192,14 @@ function explain(threw: unknown): string {
 }
 
 /** Whether Warren's own Postgres is away, be it for the handler's SQL or for a library call of the handler. */
-function isOutage(threw: unknown, sql: JobContext['sql']): boolean {
+function isOutage(threw: unknown, sql: HandlerClient): boolean {
   if (threw instanceof Unavailable) return threw.code === 'postgres_unavailable';
   return hasLostPostgres(sql, threw);
 }
 
 function toSuccess(returned: unknown): Ending {
-  if (returned instanceof Snooze) return { kind: 'snoozed', delayMs: returned.delayMs };
-  if (returned instanceof Cancel) return { kind: 'cancelled', message: returned.reason };
+  if (isSnooze(returned)) return { kind: 'snoozed', delayMs: returned.delayMs };
+  if (isCancel(returned)) return { kind: 'cancelled', message: returned.reason };
   if (returned === undefined) return { kind: 'succeeded', output: undefined };
   try {
     const text = JSON.stringify(returned);

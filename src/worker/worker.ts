@@ -9,10 +9,9 @@ import { pause } from '#shared/base/backoff.ts';
 import type { Check } from '#shared/base/health-check.ts';
 import type { App } from '#shared/job/app.ts';
 import { publishEvent } from '#shared/observe/events.ts';
+import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
-import type { HandlerClient } from '#shared/postgres/handler-client.ts';
-import { createHandlerClient } from '#shared/postgres/handler-client.ts';
 import { Presence } from '#shared/postgres/presence.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -54,8 +53,6 @@ export interface WorkerOptions {
   /** The name of its connections. */
   name: string;
   app: App;
-  /** The program that runs the same job types in quarantine. Defaults to quarantine/main.ts, with the registered ones. */
-  quarantineProgram?: URL;
 }
 
 export class Worker {
@@ -66,7 +63,7 @@ export class Worker {
   readonly #queues: readonly string[];
   readonly #name: string;
   readonly #presence: Presence;
-  readonly #handlerClient: HandlerClient;
+  readonly #services: ApplicationServices;
   readonly #connection: BrokerConnection;
   readonly #consumers: Consumer[];
   readonly #claimer: Claimer;
@@ -80,19 +77,14 @@ export class Worker {
   readonly #givingUp = new AbortController();
   #publisher: Publisher | undefined;
 
-  constructor({ config, name, app, quarantineProgram }: WorkerOptions) {
+  constructor({ config, name, app }: WorkerOptions) {
     this.#app = app;
     this.#queues = [...app.queues.keys()];
     this.#config = config;
     const types = [...app.definitions.keys()];
     this.#name = name;
     const place = { url: config.databaseUrl, isPooled: config.databaseDirectUrl !== undefined };
-    const database = new Database({
-      ...place,
-      name,
-      min: config.poolMin,
-      max: config.poolMax,
-    });
+    const database = new Database({ ...place, name, min: config.poolMin, max: config.poolMax });
     this.database = database;
     this.argsRoom = new ArgsRoom(config.workerArgsMaxBytes);
     this.#presence = new Presence({
@@ -105,7 +97,12 @@ export class Worker {
       onLeading: () => this.#maintenance.wakeAll(),
       onLost: (error) => publishEvent('presence.lost', { error }),
     });
-    this.#handlerClient = createHandlerClient({ ...place, name: `${name} jobs`, max: config.jobsPoolMax });
+    const services = new ApplicationServices(app, {
+      ...place,
+      name: `${name} jobs`,
+      max: config.jobsPoolMax,
+    });
+    this.#services = services;
     this.#connection = new BrokerConnection({
       url: config.amqpUrl,
       name,
@@ -116,8 +113,8 @@ export class Worker {
       claimer: this.#claimer,
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
       definitions: app.definitions,
-      context: { sql: this.#handlerClient, settings: config },
-      quarantine: createQuarantine({ program: quarantineProgram, place, name }),
+      resources: () => ({ services: services.services, settings: config, sql: services.sql }),
+      quarantine: createQuarantine({ module: app.module, logLevel: config.logLevel, place, name }),
       giveUp: this.#givingUp.signal,
     });
     const deadLetter = (letter: DeadLetter) => this.#deadLetter(letter);
@@ -161,6 +158,7 @@ export class Worker {
     this.database.start();
     await enterDatabase(this.database, this.#app, stopping);
     if (stopping.aborted) return;
+    await this.#services.open();
     this.#presence.start();
     this.#connection.start();
     await this.#presence.heldOnce(); // nothing can be claimed before
@@ -207,7 +205,7 @@ export class Worker {
     await Promise.all([chores, this.#rowLooks.stop(), this.#connection.stop()]);
     await this.#publisher?.stop();
     await this.#presence.stop();
-    await Promise.all([this.database.stop(), this.#handlerClient.end({ timeout: 2 })]);
+    await Promise.all([this.database.stop(), this.#services.close()]);
   }
 
   get connection(): BrokerConnection {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import type { JobContext } from '../../src/shared/job/job.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
+import type { TestServices } from '../support/test-app.ts';
 
 /** Longer than Warren's own statements may take, and than a test waits by default. */
 const SLOW_SECONDS = 6;
@@ -9,7 +11,7 @@ test('a handler has a plain client: none of the settings and deadlines of Warren
   timeout,
 }, async () => {
   await using fleet = await startFleet(
-    testJob(async (_args, { sql }) => {
+    testJob(async (_args, { services: { sql } }: JobContext<TestServices>) => {
       const [row] = await sql`
         select current_setting('application_name') as name, current_setting('enable_seqscan') as seqscan,
           current_setting('statement_timeout') as timeout, pg_sleep(${SLOW_SECONDS})::text as slept`;
@@ -39,7 +41,7 @@ test('a worker whose handlers ask nothing opens no connection for them', async (
 test('an attempt that loses its connection is not charged: the job runs again', async () => {
   let starts = 0;
   await using fleet = await startFleet(
-    testJob(async (_args, { sql }) => {
+    testJob(async (_args, { services: { sql } }: JobContext<TestServices>) => {
       starts += 1;
       if (starts === 1) await sql`select pg_terminate_backend(pg_backend_pid())`;
       await sql.begin((transaction) => transaction`select 1`);
@@ -56,7 +58,9 @@ test('an attempt that loses its connection is not charged: the job runs again', 
 
 test('a statement that is wrong fails its attempt', async () => {
   await using fleet = await startFleet(
-    testJob(async (_args, { sql }) => await sql`selct 1`, { maxAttempts: 1 }),
+    testJob(async (_args, { services: { sql } }: JobContext<TestServices>) => await sql`selct 1`, {
+      maxAttempts: 1,
+    }),
   );
   await fleet.startWorker();
   const job = await fleet.until(await fleet.enqueue());

@@ -47,7 +47,7 @@ test('orders that are processed at once share two statements, and each job gets 
   const { counted, count } = countStatements();
   const ids = Array.from({ length: 500 }, (_, n) => String(n % 400 === 399 ? 20_000 + n : (n % 400) + 1_000));
   const results = await Promise.all(
-    ids.map((orderId) => processOrder.perform({ orderId }, context({ sql: counted }))),
+    ids.map((orderId) => processOrder.perform({ orderId }, context({ services: { sql: counted } }))),
   );
   expect(count()).toBe(2);
 
@@ -109,7 +109,7 @@ test('a report counts and sums the orders of each day in UTC, today first', asyn
 test('a report that is aborted stops before the next day', async () => {
   const controller = new AbortController();
   const { counted, count } = countStatements(() => controller.abort('cancel'));
-  const aborted = context({ sql: counted, signal: controller.signal });
+  const aborted = context({ services: { sql: counted }, signal: controller.signal });
   await expect(buildReport.perform({ days: 366 }, aborted)).rejects.toBe('cancel');
   expect(count()).toBe(1);
 });
@@ -143,20 +143,15 @@ async function insertOrder(id: string, createdAt: string, items: readonly object
     values (${id}, '{}', ${JSON.stringify(items)}::text::jsonb, 'EUR', '', ${createdAt}::text::timestamptz)`;
 }
 
-function context(more: Partial<JobContext> = {}): JobContext {
+function context(more: Partial<JobContext<{ sql: Sql }>> = {}): JobContext<{ sql: Sql }> {
   return {
     jobId: '1',
     attempt: 1,
     maxAttempts: 10,
     fence: 1,
     signal: new AbortController().signal,
-    sql,
-    settings: {
-      webhookAllowPrivate: false,
-      webhookAllowedDestinations: [],
-      webhookNameservers: [],
-      webhookSecrets: [],
-    },
+    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+    services: { sql },
     ...more,
   };
 }

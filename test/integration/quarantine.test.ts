@@ -4,9 +4,8 @@ import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
-import { poisonJobs } from '../support/poison-jobs.ts';
+import { app, poisonJobs } from '../support/poison-jobs.ts';
 
-const PROGRAM = new URL('../support/poison-quarantine.ts', import.meta.url);
 const settings = {
   webhookAllowPrivate: false,
   webhookAllowedDestinations: [],
@@ -32,19 +31,20 @@ const claim = (type: string): Claim => ({
 test('the quarantine tells how a job ended, crashed, or could not be run at all', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const sql = createHandlerClient({ url: fleet.testDatabase.url, name: 'test', max: 1 });
-  const runIn = (program: URL) => {
+  const runIn = (module: string | undefined) => {
     const run = createQuarantine({
-      program,
+      module,
+      logLevel: 'info',
       place: { url: fleet.testDatabase.url },
       name: 'quarantine-test',
     });
     return async (type: string, abort = new Abort()) => {
       const definition = poisonJobs.get(type);
       if (definition === undefined) throw new Error(`no job type ${type}`);
-      return await run(definition, claim(type), abort, { sql, settings });
+      return await run(definition, claim(type), abort, { sql, settings, services: undefined });
     };
   };
-  const run = runIn(PROGRAM);
+  const run = runIn(app.module);
   expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine', outputBytes: 6 });
   expect(await run('failing')).toMatchObject({
     kind: 'failed',
@@ -59,13 +59,18 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     message: expect.stringContaining('exit code 66'),
   });
 
-  const nowhere = runIn(new URL('./no-such-program.ts', import.meta.url));
+  const nowhere = runIn(new URL('./no-such-module.ts', import.meta.url).href);
   for (let time = 0; time < 6; time += 1) {
     expect(await nowhere('neighbour')).toMatchObject({
       kind: 'failed',
       message: expect.stringMatching(/^quarantine_failed/),
     });
   }
+
+  expect(await runIn(undefined)('neighbour')).toMatchObject({
+    kind: 'crashed',
+    message: expect.stringContaining('the application does not name its module'),
+  });
 
   const stopped = new Abort();
   const waiting = Promise.all(Array.from({ length: 9 }, () => run('neighbour', stopped)));

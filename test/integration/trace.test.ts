@@ -1,12 +1,16 @@
 // The trace of a request on its way to the job: the row, the handler's context, the events and the log lines.
 import { Writable } from 'node:stream';
+import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobContext } from '../../src/shared/job/job.ts';
 import { createLogger, logEvents } from '../../src/shared/observe/log.ts';
 import { LogOutput } from '../../src/shared/observe/log-output.ts';
+import { seedOrders } from '../../src/shared/postgres/orders.ts';
+import { startApi } from '../support/api.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
+import { createDatabase } from '../support/servers.ts';
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const requestId = 'order 17';
@@ -100,4 +104,24 @@ test('a request that is repeated under another trace is the same request', async
   const again = await fleet.enqueuer.enqueue({ ...request, requestId: 'another' }, 'a key');
   expect(again.job.id).toBe(first.job.id);
   expect(await traceOf(first.job.id)).toEqual(trace);
+});
+
+test('every way to enqueue over HTTP carries the headers of the request to the rows', async () => {
+  await using database = await createDatabase();
+  await seedOrders({ databaseUrl: database.url });
+  await using api = await startApi({ databaseUrl: database.url });
+  const headers = { 'x-request-id': requestId, traceparent };
+  const order = { type: 'process-order', args: { orderId: '17' } };
+  const answers = [
+    await api.post('/v1/jobs', order, headers),
+    await api.post('/v1/jobs/batch', { jobs: [order, order] }, headers),
+    await api.get('/api/test/17', headers),
+  ];
+  expect(answers.map(({ headers }) => headers.get('x-request-id'))).toEqual(answers.map(() => requestId));
+  await api.post('/v1/jobs', order);
+  await api.post('/v1/jobs', order, { traceparent: 'malformed' });
+  const client = postgres(database.url, { max: 1 });
+  const rows = await client`select trace from warren.jobs order by id`;
+  await client.end();
+  expect(rows.map((row) => row['trace'])).toEqual([trace, trace, trace, trace, null, null]);
 });

@@ -29,7 +29,7 @@ test.each(['rabbitmq', 'none'])(
     const { job, created } = await warren.enqueue(greet, { name: 'Ada' });
     expect(created).toBe(true);
     const ended = await eventually(
-      () => warren.find(job.id),
+      () => warren.jobs.find(job.id),
       (found) => found?.state === 'completed',
     );
     expect(ended).toMatchObject({ queue: 'mail', attempt: 1, output: { greeted: 'Ada' } });

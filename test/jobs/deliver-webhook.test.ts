@@ -1,11 +1,10 @@
 import { createHmac } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { Sql } from 'postgres';
 import { describe, expect, test } from 'vitest';
 import { Cancel } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import { parseArguments } from '../../src/shared/job/arguments.ts';
-import type { JobContext } from '../../src/shared/job/job.ts';
+import type { ShippedJobContext } from '../../src/shared/job/job.ts';
 import { closed, startEndpoint } from './webhook/endpoint.ts';
 
 const key = Buffer.from('a secret of more than twenty-four bytes');
@@ -253,14 +252,18 @@ test("the definition's timeout is above the longest deadline of its own", () => 
 });
 
 /** Performs one attempt; private addresses are allowed and a secret is set unless the context says otherwise. */
-async function deliver(args: Record<string, unknown>, context: Partial<JobContext> = {}): Promise<unknown> {
+async function deliver(
+  args: Record<string, unknown>,
+  context: Partial<ShippedJobContext> = {},
+): Promise<unknown> {
   return await deliverWebhook.perform(await parseArguments(deliverWebhook, args), {
     jobId: '1',
     attempt: 1,
     maxAttempts: 10,
     fence: 1,
     signal: new AbortController().signal,
-    sql: {} as Sql,
+    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+    services: undefined,
     settings: {
       webhookAllowPrivate: true,
       webhookAllowedDestinations: [],

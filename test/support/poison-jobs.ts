@@ -1,6 +1,9 @@
-// The job types of the poison test, for the worker program and its quarantine alike: one that takes its process down, and a good one.
+// The application of the poison test, for the worker program and its quarantine alike: a job type that takes its process down, and a good one.
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define.ts';
+import type { App } from '../../src/shared/job/app.ts';
+import type { JobDefinition } from '../../src/shared/job/job.ts';
+import { testApp } from './test-app.ts';
 
 const args = z.record(z.string(), z.unknown());
 
@@ -31,3 +34,8 @@ const failing = defineJob({
 export const poisonJobs = new Map(
   [poison, neighbour, failing].map((definition) => [definition.type, definition]),
 );
+
+export const app: App = {
+  ...testApp(poisonJobs.values() as Iterable<JobDefinition>),
+  module: import.meta.url,
+};

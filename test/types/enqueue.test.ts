@@ -6,6 +6,8 @@ import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import type { Enqueuer } from '../../src/queue/enqueue.ts';
 import type { enqueueInTransaction } from '../../src/queue/enqueue-in-transaction.ts';
 import type { Enqueued } from '../../src/queue/new-job.ts';
+import type { App } from '../../src/shared/job/app.ts';
+import { defineApp } from '../../src/shared/job/app.ts';
 import type { JobContext, JobDefinition } from '../../src/shared/job/job.ts';
 import type { Sql } from '../../src/shared/postgres/database.ts';
 
@@ -80,5 +82,52 @@ describe('the arguments of a job', () => {
     expectTypeOf(() => single({ definition, args: {} as unknown })).returns.toEqualTypeOf<
       Promise<Enqueued>
     >();
+  });
+});
+
+interface Mailer {
+  send(to: string): Promise<void>;
+}
+
+const welcome = defineJob({
+  type: 'welcome',
+  args: z.strictObject({ to: z.string() }),
+  perform: async ({ to }, { services, log }: JobContext<{ mailer: Mailer }>) => {
+    expectTypeOf(to).toBeString();
+    log.info('sending');
+    await services.mailer.send(to);
+  },
+});
+const clean = defineJob({
+  type: 'clean',
+  args: z.strictObject({}),
+  perform: async (_args, { services }: JobContext<{ disk: string }>) => services.disk,
+});
+
+describe('the services of an application', () => {
+  const mailer: Mailer = { send: async () => {} };
+  const queues = { default: {} };
+
+  test('are those that its job types name, and may be more', () => {
+    expectTypeOf(() =>
+      defineApp({ name: 'a', queues, jobs: [greet, welcome], services: { mailer, more: 1 } }),
+    ).returns.toEqualTypeOf<App>();
+    expectTypeOf(() =>
+      defineApp({ name: 'a', queues, jobs: [welcome, clean], services: async () => ({ mailer, disk: '/' }) }),
+    ).returns.toEqualTypeOf<App>();
+    expectTypeOf(() => defineApp({ name: 'a', queues, jobs: [greet] })).returns.toEqualTypeOf<App>();
+  });
+
+  test('are refused by the compiler where one is missing or of another type', () => {
+    // @ts-expect-error: no services at all
+    expectTypeOf(() => defineApp({ name: 'a', queues, jobs: [greet, welcome] })).toBeFunction();
+    const without = { mailer };
+    expectTypeOf(() =>
+      // @ts-expect-error: nothing for the second job type
+      defineApp({ name: 'a', queues, jobs: [welcome, clean], services: without }),
+    ).toBeFunction();
+    const wrong = async () => ({ disk: 1 });
+    // @ts-expect-error: a number where its job type wants text
+    expectTypeOf(() => defineApp({ name: 'a', queues, jobs: [clean], services: wrong })).toBeFunction();
   });
 });

@@ -32,6 +32,7 @@ const claim: Claim = {
   trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', requestId: 'r-1' },
 };
 const context = {
+  services: { mailer: 'of the application' },
   sql: createHandlerClient({ url: 'postgres://x:1234/x', name: 'test', max: 1 }),
   settings: readConfig('worker', testApp(), { DATABASE_URL: 'postgres://x/x', AMQP_URL: 'amqp://x' }),
 };
@@ -76,17 +77,31 @@ afterEach(() => {
 test('a handler is given its arguments and who it is', async () => {
   const seen: unknown[] = [];
   await run(async (args, { jobId, attempt, maxAttempts, fence, traceparent, requestId, ...context }) => {
-    const { signal, sql, settings } = context;
+    const { signal, services } = context;
     seen.push(args, { jobId, attempt, maxAttempts, fence }, { traceparent, requestId });
-    seen.push(signal.aborted, sql, settings);
+    seen.push(signal.aborted, services);
   });
   expect(seen).toEqual([
     { n: 1 },
     { jobId: '7', attempt: 2, maxAttempts: 5, fence: 3 },
     claim.trace,
     false,
-    context.sql,
-    context.settings,
+    context.services,
+  ]);
+});
+
+test('what a handler logs is told with the job that it belongs to', async () => {
+  const lines: object[] = [];
+  const unsubscribe = subscribe('handler.logged', (line) => lines.push(line));
+  await run(async (_args, { log }) => {
+    log.info('found the customer', { customer: 12 });
+    log.warn('no address');
+  });
+  unsubscribe();
+  const job = { ...claim.trace, jobId: '7', type: 'test-job', attempt: 2 };
+  expect(lines).toEqual([
+    { ...job, level: 'info', message: 'found the customer', details: { customer: 12 } },
+    { ...job, level: 'warn', message: 'no address', details: undefined },
   ]);
 });
 

@@ -9,7 +9,9 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { problemResponse } from '#shared/http/problem-response.ts';
+import type { Trace } from '#shared/job/trace.ts';
 import { publishEvent } from '#shared/observe/events.ts';
+import { identifiedTrace } from '../request-trace.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import { findForeignHost, findForeignOrigin, isNavigation, isProvenSameOrigin } from './browser-requests.ts';
 import type { Identity, Role } from './roles.ts';
@@ -118,6 +120,7 @@ function reportAct(c: Context, { name, role }: Identity): void {
   publishEvent('access.acted', { token: name, role, ...requestOf(c), status: c.res.status });
 }
 
-function requestOf({ req: { method, path } }: Context): { method: string; path: string } {
-  return { method, path: path.slice(0, MAX_PATH_CHARACTERS) };
+function requestOf(c: Context): Trace & { method: string; path: string } {
+  const { method, path } = c.req;
+  return { ...identifiedTrace(c), method, path: path.slice(0, MAX_PATH_CHARACTERS) };
 }

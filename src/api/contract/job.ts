@@ -2,12 +2,14 @@
  * Jobs as the outside sees them: what may be sent, what comes back, and the routes. The same schemas validate and document.
  */
 import { createRoute, z } from '@hono/zod-openapi';
+import { instantSchema, MAX_ATTEMPTS, MAX_DELAY_MS } from '#queue/enqueue-options.ts';
 import { isName } from '#shared/job/app.ts';
 import { jobStates } from '#shared/job/job.ts';
 import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/job/listed-job.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';
+import { traceHeaders } from './trace.ts';
 
 const MEBIBYTE = 1_048_576;
 
@@ -20,27 +22,17 @@ export const MAX_BATCH_JOBS = 10_000;
 export const MAX_BATCH_BYTES = 8 * MEBIBYTE;
 export const MAX_BATCH_VALUES = 500_000;
 
-const MAX_DELAY_MS = 315_360_000_000; // ten years
-const FIRST_YEAR = 1970;
-const LAST_YEAR = 2500;
-
 const id = z.string().openapi({ description: 'decimal digits', example: '4711' });
 const time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' });
 const name = z.string().min(1).max(200);
 const queueName = z.string().refine(isName, 'is no name of a queue: [a-z0-9_-]{1,60}');
-
-/** The same instant in the one spelling that Postgres knows for every offset. */
-const instant = z.iso
-  .datetime({ offset: true, error: 'must be a time as RFC 3339 has it, with an offset or Z' })
-  .refine((text) => isSaneYear(new Date(text).getUTCFullYear()), `must be in ${FIRST_YEAR} to ${LAST_YEAR}`)
-  .transform((text) => new Date(text).toISOString());
 
 export const newJobSchema = z
   .strictObject({
     type: name.openapi({ description: 'a registered job type', example: 'process-order' }),
     args: z.unknown().openapi({ description: "by the job type's schema", example: { orderId: '17' } }),
     queue: queueName.optional().openapi({ description: "defaults to the job type's" }),
-    runAt: instant
+    runAt: instantSchema
       .optional()
       .openapi({ type: 'string', format: 'date-time', description: 'defaults to now' }),
     delayMs: z
@@ -49,7 +41,12 @@ export const newJobSchema = z
       .max(MAX_DELAY_MS)
       .optional()
       .openapi({ description: 'milliseconds from now on; not together with `runAt`' }),
-    maxAttempts: z.int().min(1).max(100).optional().openapi({ description: "defaults to the job type's" }),
+    maxAttempts: z
+      .int()
+      .min(1)
+      .max(MAX_ATTEMPTS)
+      .optional()
+      .openapi({ description: "defaults to the job type's" }),
     uniqueKey: name.optional().openapi({ description: 'at most one live job of the type has it' }),
   })
   .refine(({ runAt, delayMs }) => runAt === undefined || delayMs === undefined, {
@@ -103,7 +100,7 @@ export const listedJobSchema = jobSchema
   })
   .openapi('ListedJob');
 
-const headers = z.object({
+const headers = traceHeaders.extend({
   'Idempotency-Key': z
     .string()
     .regex(/^[\x20-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
@@ -224,7 +221,3 @@ export const retryRoute = defineRoute({
   request: { params },
   responses: { 200: { description: 'the job, available', content: oneJob }, ...problems(404, 409, 503) },
 });
-
-function isSaneYear(year: number): boolean {
-  return year >= FIRST_YEAR && year <= LAST_YEAR;
-}

@@ -4,6 +4,7 @@
 import { z } from '@hono/zod-openapi';
 import { defineRoute } from '../access/route-access.ts';
 import { problems } from './problem.ts';
+import { traceHeaders } from './trace.ts';
 
 const orderSchema = z
   .object({
@@ -27,6 +28,7 @@ const route = {
   tags: ['demonstration'],
   summary: 'Look an order up and enqueue `process-order` for it',
   request: {
+    headers: traceHeaders,
     params: z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' }, example: '1' }) }),
   },
   responses: {

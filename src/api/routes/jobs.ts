@@ -49,7 +49,7 @@ export function registerJobs(
     jsonBody({ budget: bodies, maxBytes: MAX_JOB_BYTES, maxValues: MAX_JOB_VALUES, maxDepth: MAX_JOB_DEPTH }),
   );
   app.openapi(enqueueRoute, async (c) => {
-    const request = toRequest(c.req.valid('json'), definitions);
+    const request = { ...toRequest(c.req.valid('json'), definitions), ...c.get('trace') };
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
     const { job, created } = await enqueuer.enqueue(request, idempotencyKey);
     c.header('location', `/v1/jobs/${job.id}`);
@@ -63,7 +63,8 @@ export function registerJobs(
       const jobs = await readBatch(bytes, reservation);
       const issues = await findBatchIssues(jobs, { definitions, queues });
       if (issues.length > 0) throw new InvalidInput('invalid_jobs', 'no job was enqueued', issues);
-      const requests = jobs.map((job) => toRequest(job, definitions));
+      const trace = c.get('trace');
+      const requests = jobs.map((job) => ({ ...toRequest(job, definitions), ...trace }));
       const ids = await enqueuer.enqueueBatch(requests, c.req.valid('header')['Idempotency-Key']);
       return c.json({ ids }, 202);
     }),

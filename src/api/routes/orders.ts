@@ -39,7 +39,7 @@ export function registerOrders(
     const order = parseId(orderId) === null ? undefined : await findOrder(orderId);
     if (order === undefined)
       throw new HTTPException(404, { message: `there is no order ${orderId.slice(0, 40)}` });
-    const { job } = await enqueuer.enqueue({ definition, args: { orderId } });
+    const { job } = await enqueuer.enqueue({ ...c.get('trace'), definition, args: { orderId } });
     return c.body(presentOrder(order, job.id), 200, { 'content-type': 'application/json' });
   };
 

@@ -19,6 +19,7 @@ import type { Sessions } from '../access/sessions.ts';
 import { SESSION_SECONDS } from '../access/sessions.ts';
 import { signInPageRoute, signInRoute, signOutRoute } from '../contract/sign-in.ts';
 import { pageHeaders } from '../page-headers.ts';
+import { identifiedTrace } from '../request-trace.ts';
 import type { SignInPage } from '../sign-in-page.ts';
 import { renderSignInPage, signInStyle } from '../sign-in-page.ts';
 
@@ -54,6 +55,7 @@ export function registerSignIn(app: OpenAPIHono, { tokens, sessions, routes }: S
     const token = tokens.find(form.token?.trim() ?? '');
     if (token === undefined) {
       publishEvent('access.refused', {
+        ...identifiedTrace(c),
         token: undefined,
         method: 'POST',
         path: '/sign-in',
@@ -73,13 +75,13 @@ export function registerSignIn(app: OpenAPIHono, { tokens, sessions, routes }: S
       httpOnly: true,
       sameSite: 'Strict',
     });
-    report(token, '/sign-in');
+    report(c, token, '/sign-in');
     return c.redirect(to, 303);
   });
 
   app.openapi(signOutRoute, (c) => {
     const { identity } = c.var;
-    if (identity !== undefined && !tokens.isOpen) report(identity, '/sign-out');
+    if (identity !== undefined && !tokens.isOpen) report(c, identity, '/sign-out');
     deleteCookie(c, SESSION_COOKIE, cookieOptions(c));
     return c.redirect('/sign-in', 303);
   });
@@ -93,6 +95,13 @@ function cookieOptions(c: Context): { path: '/'; secure: boolean; prefix?: 'host
     : { path: '/', secure: false };
 }
 
-function report({ name, role }: Identity, path: string): void {
-  publishEvent('access.acted', { token: name, role, method: 'POST', path, status: 303 });
+function report(c: Context, { name, role }: Identity, path: string): void {
+  publishEvent('access.acted', {
+    ...identifiedTrace(c),
+    token: name,
+    role,
+    method: 'POST',
+    path,
+    status: 303,
+  });
 }

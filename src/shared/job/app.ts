@@ -5,7 +5,8 @@
  * pattern). Pure: nothing is registered anywhere, so that two applications live in one process and share nothing.
  */
 import { Misconfigured } from '../base/errors.ts';
-import type { JobDefinition } from './job.ts';
+import type { HandlerClient } from '../postgres/handler-client.ts';
+import type { JobContext, JobDefinition } from './job.ts';
 
 /** How many jobs of a queue a worker runs: on each of `channels` AMQP channels at most `prefetch` at once. */
 export interface QueueOptions {
@@ -15,20 +16,60 @@ export interface QueueOptions {
   prefetch?: number;
 }
 
-export interface AppOptions {
+/** What an application's services are made with. */
+export interface AppResources {
+  databaseUrl: string;
+  /** A plain postgres.js client on Warren's database, with a pool of its own that opens with its first statement. Warren closes it. */
+  sql: HandlerClient;
+}
+
+/**
+ * What handlers need of their application: a value, or a function that makes one. It is called once by every worker and API when Postgres is
+ * there; what it has made is disposed of when they stop, by `Symbol.asyncDispose` where it has that.
+ */
+export type ServicesOption<Services> = Services | ((resources: AppResources) => Services | Promise<Services>);
+
+/** All that these job types need of their application, together: what their contexts name as `services`. */
+export type ServicesOf<Definition> = (
+  Definition extends { perform(args: never, context: JobContext<infer Services>): unknown }
+    ? (services: Services) => void
+    : never
+) extends (services: infer All) => void
+  ? All
+  : never;
+
+// biome-ignore lint/suspicious/noExplicitAny: handlers take their own arguments; any list of job types fits here
+type AnyDefinition = JobDefinition<any, any, any>;
+
+export interface AppOptions<
+  Definitions extends readonly AnyDefinition[] = AnyDefinition[],
+  Services = unknown,
+> {
   /** `[a-z0-9_-]{1,60}`, the same in every program of the application. */
   name: string;
   /** The queues by name (`[a-z0-9_-]{1,60}`). */
   queues: Readonly<Record<string, QueueOptions>>;
-  // biome-ignore lint/suspicious/noExplicitAny: handlers take their own arguments; any list of job types fits here
-  jobs: readonly JobDefinition<any, any>[];
+  jobs: readonly [...Definitions];
+  /** Must be given where a job type needs some. */
+  services?: ServicesOption<Services>;
+  /**
+   * `import.meta.url` of the module that exports this application as `app`. A job that has taken its process down twice runs the third time in a
+   * process of its own, which imports this module, so that importing it must start nothing. Without it such a job is discarded the third time. Programs
+   * that load the application by its module know it already.
+   */
+  module?: string | undefined;
 }
+
+/** Applications whose job types need services must bring them. */
+type WithNeededServices<Needed> = unknown extends Needed ? unknown : { services: unknown };
 
 export interface App {
   readonly name: string;
   readonly queues: ReadonlyMap<string, Required<QueueOptions>>;
   /** The job types by name. */
   readonly definitions: ReadonlyMap<string, JobDefinition>;
+  readonly services: ServicesOption<unknown>;
+  readonly module: string | undefined;
 }
 
 const NAME = /^[a-z0-9_-]{1,60}$/;
@@ -41,7 +82,11 @@ export function isName(text: string): boolean {
 }
 
 /** Throws `Misconfigured` with all that is wrong in one line. */
-export function defineApp({ name, queues, jobs }: AppOptions): App {
+export function defineApp<
+  const Definitions extends readonly AnyDefinition[],
+  Services extends ServicesOf<Definitions[number]> = ServicesOf<Definitions[number]>,
+>(options: AppOptions<Definitions, Services> & WithNeededServices<ServicesOf<Definitions[number]>>): App {
+  const { name, queues, jobs, services, module }: AppOptions<Definitions, Services> = options;
   const problems = [
     ...findNameProblems('application', [name]),
     ...findNameProblems('queue', Object.keys(queues)),
@@ -58,6 +103,8 @@ export function defineApp({ name, queues, jobs }: AppOptions): App {
       ]),
     ),
     definitions: new Map(jobs.map((definition) => [definition.type, definition])),
+    services,
+    module,
   };
 }
 
@@ -73,7 +120,10 @@ function findBoundProblems(queue: string, { channels = 1, prefetch = 1 }: QueueO
   return [`queue "${queue}" must have 1 to ${MAX_CHANNELS} channels and a prefetch of 1 to ${MAX_PREFETCH}`];
 }
 
-function findTypeProblems(jobs: AppOptions['jobs'], queues: AppOptions['queues']): string[] {
+function findTypeProblems(
+  jobs: readonly Pick<JobDefinition, 'type' | 'queue'>[],
+  queues: AppOptions['queues'],
+): string[] {
   const seen = new Set<string>();
   return jobs.flatMap(({ type, queue }) => {
     const problems = [];

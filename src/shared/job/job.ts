@@ -3,7 +3,6 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ErrorOrigin } from '../base/error-origin.ts';
-import type { HandlerClient } from '../postgres/handler-client.ts';
 import type { Trace } from './trace.ts';
 
 /** `scheduled` → `available` → `running` → `completed` | `retryable` (→ `available` when due) | `discarded` | `cancelled`. */
@@ -55,10 +54,10 @@ export interface Job {
 
 /**
  * A job type: what its arguments are, where and how often it runs, and what it does. `Args` is what the handler gets, `Input` what is given at
- * enqueue, before the schema's defaults.
+ * enqueue, before the schema's defaults; `Services` what it needs of its application.
  */
-export interface JobDefinition<Args = unknown, Input = Args> {
-  /** A verb and a noun, as `process-order`; travels with every message. */
+export interface JobDefinition<Args = unknown, Input = Args, Services = unknown> {
+  /** A verb and a noun, as `send-invoice`; travels with every message. */
   type: string;
   queue: string;
   /** A Standard Schema. Checked at enqueue (a mismatch is refused) and again before the handler runs. */
@@ -74,11 +73,13 @@ export interface JobDefinition<Args = unknown, Input = Args> {
   /** How long its jobs are kept after their end, in milliseconds; null: for ever. What is left out is as the settings have it. */
   retention?: Partial<Retention> | undefined;
   /** Does the work. The returned value is the job's output; a thrown error fails the attempt. */
-  perform(args: Args, context: JobContext): Promise<unknown>;
+  perform(args: Args, context: JobContext<Services>): Promise<unknown>;
 }
 
-/** What a handler is given beside its arguments; the trace is that of the request that enqueued the job. */
-export interface JobContext extends Readonly<Trace> {
+/**
+ * What a handler is given beside its arguments; the trace is that of the request that enqueued the job. Small enough for a test to write by hand.
+ */
+export interface JobContext<Services = unknown> extends Readonly<Trace> {
   jobId: string;
   /** The number of this attempt, from 1. */
   attempt: number;
@@ -87,15 +88,23 @@ export interface JobContext extends Readonly<Trace> {
   fence: number;
   /** Aborts at the timeout, at a cancel and at the end of the drain time. */
   readonly signal: AbortSignal;
-  /**
-   * A postgres.js client on Warren's database with a pool of its own. No deadlines and no planner settings of Warren's: what a statement may take is up
-   * to the handler.
-   */
-  readonly sql: HandlerClient;
+  /** Lines in the process's log that carry the job's id, its type and the number of the attempt. */
+  readonly log: JobLog;
+  /** What `defineApp` was given as `services`. */
+  readonly services: Services;
+}
+
+export type JobLogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Each takes a sentence, and perhaps an object: an error, or whatever else stands in the line as `details`. */
+export type JobLog = Record<JobLogLevel, (message: string, details?: object) => void>;
+
+/** The context of the job types that ship with Warren: they are configured by the process's settings. */
+export interface ShippedJobContext extends JobContext {
   settings: JobSettings;
 }
 
-/** The part of the process's settings that job types see. */
+/** The part of the process's settings that the job types that ship with Warren see. */
 export interface JobSettings {
   webhookAllowPrivate: boolean;
   /** `host:port`: called although they are not public. */

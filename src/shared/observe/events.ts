@@ -5,6 +5,7 @@
 import type { Channel } from 'node:diagnostics_channel';
 import { channel } from 'node:diagnostics_channel';
 import type { ErrorOrigin } from '../base/error-origin.ts';
+import type { JobLogLevel } from '../job/job.ts';
 import type { Trace } from '../job/trace.ts';
 
 export interface EventMessages {
@@ -39,6 +40,17 @@ export interface EventMessages {
   'attempt.fenced': Trace & { jobId: string; type: string; attempt: number };
   /** A handler went on after its attempt was over (`running` true), or has ended at last (false). */
   'attempt.abandoned': Trace & { jobId: string; type: string; running: boolean };
+  /** A handler has said something: a line of the log. */
+  'handler.logged': Trace & {
+    jobId: string;
+    type: string;
+    attempt: number;
+    level: JobLogLevel;
+    message: string;
+    details: object | undefined;
+  };
+  /** The application's services could not be disposed of. */
+  'services.failed': { error: unknown };
   /** A write could not be made and is tried again. */
   'write.retried': { what: string; retry: number; error: unknown };
   /** The broker delivered a message. */

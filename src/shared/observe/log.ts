@@ -4,6 +4,7 @@
 
 import type { Logger } from 'pino';
 import pino from 'pino';
+import { errorOrigin } from '../base/error-origin.ts';
 import { errorMessage } from '../base/errors.ts';
 import { logAccess } from './access-log.ts';
 import { logConnections } from './connection-log.ts';
@@ -32,11 +33,31 @@ export function logEvents(log: Logger): () => void {
     ...logJobs(log),
     ...logAccess(log),
     logUnavailable(log),
+    logHandlers(log),
+    logServices(log),
     logDropped(log),
   ];
   return () => {
     for (const unsubscribe of subscriptions) unsubscribe();
   };
+}
+
+/** What handlers say by `context.log`. */
+export function logHandlers(log: Logger): () => void {
+  return subscribe('handler.logged', ({ level, message, details, ...job }) => {
+    const error =
+      details instanceof Error ? { error: errorMessage(details), ...errorOrigin(details) } : undefined;
+    log[level]({ ...job, ...(error ?? (details === undefined ? {} : { details })) }, message);
+  });
+}
+
+function logServices(log: Logger): () => void {
+  return subscribe('services.failed', ({ error }) =>
+    log.error(
+      { error: errorMessage(error), ...errorOrigin(error) },
+      'the services of the application could not be disposed of',
+    ),
+  );
 }
 
 function logDropped(log: Logger): () => void {

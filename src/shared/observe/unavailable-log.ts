@@ -26,8 +26,8 @@ export function logUnavailable(log: Logger, { quietMs = QUIET_MS } = {}): () => 
     log.info({ code, count, seconds }, 'requests are no longer answered with 503');
   };
 
-  const unsubscribe = subscribe('request.unavailable', ({ code, error }) => {
-    log.debug({ code, error: errorMessage(error) }, 'a request was answered with 503');
+  const unsubscribe = subscribe('request.unavailable', ({ code, error, ...trace }) => {
+    log.debug({ ...trace, code, error: errorMessage(error) }, 'a request was answered with 503');
     const now = performance.now();
     const spell = spells.get(code);
     if (spell !== undefined) {

@@ -85,7 +85,7 @@ export const settings = {
     schema: whole(1, 500),
     default: '10',
     meaning:
-      'open Postgres connections that the handlers of a worker may have for their own SQL (`context.sql`)',
+      'open Postgres connections that the handlers of a worker may have for their own SQL (the `sql` of its services)',
   },
   HOST: {
     schema: z.string().min(1),

@@ -8,6 +8,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
+import { extname } from 'node:path';
 import { aborted, MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
 import type { JobSettings } from '#shared/job/job.ts';
@@ -17,7 +18,8 @@ import type { Claim } from '#shared/postgres/statements/jobs.ts';
 import type { AbortReason } from '../abort.ts';
 import type { Ending, Perform } from '../perform.ts';
 
-const MAIN = new URL('./main.ts', import.meta.url);
+/** Beside this file, compiled or not. */
+const MAIN = new URL(`./main${extname(import.meta.url)}`, import.meta.url);
 const PROCESSES = 4;
 /** Longer than a handler's own grace after its signal, in milliseconds. */
 const KILL_AFTER_MS = 1_000;
@@ -27,23 +29,36 @@ const START_MS = 20_000;
 /** How long the output of a process is read after its end, in milliseconds. */
 const LAST_OUTPUT_MS = 1_000;
 
-/** What the process is told: first its job, then perhaps to stop. */
-export type Instruction =
-  | { kind: 'perform'; claim: Claim; settings: JobSettings; place: ConnectionPlace; name: string }
-  | { kind: 'abort'; reason: AbortReason };
+/** What the process is told first. */
+export interface PerformInstruction {
+  kind: 'perform';
+  claim: Claim;
+  /** URL of the module that exports the application. */
+  module: string;
+  settings: JobSettings;
+  place: ConnectionPlace;
+  name: string;
+  logLevel: string;
+}
+
+/** What the process is told: its job, then perhaps to stop. */
+export type Instruction = PerformInstruction | { kind: 'abort'; reason: AbortReason };
 
 /** What it tells: that the handler starts, then how it ended. */
 export type Report = 'started' | Ending;
 
 export interface QuarantineOptions {
-  program: URL | undefined;
+  /** The application's own module. Without it nothing can be run elsewhere. */
+  module: string | undefined;
+  logLevel: string;
   /** Where its database is. */
   place: ConnectionPlace;
   /** The worker's name; the process's connection shows as `<name> quarantine`. */
   name: string;
 }
 
-export function createQuarantine({ program = MAIN, place, name }: QuarantineOptions): Perform {
+export function createQuarantine({ module, logLevel, place, name }: QuarantineOptions): Perform {
+  if (module === undefined) return async () => nowhereToRun();
   const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
   let next = 0;
   return async (definition, claim, { signal }, { settings }) => {
@@ -51,27 +66,24 @@ export function createQuarantine({ program = MAIN, place, name }: QuarantineOpti
     const instruction: Instruction = {
       kind: 'perform',
       claim,
+      module,
       settings: { webhookAllowPrivate, webhookAllowedDestinations, webhookNameservers, webhookSecrets },
       place,
       name: `${name} quarantine`,
+      logLevel,
     };
     const lane = next++ % PROCESSES;
     const turn = lanes[lane] ?? Promise.resolve();
     const ending = Promise.race([turn, aborted(signal)]).then(() =>
-      signal.aborted ? stopped(signal) : runAlone(program, instruction, signal, definition.timeoutMs),
+      signal.aborted ? stopped(signal) : runAlone(instruction, signal, definition.timeoutMs),
     );
     lanes[lane] = Promise.all([turn, ending.catch(() => {})]);
     return await ending.catch((error: unknown) => notStarted(errorMessage(error)));
   };
 }
 
-async function runAlone(
-  program: URL,
-  instruction: Instruction,
-  signal: AbortSignal,
-  timeoutMs: number,
-): Promise<Ending> {
-  const child = fork(program, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+async function runAlone(instruction: Instruction, signal: AbortSignal, timeoutMs: number): Promise<Ending> {
+  const child = fork(MAIN, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   passOn(child);
   let hasStarted = false;
   let isLate = false;
@@ -140,6 +152,15 @@ function stopped({ reason }: AbortSignal): Ending {
 
 function crashed(how: string): Ending {
   return { kind: 'crashed', message: `worker_crashed: the job took a process of its own down (${how})` };
+}
+
+/** Here it would take everybody down again, and nowhere else is it known. */
+function nowhereToRun(): Ending {
+  return {
+    kind: 'crashed',
+    message:
+      'worker_crashed: the job took its process down twice, and cannot be run in one of its own: the application does not name its module (defineApp)',
+  };
 }
 
 function notStarted(how: string): Ending {

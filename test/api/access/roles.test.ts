@@ -106,7 +106,13 @@ test('a refused role is an event with the name of the token', async () => {
   await ask('POST /v1/queues/:name/pause', bearer('the viewer token'));
   unsubscribe();
   expect(seen).toEqual([
-    { token: 'viewer-1', method: 'POST', path: '/v1/queues/none/pause', reason: 'needs operator' },
+    {
+      requestId: expect.any(String),
+      token: 'viewer-1',
+      method: 'POST',
+      path: '/v1/queues/none/pause',
+      reason: 'needs operator',
+    },
   ]);
 });
 
@@ -117,7 +123,14 @@ test('what acts on jobs and queues is an event with the name of the token, and r
   await ask('POST /v1/jobs/:id/cancel', bearer('the operator token'));
   unsubscribe();
   expect(seen).toEqual([
-    { token: 'operator-2', role: 'operator', method: 'POST', path: '/v1/jobs/0/cancel', status: 404 },
+    {
+      requestId: expect.any(String),
+      token: 'operator-2',
+      role: 'operator',
+      method: 'POST',
+      path: '/v1/jobs/0/cancel',
+      status: 404,
+    },
   ]);
 });
 
