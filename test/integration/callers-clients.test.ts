@@ -63,7 +63,7 @@ describe.each(callers)('in a transaction of %s', (client, open) => {
     const { job, created } = await caller.signUp(name);
     expect(created).toBe(true);
     const ended = await eventually(
-      () => warren.find(job.id),
+      () => warren.jobs.find(job.id),
       (found) => found?.state === 'completed',
     );
     expect(ended).toMatchObject({ attempt: 1, output: { greeted: name } });
@@ -81,7 +81,7 @@ describe.each(callers)('in a transaction of %s', (client, open) => {
     });
     await expect(failed).rejects.toThrow('thinks better');
     expect(ids).toHaveLength(1);
-    expect(await warren.find(ids[0] ?? '')).toBeUndefined();
+    expect(await warren.jobs.find(ids[0] ?? '')).toBeUndefined();
   });
 
   test('a unique key that a live job holds answers with that job', async () => {
@@ -108,7 +108,7 @@ describe.each(callers)('in a transaction of %s', (client, open) => {
     );
     for (const [index, id] of ids.entries()) {
       const ended = await eventually(
-        () => warren.find(id),
+        () => warren.jobs.find(id),
         (found) => found?.state === 'completed',
       );
       expect(ended?.output).toEqual({ greeted: names[index] });

@@ -51,7 +51,7 @@ async function untilEnded(warren: Warren, ids: readonly string[]): Promise<Job[]
     ids.map(
       async (id) =>
         (await eventually(
-          () => warren.find(id),
+          () => warren.jobs.find(id),
           (job) => ['completed', 'discarded', 'cancelled'].includes(job?.state ?? ''),
         )) as Job,
     ),
@@ -107,7 +107,7 @@ test('while no worker of an application lives its jobs wait, at one delivery eac
   const done = await untilEnded(a, await a.enqueueMany(times(50, () => ({ job: crm.job, args: {} }))));
   expect(done.map(({ state }) => state)).toEqual(times(50, () => 'completed'));
   expect(deliveries.all.length).toBe(250);
-  for (const id of waiting) expect(await b.find(id)).toMatchObject({ state: 'available', attempt: 0 });
+  for (const id of waiting) expect(await b.jobs.find(id)).toMatchObject({ state: 'available', attempt: 0 });
 
   await b.startWorker();
   for (const job of await untilEnded(b, waiting)) {
