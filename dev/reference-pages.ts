@@ -58,7 +58,7 @@ function eventsPage(): string {
 ${derived('src/shared/observe/events.ts')}
 
 Channels of \`node:diagnostics_channel\`, published in the process where it happens. They cost nothing where nobody subscribes. Log and metrics are
-made from them; those of a job or of one request carry its \`requestId\` and \`traceparent\` (docs/operations.md) where it has them. \`subscribe\` in \`src/shared/observe/events.ts\` is typed.
+made from them; those of an attempt, of an end and of one request carry its \`requestId\` and \`traceparent\` (docs/operations.md) where it has them. \`subscribe\` in \`src/shared/observe/events.ts\` is typed.
 
 | channel | when |
 |---|---|

@@ -33,6 +33,9 @@ const optionsSchema = z
     delayMs: z.int().min(0).max(MAX_DELAY_MS).optional(),
     maxAttempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
     uniqueKey: z.string().min(1).max(MAX_UNIQUE_KEY_CHARACTERS).optional(),
+    // Passed on from elsewhere: what is malformed of them is left out later, and refuses no job.
+    traceparent: z.string().optional(),
+    requestId: z.string().optional(),
   })
   .refine(({ runAt, delayMs }) => runAt === undefined || delayMs === undefined, {
     error: 'give runAt or delayMs, not both',

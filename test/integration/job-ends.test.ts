@@ -17,7 +17,7 @@ const fleetOfEveryEnd = () =>
 
 /** A running job that somebody has asked to cancel, of a worker that is dead. */
 async function cancelledOrphan(fleet: Fleet): Promise<string> {
-  const id = await fleet.enqueue();
+  const id = await fleet.enqueue({}, { requestId: 'of the orphan' });
   await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
   await fleet.sql((sql) => sql`update warren.jobs set cancel_requested_at = now() where id = ${id}`);
   return id;
@@ -35,10 +35,10 @@ test('a job that completes, fails for good, cancels itself or has a dead owner: 
   await ends.count(ids.length);
   for (const id of ids) await fleet.until(id);
   const told = Object.fromEntries(
-    ends.all.map(({ jobId, type, state, error }) => [jobId, { type, state, error }]),
+    ends.all.map(({ jobId, type, state, error, requestId }) => [jobId, { type, state, error, requestId }]),
   );
   expect(told).toEqual({
-    [orphan]: { type: 'test-job', state: 'cancelled', error: undefined },
+    [orphan]: { type: 'test-job', state: 'cancelled', error: undefined, requestId: 'of the orphan' },
     [completed]: { type: 'test-job', state: 'completed', error: undefined },
     [discarded]: { type: 'test-job', state: 'discarded', error: expect.stringContaining('no') },
     [cancelled]: { type: 'test-job', state: 'cancelled', error: 'pointless' },

@@ -2,12 +2,15 @@
 import { Writable } from 'node:stream';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineApp, defineJob, Warren } from '../../src/index.ts';
 import type { JobContext } from '../../src/shared/job/job.ts';
 import { createLogger, logEvents } from '../../src/shared/observe/log.ts';
 import { LogOutput } from '../../src/shared/observe/log-output.ts';
 import { seedOrders } from '../../src/shared/postgres/orders.ts';
 import { startApi } from '../support/api.ts';
 import { listen } from '../support/events.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { createDatabase } from '../support/servers.ts';
@@ -96,6 +99,30 @@ test('every event and every log line of a job carries its trace', async () => {
   } finally {
     stopLogging();
   }
+});
+
+test('an application passes a trace on, in a transaction of its own too, and a malformed one refuses no job', async () => {
+  const follow = defineJob({
+    type: 'follow',
+    args: z.object({}),
+    perform: async (_args, { traceparent, requestId }) => ({ traceparent, requestId }),
+  });
+  await using database = await createDatabase();
+  const app = defineApp({ name: 'follower', queues: { default: {} }, jobs: [follow] });
+  await using warren = new Warren({ app, databaseUrl: database.url, amqpUrl: 'none' });
+  await warren.start();
+  const { job } = await warren.enqueue(follow, {}, trace);
+  const client = postgres(database.url, { max: 1 });
+  const inTransaction = await client.begin((transaction) =>
+    warren.enqueue(follow, {}, { ...trace, transaction }),
+  );
+  await client.end();
+  const malformed = await warren.enqueue(follow, {}, { requestId: 'é', traceparent });
+  await warren.startWorker();
+  const ended = await Promise.all(
+    [job, inTransaction.job, malformed.job].map(({ id }) => warren.jobs.wait(id, { timeoutMs: HANG_MS })),
+  );
+  expect(ended.map(({ output }) => output)).toEqual([trace, trace, { traceparent }]);
 });
 
 test('a request that is repeated under another trace is the same request', async () => {

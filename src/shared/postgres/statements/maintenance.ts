@@ -2,6 +2,7 @@
  * The changes of state that the maintenance makes: what is due, what is unpublished, what its owner left behind. One function per change, one
  * statement each, bounded by a limit where rows are many.
  */
+import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
 import type { Publishable } from './jobs.ts';
 import {
@@ -108,6 +109,7 @@ export interface RescuedJob {
   /** Of the dead worker. */
   owner: string;
   state: 'available' | 'cancelled';
+  trace: Trace | null;
 }
 
 /** Gives the running jobs of dead owners back to the relay, the crash noted; the lost attempt is charged if its handler had started. */
@@ -123,7 +125,7 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
       attempt = attempt - 1 + ${attemptCharge(sql)}, max_attempts = max_attempts + ${attemptCharge(sql)},
       crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}, published_at = null, relay_at = now()
     from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
-    returning job.id, owner, type, queue, state`;
+    returning job.id, owner, type, queue, state, trace`;
 }
 
 /**
