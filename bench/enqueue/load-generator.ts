@@ -1,28 +1,10 @@
 // The load generator, a program of its own: autocannon on command of its parent, with every answer timed by the suite's clock.
 // One process for all contenders, so that none meets a cold one. It ends when its parent does.
+// The only file that needs the packages of bench/package.json: `npm run check:versus` checks its types, and nobody imports it.
 import autocannon from 'autocannon';
 import { SEEDED_ORDERS } from '../../src/shared/postgres/orders.ts';
 import { monotonicMs } from '../stage/monotonic.ts';
-
-export interface Load {
-  url: string;
-  requests: number;
-  connections: number;
-  /** What every connection sends. Defaults to `/api/test/:id`, with orders of its own for each. */
-  request?: { method: 'POST'; path: string; body: string; headers: Record<string, string> };
-}
-
-export interface LoadResult {
-  /** When the connections were made and the last answer came, by the machine's monotonic clock. */
-  startedAt: number;
-  endedAt: number;
-  /** Answers with a status of 2xx. */
-  completed: number;
-  /** Errors of the connection, timeouts, and answers with another status. */
-  failed: number;
-  /** Of every answer, in milliseconds. */
-  latenciesMs: number[];
-}
+import type { Load, LoadResult } from './load.ts';
 
 process.on('message', (load: Load) => {
   void fire(load).then((result) => process.send?.(result));

@@ -3,7 +3,26 @@ import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { withDeadline } from '../../src/shared/base/backoff.ts';
-import type { Load, LoadResult } from './load-generator.ts';
+
+export interface Load {
+  url: string;
+  requests: number;
+  connections: number;
+  /** What every connection sends. Defaults to `/api/test/:id`, with orders of its own for each. */
+  request?: { method: 'POST'; path: string; body: string; headers: Record<string, string> };
+}
+
+export interface LoadResult {
+  /** When the connections were made and the last answer came, by the machine's monotonic clock. */
+  startedAt: number;
+  endedAt: number;
+  /** Answers with a status of 2xx. */
+  completed: number;
+  /** Errors of the connection, timeouts, and answers with another status. */
+  failed: number;
+  /** Of every answer, in milliseconds. */
+  latenciesMs: number[];
+}
 
 const TIMEOUT_MS = 120_000;
 

@@ -10,8 +10,7 @@ import {
   readProcessorTime,
 } from '../stage/processor-time.ts';
 import type { Contender } from './contenders.ts';
-import type { LoadGenerator } from './load.ts';
-import type { LoadResult } from './load-generator.ts';
+import type { LoadGenerator, LoadResult } from './load.ts';
 import type { Settlement } from './settlement.ts';
 
 export const PERCENTILES = [50, 66, 75, 80, 90, 95, 98, 99, 100];

@@ -3,7 +3,6 @@
 // `--part load` plays one of them. `--kills 3` makes a smaller run of `load`, `--checkout ../older,.` plays it with other checkouts of Warren
 // in turn, to compare them; neither is kept.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { startFaultServers } from '../../test/faults/stage/servers.ts';
 import { collectFacts } from '../report/facts.ts';
 import { renderReport } from '../report/markdown.ts';
@@ -55,8 +54,8 @@ async function measureUnderLoad(): Promise<void> {
 
 /** A process of its own: what it imports is installed only then. */
 function measureVersus(): void {
-  for (const file of ['install.mjs', 'takeover/main.ts']) {
-    const { status } = spawnSync(process.execPath, [join(root, 'bench/versus', file)], { stdio: 'inherit' });
+  for (const args of [['dev/install.mjs', 'bench/versus'], ['bench/versus/takeover/main.ts']]) {
+    const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
     if (status !== 0) process.exit(status ?? 1);
   }
 }

