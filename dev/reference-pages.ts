@@ -1,7 +1,8 @@
-// The pages of docs/ that are derived from the code: settings, events, errors, metrics. `npm run docs` writes them; a test compares them.
+// The pages of docs/ that are derived from the code: settings, events, errors, states, metrics. `npm run docs` writes them; a test compares them.
 import { globSync, readFileSync } from 'node:fs';
 import { settings } from '../src/shared/settings/settings.ts';
 import { metricsPage } from './metrics-page.ts';
+import { statesPage } from './states-page.ts';
 
 export type Page = { readonly path: string; readonly text: string };
 
@@ -11,6 +12,7 @@ export function referencePages(): Page[] {
     { path: 'docs/events.md', text: eventsPage() },
     { path: 'docs/errors.md', text: errorsPage() },
     { path: 'docs/metrics.md', text: metricsPage(derived('src/**/*.ts')) },
+    { path: 'docs/states.md', text: statesPage(derived('src/shared/job/transitions.ts')) },
   ];
 }
 

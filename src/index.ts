@@ -9,7 +9,8 @@ export type { Enqueued, EnqueueOptions } from '#queue/new-job.ts';
 export { Conflict, InvalidInput, Misconfigured, NotFound, Unavailable } from '#shared/base/errors.ts';
 export type { App, AppOptions, QueueOptions } from '#shared/job/app.ts';
 export { defineApp } from '#shared/job/app.ts';
-export type { Job, JobContext, JobDefinition, JobState } from '#shared/job/job.ts';
+export type { Job, JobContext, JobDefinition } from '#shared/job/job.ts';
+export type { JobState } from '#shared/job/transitions.ts';
 export type { CallersClient, QueryClient, QueryTag } from '#shared/postgres/callers-client.ts';
 export type {
   ManyElement,

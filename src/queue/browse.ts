@@ -7,9 +7,10 @@
 import { cached } from '#shared/base/cached.ts';
 import { InvalidInput, NotFound } from '#shared/base/errors.ts';
 import { parseId } from '#shared/base/row-id.ts';
-import type { Job, JobState } from '#shared/job/job.ts';
-import { jobStates } from '#shared/job/job.ts';
+import type { Job } from '#shared/job/job.ts';
 import type { JobFilter, ListedJob } from '#shared/job/listed-job.ts';
+import type { JobState } from '#shared/job/transitions.ts';
+import { jobStates } from '#shared/job/transitions.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { listJobs } from '#shared/postgres/statements/list.ts';
 import { findPausedQueues } from '#shared/postgres/statements/queues.ts';

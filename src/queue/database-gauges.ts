@@ -3,13 +3,13 @@
  * more of them, up to a bound, so its answer is kept for a while.
  */
 import { cached } from '#shared/base/cached.ts';
+import { liveStates } from '#shared/job/transitions.ts';
 import type { GaugeReading, GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { QueueCount } from '#shared/postgres/statements/read.ts';
 import { countLiveJobs, countUnpublished, findQueueAges } from '#shared/postgres/statements/read.ts';
 
 const FRESH_MS = 10_000;
-const LIVE_STATES = ['scheduled', 'available', 'running', 'retryable'];
 /** Rows may name queues that this process does not know. */
 const UNKNOWN = 'unknown';
 
@@ -63,7 +63,7 @@ export function jobsGauge(
 function toReadings(counts: readonly QueueCount[], queues: readonly string[]): GaugeReading[] {
   const values = new Map<string, GaugeReading>();
   for (const queue of [...queues, UNKNOWN]) {
-    for (const state of LIVE_STATES) values.set(`${queue} ${state}`, { labels: { queue, state }, value: 0 });
+    for (const state of liveStates) values.set(`${queue} ${state}`, { labels: { queue, state }, value: 0 });
   }
   for (const { queue, state, count } of counts) {
     const reading = values.get(`${queue} ${state}`) ?? values.get(`${UNKNOWN} ${state}`);

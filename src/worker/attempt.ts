@@ -8,6 +8,7 @@
 import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
+import { target } from '#shared/job/transitions.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
@@ -175,7 +176,7 @@ export class Attempts {
 
   async #handBack(claim: Claim): Promise<Disposition> {
     const { id, fence } = claim;
-    const recorded = await this.#completer.record({ id, fence, state: 'available', uncharged: true }, claim);
+    const recorded = await this.#completer.record({ id, fence, act: 'handBack' }, claim);
     return recorded === 'unrecorded' ? 'unacked' : 'requeue';
   }
 
@@ -196,11 +197,11 @@ export class Attempts {
       type,
       queue,
       attempt,
-      outcome: outcome.state,
+      outcome: target(outcome.act),
       durationMs: performance.now() - startedAt,
       error: ending.kind === 'failed' || ending.kind === 'crashed' ? ending.message : undefined,
       origin: ending.kind === 'failed' ? ending.origin : undefined,
-      retryInMs: outcome.state === 'retryable' ? outcome.delayMs : undefined,
+      retryInMs: outcome.act === 'fail' ? outcome.delayMs : undefined,
     });
     return { ending, outcome };
   }

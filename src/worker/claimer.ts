@@ -7,6 +7,7 @@
  */
 import { Batcher } from '#shared/base/batcher.ts';
 import { Unavailable } from '#shared/base/errors.ts';
+import { isEnd, timedStates } from '#shared/job/transitions.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
@@ -290,8 +291,8 @@ export class Claimer {
   }
 
   #toRefusal({ state, type }: Standing): Refusal {
-    if (state === 'scheduled' || state === 'retryable') return { reason: 'not-due' };
-    if (state !== 'available' && state !== 'running') return { reason: 'ended' };
+    if (isEnd(state)) return { reason: 'ended' };
+    if (timedStates.includes(state)) return { reason: 'not-due' };
     if (!this.#types.has(type)) return { reason: 'foreign', type };
     return { reason: state === 'running' ? 'runs-elsewhere' : 'waits' }; // its queue is paused, or it has become available just now
   }

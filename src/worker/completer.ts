@@ -5,7 +5,8 @@
 import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import { MAX_ORIGIN_BYTES } from '#shared/base/error-origin.ts';
-import type { JobState } from '#shared/job/job.ts';
+import type { JobState } from '#shared/job/transitions.ts';
+import { target } from '#shared/job/transitions.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
@@ -41,7 +42,7 @@ export class Completer {
       try {
         let state = await this.#batcher.add(outcome);
         // A try that failed may have been committed without our hearing of it: then this one matches no row, and nothing is wrong.
-        if (state === undefined && retry > 1) state = outcome.state;
+        if (state === undefined && retry > 1) state = target(outcome.act);
         if (state === undefined) return 'fenced';
         publishJobEnd(job, state, outcome);
         return 'recorded';

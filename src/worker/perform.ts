@@ -77,27 +77,27 @@ export function toOutcome(
 ): Outcome {
   switch (ending.kind) {
     case 'succeeded':
-      return { id, fence, state: 'completed', output: ending.output, outputBytes: ending.outputBytes };
+      return { id, fence, act: 'complete', output: ending.output, outputBytes: ending.outputBytes };
     case 'snoozed':
-      return { id, fence, state: 'scheduled', delayMs: ending.delayMs, uncharged: true };
+      return { id, fence, act: 'snooze', delayMs: ending.delayMs };
     case 'cancelled':
       return {
         id,
         fence,
-        state: 'cancelled',
+        act: 'stop',
         ...(ending.message === undefined ? {} : { error: ending.message }),
       };
     case 'drained':
-      return { id, fence, state: 'available', uncharged: true };
+      return { id, fence, act: 'handBack' };
     case 'crashed':
-      return { id, fence, state: 'discarded', error: ending.message, crashed: true };
+      return { id, fence, act: 'crash', error: ending.message };
     case 'failed':
       return {
         id,
         fence,
         ...(attempt >= maxAttempts
-          ? { state: 'discarded' }
-          : { state: 'retryable', delayMs: retryMs(definition, attempt) }),
+          ? { act: 'discard' }
+          : { act: 'fail', delayMs: retryMs(definition, attempt) }),
         error: ending.message,
         errorOrigin: ending.origin,
       };

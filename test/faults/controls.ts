@@ -46,7 +46,7 @@ export const controls: readonly Control[] = [
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
-          from: "::text::bigint[]) and ${stateById(sql)} = 'available'\n      and queue <> all",
+          from: "::text::bigint[]) and ${mayById(sql, 'claim')}\n      and queue <> all",
           to: '::text::bigint[])\n      and queue <> all',
         },
       ],
@@ -62,7 +62,7 @@ export const controls: readonly Control[] = [
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
-          from: "        and ${stateById(sql)} = 'running' and job.fence = given.fence\n",
+          from: "        and ${mayById(sql, 'complete')} and job.fence = given.fence\n",
           to: '',
         },
       ],

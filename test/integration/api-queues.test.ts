@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/jobs/registry.ts';
-import { jobStates } from '../../src/shared/job/job.ts';
+import { jobStates } from '../../src/shared/job/transitions.ts';
 import type { RunningApi } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';

@@ -42,7 +42,7 @@ async function lifeReads(sql: Sql, ids: readonly string[]): Promise<number[]> {
     () =>
       recordOutcomes(
         sql,
-        ids.map((id) => ({ id, fence: 1, state: 'completed' })),
+        ids.map((id) => ({ id, fence: 1, act: 'complete' })),
       ),
   ];
   const reads: number[] = [];

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { recordedActs } from '../../src/shared/job/transitions.ts';
 import type { Outcome } from '../../src/shared/postgres/statements/jobs.ts';
 import { claimJobs, reclaimJobs, recordOutcomes } from '../../src/shared/postgres/statements/jobs.ts';
 import { listen } from '../support/events.ts';
@@ -18,22 +19,14 @@ test('an outcome of an attempt that has lost its claim is refused and changes no
   expect([first?.fence, second?.fence]).toEqual([1, 2]);
   const row = () => fleet.sql((sql) => sql`select xmin, * from warren.jobs where id = ${id}`);
   const before = await row();
-  const states: Outcome['state'][] = [
-    'completed',
-    'retryable',
-    'scheduled',
-    'available',
-    'cancelled',
-    'discarded',
-  ];
   for (const fence of [0, 1, 3])
-    for (const state of states) {
-      const late = { id, fence, state, delayMs: 0, output: 'late', error: 'late' };
+    for (const act of recordedActs) {
+      const late = { id, fence, act, delayMs: 0, output: 'late', error: 'late' };
       expect(await database.query((sql) => recordOutcomes(sql, [late]))).toEqual(new Map());
     }
   expect(await row()).toEqual(before);
 
-  const current: Outcome = { id, fence: 2, state: 'completed', output: 'current' };
+  const current: Outcome = { id, fence: 2, act: 'complete', output: 'current' };
   expect(await database.query((sql) => recordOutcomes(sql, [current]))).toEqual(new Map([[id, 'completed']]));
   expect(await database.query((sql) => recordOutcomes(sql, [{ ...current, output: 'again' }]))).toEqual(
     new Map(),

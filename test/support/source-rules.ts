@@ -1,6 +1,8 @@
 // The rules of the source tree as functions: each takes the files and returns what breaks it, one line per violation.
 // They read texts, not syntax trees: rough, but without a compiler, and proven on small examples.
 
+import { states } from '../../src/shared/job/transitions.ts';
+
 export interface SourceFile {
   /** From `src/` on, as `worker/consumer.ts`. */
   path: string;
@@ -130,6 +132,23 @@ export const useCasesOnly: Rule = (files) =>
         ? [`${source.path} goes past the use cases: ${file}`]
         : [],
     );
+  });
+
+const STATES = Object.keys(states).join('|');
+/** Two states beside each other, or a state that is assigned. `state = 'running'` as a guard is as readable as anything. */
+const stateSets = new RegExp(
+  `'(${STATES})'(,\\s*'(${STATES})')+|\\b(set|then|else)\\s+(state = )?'(${STATES})'`,
+  'g',
+);
+const stateGuards = /\bstate\b[^\n]{0,10}?\s(?:=|<>)\s'(\w+)'/g;
+
+/** Statements take their sets of states, and the states that they set, from the table of transitions. */
+export const statesFromTheTable: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    if (!path.startsWith('shared/postgres/') && !path.startsWith('queue/')) return [];
+    const sets = [...text.matchAll(stateSets)].map(([found]) => `${path} names states of its own: ${found}`);
+    const unknown = [...text.matchAll(stateGuards)].filter(([, state = '']) => !(state in states));
+    return [...sets, ...unknown.map(([, state]) => `${path} guards by an unknown state: ${state}`)];
   });
 
 const packageHomes: Record<string, (path: string) => boolean> = {

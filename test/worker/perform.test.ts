@@ -314,31 +314,31 @@ describe('the outcome', () => {
   test.each<[Ending, object]>([
     [
       { kind: 'succeeded', output: { a: 1 } },
-      { ...own, state: 'completed', output: { a: 1 } },
+      { ...own, act: 'complete', output: { a: 1 } },
     ],
     [
       { kind: 'snoozed', delayMs: 9 },
-      { ...own, state: 'scheduled', delayMs: 9, uncharged: true },
+      { ...own, act: 'snooze', delayMs: 9 },
     ],
     [
       { kind: 'cancelled', message: undefined },
-      { ...own, state: 'cancelled' },
+      { ...own, act: 'stop' },
     ],
     [
       { kind: 'cancelled', message: 'gone' },
-      { ...own, state: 'cancelled', error: 'gone' },
+      { ...own, act: 'stop', error: 'gone' },
     ],
     [
       { kind: 'drained', handlerEnded: true },
-      { ...own, state: 'available', uncharged: true },
+      { ...own, act: 'handBack' },
     ],
     [
       { kind: 'drained', handlerEnded: false },
-      { ...own, state: 'available', uncharged: true },
+      { ...own, act: 'handBack' },
     ],
     [
       { kind: 'failed', message: 'no' },
-      { ...own, state: 'retryable', delayMs: 200, error: 'no' },
+      { ...own, act: 'fail', delayMs: 200, error: 'no' },
     ],
   ])('of %o is %o', (ending, outcome) => {
     expect(toOutcome(ending, claim, definition)).toEqual(outcome);
@@ -365,7 +365,7 @@ describe('the outcome', () => {
     };
     expect(toOutcome({ kind: 'failed', message: 'no' }, claim, broken)).toEqual({
       ...own,
-      state: 'retryable',
+      act: 'fail',
       delayMs: expect.any(Number),
       error: 'no',
     });
@@ -373,7 +373,7 @@ describe('the outcome', () => {
 
   test('of the last failed attempt is discarded', () => {
     const ending: Ending = { kind: 'failed', message: 'no' };
-    const expected = { ...own, state: 'discarded', error: 'no' };
+    const expected = { ...own, act: 'discard', error: 'no' };
     expect(toOutcome(ending, { ...claim, attempt: 5 }, definition)).toEqual(expected);
     expect(toOutcome(ending, { ...claim, attempt: 6 }, definition)).toEqual(expected);
   });

@@ -4,8 +4,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { instantSchema, MAX_ATTEMPTS, MAX_DELAY_MS } from '#queue/enqueue-options.ts';
 import { isName } from '#shared/job/app.ts';
-import { jobStates } from '#shared/job/job.ts';
 import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/job/listed-job.ts';
+import { jobStates } from '#shared/job/transitions.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { isStorableText } from '../storable-json.ts';
 import { problems } from './problem.ts';

@@ -2,7 +2,7 @@
  * Queues as the outside sees them, and their routes.
  */
 import { z } from '@hono/zod-openapi';
-import { jobStates } from '#shared/job/job.ts';
+import { jobStates } from '#shared/job/transitions.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { problems } from './problem.ts';
 

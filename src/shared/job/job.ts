@@ -1,29 +1,13 @@
 /**
- * The words of the system: what a job, a job type and its states are. Types only, no behaviour.
+ * The words of the system: what a job and a job type are; its states stand in transitions.ts. Types only, no behaviour.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { Trace } from './trace.ts';
-
-/** `scheduled` → `available` → `running` → `completed` | `retryable` (→ `available` when due) | `discarded` | `cancelled`. */
-export const jobStates = [
-  'scheduled',
-  'available',
-  'running',
-  'retryable',
-  'completed',
-  'cancelled',
-  'discarded',
-] as const;
-
-export type JobState = (typeof jobStates)[number];
+import type { EndState, JobState } from './transitions.ts';
 
 /** How long jobs that have ended are kept, in milliseconds, by the state that they ended in. Null: for ever. */
-export interface Retention {
-  completed: number | null;
-  cancelled: number | null;
-  discarded: number | null;
-}
+export type Retention = Record<EndState, number | null>;
 
 /** One failed attempt, as the job's history keeps it. */
 export interface AttemptError extends ErrorOrigin {

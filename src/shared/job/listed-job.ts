@@ -1,7 +1,8 @@
 /**
  * Jobs as a list shows them, and what can be asked for. Types and bounds only, no behaviour.
  */
-import type { Job, JobState } from './job.ts';
+import type { Job } from './job.ts';
+import type { JobState } from './transitions.ts';
 
 /** A member of a job that takes more than this, as text, is not listed, in bytes. */
 export const MAX_LISTED_BYTES = 4_096;

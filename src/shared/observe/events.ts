@@ -7,6 +7,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { JobLogLevel } from '../job/job.ts';
 import type { Trace } from '../job/trace.ts';
+import type { EndState } from '../job/transitions.ts';
 
 export interface EventMessages {
   /** Jobs were committed. `count` jobs of one type. */
@@ -16,7 +17,7 @@ export interface EventMessages {
     jobId: string;
     type: string;
     queue: string;
-    state: 'completed' | 'cancelled' | 'discarded';
+    state: EndState;
     error: string | undefined;
     origin?: ErrorOrigin | undefined;
   };

@@ -2,8 +2,9 @@
  * Tells that a job has come to its end, once, by whoever has committed it.
  */
 import type { ErrorOrigin } from '../base/error-origin.ts';
-import type { JobState } from '../job/job.ts';
 import type { Trace } from '../job/trace.ts';
+import type { JobState } from '../job/transitions.ts';
+import { isEnd } from '../job/transitions.ts';
 import { publishEvent } from './events.ts';
 
 /** Tells of it where the state that the job was brought to is one of the last. `error`: why it is discarded. */
@@ -12,6 +13,5 @@ export function publishJobEnd(
   state: JobState,
   { error, errorOrigin: origin }: { error?: string; errorOrigin?: ErrorOrigin | undefined } = {},
 ): void {
-  if (state === 'completed' || state === 'cancelled' || state === 'discarded')
-    publishEvent('job.ended', { ...trace, jobId: id, type, queue, state, error, origin });
+  if (isEnd(state)) publishEvent('job.ended', { ...trace, jobId: id, type, queue, state, error, origin });
 }

@@ -3,13 +3,13 @@
  */
 import type { Registry } from '@prometheus-io/client';
 import { Counter, Gauge, Histogram } from '@prometheus-io/client';
+import { endStates, recordedActs, target } from '../../job/transitions.ts';
 import { subscribe } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 /** What an attempt can come to, as `warren_attempts_finished_total` has it. */
-const OUTCOMES = ['completed', 'retryable', 'scheduled', 'available', 'cancelled', 'discarded'];
-const FINAL_STATES = ['completed', 'cancelled', 'discarded'];
+const OUTCOMES = [...new Set(recordedActs.map(target))];
 /** Job types and queues that this process does not know are counted under this name: anybody can write others into a row. */
 const UNKNOWN = 'unknown';
 
@@ -57,7 +57,7 @@ function countEnds(registry: Registry, known: KnownLabels): (() => void)[] {
   });
   for (const labels of all(known)) {
     enqueued.inc(labels, 0);
-    for (const state of FINAL_STATES) finished.inc({ ...labels, state }, 0);
+    for (const state of endStates) finished.inc({ ...labels, state }, 0);
   }
   return [
     subscribe('job.enqueued', ({ type, queue, count }) => enqueued.inc(labelsFor(known, type, queue), count)),

@@ -4,6 +4,7 @@
 import type { Sql } from '../database.ts';
 import type { Claim, TypedClaimant } from './jobs.ts';
 import { argsBytes, bigints, claimColumns, hasType } from './parts.ts';
+import { change, may } from './states.ts';
 
 /** How many jobs of a queue could start now. */
 export interface FreeSlots {
@@ -45,7 +46,7 @@ export async function claimNextJobs(
     next as (
       select next.* from wanted, lateral (
         select id, run_at, ${argsBytes(sql)} as bytes from warren.jobs job
-        where state = 'available' and queue = wanted.queue and ${hasType(sql, types)} and id <> all(${bigints(except)}::text::bigint[])
+        where ${may(sql, 'claim')} and queue = wanted.queue and ${hasType(sql, types)} and id <> all(${bigints(except)}::text::bigint[])
         order by run_at, id limit wanted.slots for update skip locked
       ) as next
     ),
@@ -55,7 +56,7 @@ export async function claimNextJobs(
       from next
     )
     update warren.jobs job
-    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
+    set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
       claim_batch = ${batch}, started_at = now()
     from counted
     where job.id = counted.id

@@ -5,6 +5,7 @@ import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
 import type { Publishable } from './jobs.ts';
 import { FAST_PATH_MS } from './parts.ts';
+import { change, may, stateAfter } from './states.ts';
 
 /** Longer than the deadline of any claim, in milliseconds. */
 const ANSWER_LOST_AFTER_MS = 10_000;
@@ -16,11 +17,11 @@ const ANSWER_LOST_AFTER_MS = 10_000;
 export async function cancelJob(sql: Sql, id: string): Promise<'cancelled' | 'running' | null> {
   const [row] = await sql<{ state: 'cancelled' | 'running' }[]>`
     update warren.jobs
-    set state = case when state = 'running' then state else 'cancelled' end,
-      finished_at = case when state = 'running' then null else now() end,
+    set state = case when ${may(sql, 'cancel')} then ${stateAfter(sql, 'cancel')} else state end,
+      finished_at = case when ${may(sql, 'cancel')} then now() end,
       cancel_requested_at = coalesce(cancel_requested_at, now())
-    where id = ${id}::text::bigint and state in ('scheduled', 'available', 'retryable', 'running')
-    returning state, case when state = 'running' then ${notify(sql, { kind: 'cancel', jobId: id })} end as told`;
+    where id = ${id}::text::bigint and (${may(sql, 'cancel')} or ${may(sql, 'askToCancel')})
+    returning state, case when ${may(sql, 'askToCancel')} then ${notify(sql, { kind: 'cancel', jobId: id })} end as told`;
   return row?.state ?? null;
 }
 
@@ -44,9 +45,9 @@ export async function findOwnJobs(sql: Sql, owner: string): Promise<OwnJob[]> {
 export async function retryJob(sql: Sql, id: string): Promise<Publishable | null> {
   const [row] = await sql<Publishable[]>`
     update warren.jobs
-    set state = 'available', run_at = now(), finished_at = null, cancel_requested_at = null, published_at = null,
-      fence = fence + 1, relay_at = now() + ${FAST_PATH_MS} * interval '1 ms', max_attempts = greatest(max_attempts, attempt + 1)
-    where id = ${id}::text::bigint and state in ('retryable', 'discarded', 'cancelled')
+    set ${change(sql, 'retry')}, run_at = now(), finished_at = null, cancel_requested_at = null, published_at = null,
+      relay_at = now() + ${FAST_PATH_MS} * interval '1 ms', max_attempts = greatest(max_attempts, attempt + 1)
+    where id = ${id}::text::bigint and ${may(sql, 'retry')}
     returning id, type, queue, fence`;
   return row ?? null;
 }

@@ -3,11 +3,13 @@
  *
  * Guarantees: all jobs or none; one statement; every time comes from the database's clock. Must not know RabbitMQ.
  */
+import { target } from '../../job/transitions.ts';
 import type { Sql } from '../database.ts';
 import { NOTICE_CHANNEL } from '../notices.ts';
 import type { NewJob } from './new-rows.ts';
 import { writeRows } from './new-rows.ts';
 import { FAST_PATH_MS, FAST_PATH_PER_JOB_MS } from './parts.ts';
+import { IS_LIVE } from './states.ts';
 
 /** A statement for any client: `$1`, `$2`, … in this order, each of them once. */
 export interface Statement {
@@ -67,13 +69,13 @@ const INSERT = `
   inserted as (
     insert into warren.jobs (id, type, queue, args, args_bytes, max_attempts, run_at, unique_key, trace, state, relay_at)
     select id, type, queue, args, octet_length(args::text), max_attempts, due_at, unique_key, trace,
-      case when due_at > now() then 'scheduled' else 'available' end,
+      case when due_at > now() then '${target('schedule')}' else '${target('enqueue')}' end,
       case when by_relay then now() else now() + fast_path_ms * interval '1 ms' end
     from input
     where key is null or id in (select unnest(job_ids) from keyed)
     order by type, unique_key, n -- one order for all: two groups with the same keys must not wait for each other
     on conflict (type, unique_key)
-      where unique_key is not null and state in ('scheduled', 'available', 'running', 'retryable')
+      where unique_key is not null and ${IS_LIVE}
       do nothing
     returning id, queue, type, state, run_at, created_at
   ),

@@ -6,11 +6,13 @@
  * Must not know RabbitMQ.
  */
 import type { ErrorOrigin } from '../../base/error-origin.ts';
-import type { JobState } from '../../job/job.ts';
 import type { Trace } from '../../job/trace.ts';
+import type { JobState, RecordedAct } from '../../job/transitions.ts';
+import { isEnd, timedStates, transition } from '../../job/transitions.ts';
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
-import { argsBytes, bigints, claimColumns, hasType, stateById, withError } from './parts.ts';
+import { argsBytes, bigints, claimColumns, hasType, withError } from './parts.ts';
+import { change, mayById, stateAfter } from './states.ts';
 
 /** How long the relay waits before it repeats a spent message, in milliseconds. */
 const SPENT_MESSAGE_MS = 2_000;
@@ -39,7 +41,7 @@ export async function markPublished(
       select job.id
       from jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, fence int), lateral (
         select job.id from warren.jobs job -- one look-up each: a join of thousands may be planned for a few
-        where job.id = given.id and job.fence = given.fence and ${stateById(sql)} = 'available' and published_at is null
+        where job.id = given.id and job.fence = given.fence and ${mayById(sql, 'claim')} and published_at is null
         for no key update skip locked -- what is locked is being claimed, and a claim that waited for us could be waited for
       ) as job
     )
@@ -94,9 +96,9 @@ export async function claimJobs(
 ): Promise<Claim[]> {
   return await sql<Claim[]>`
     update warren.jobs job
-    set state = 'running', attempt = attempt + 1, fence = fence + 1, owner = ${owner}::text::bigint,
+    set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
       claim_batch = ${batch}, started_at = now(), published_at = coalesce(published_at, now())
-    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'available'
+    where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'claim')}
       and queue <> all (array(select name from warren.queues where paused))
       and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes}
     returning ${claimColumns(sql)}`;
@@ -110,10 +112,10 @@ export async function reclaimJobs(
 ): Promise<Claim[]> {
   const rows = JSON.stringify(unheard.map(({ id, fence }) => ({ id, seen: fence })));
   return await sql<Claim[]>`
-    update warren.jobs job set fence = fence + 1, claim_batch = ${batch}, started_at = now()
+    update warren.jobs job set ${change(sql, 'reclaim')}, claim_batch = ${batch}, started_at = now()
     from jsonb_to_recordset(${rows}::text::jsonb) as given(id bigint, seen int)
     where job.id = any(${bigints(unheard.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
-      and job.fence = given.seen and ${stateById(sql)} = 'running' and owner = ${owner}::text::bigint
+      and job.fence = given.seen and ${mayById(sql, 'reclaim')} and owner = ${owner}::text::bigint
     returning ${claimColumns(sql)}`;
 }
 
@@ -135,18 +137,15 @@ export async function spendMessages(
     set published_at = null,
       relay_at = now() + least(${atMostMs}, ${repeatAfterMs} * 2 ^ least(fence - attempt, 16)) * interval '1 ms',
       fence = fence + case when state = 'available' then 1 else 0 end
-    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} in ('available', 'running')`;
+    where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'spend')}`;
 }
 
-/** What an attempt came to. `delayMs`: the wait before the next one. `uncharged`: the attempt does not count. */
+/** What an attempt came to. `delayMs`: the wait before the next one. Whether the attempt counts, and the state that follows, say the transitions. */
 export interface Outcome {
   id: string;
   fence: number;
-  state: 'completed' | 'retryable' | 'scheduled' | 'available' | 'cancelled' | 'discarded';
+  act: RecordedAct;
   delayMs?: number;
-  uncharged?: boolean;
-  /** It took a process of its own down: one crash more. */
-  crashed?: boolean;
   output?: unknown;
   /** The length of the output as JSON: what one statement carries is bounded. */
   outputBytes?: number | undefined;
@@ -163,30 +162,38 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
   const announce = outcomes.some(({ delayMs }) => (delayMs ?? 0) > 0 && (delayMs ?? 0) < ANNOUNCE_BELOW_MS);
   const rows = await sql<{ id: string; state: JobState }[]>`
     with given as (
-      select * from jsonb_to_recordset(${JSON.stringify(outcomes)}::text::jsonb) as o(
-        id bigint, fence int, state text, "delayMs" float8, uncharged boolean, crashed boolean, output jsonb, error text,
+      select * from jsonb_to_recordset(${JSON.stringify(outcomes.map(toRow))}::text::jsonb) as o(
+        id bigint, fence int, state text, "isEnd" boolean, "isTimed" boolean, "attemptChange" int, "crashNote" text, "delayMs" float8, output jsonb, error text,
         "errorOrigin" jsonb)
     ),
     recorded as (
       update warren.jobs job
-      set state = case when cancel_requested_at is not null and given.state in ('retryable', 'scheduled', 'available')
-          then 'cancelled' else given.state end,
-        finished_at = case when cancel_requested_at is not null
-          or given.state in ('completed', 'cancelled', 'discarded') then now() end,
+      set state = case when cancel_requested_at is not null and not given."isEnd" then ${stateAfter(sql, 'stop')} else given.state end,
+        finished_at = case when cancel_requested_at is not null or given."isEnd" then now() end,
         run_at = case when given."delayMs" is null then run_at else now() + given."delayMs" * interval '1 ms' end,
-        published_at = case when given.state in ('retryable', 'scheduled') then null else published_at end,
-        attempt = attempt - case when given.uncharged then 1 else 0 end,
-        crashes = case
-          when given.state in ('retryable', 'scheduled') then 0
-          when given.crashed then crashes + 1
-          else crashes end,
+        published_at = case when given."isTimed" then null else published_at end,
+        attempt = attempt + given."attemptChange",
+        crashes = case given."crashNote" when 'forgotten' then 0 when 'counted' then crashes + 1 else crashes end,
         output = coalesce(given.output, job.output),
         errors = case when given.error is null then errors else ${withError(sql, sql`given.error`, sql`given."errorOrigin"`)} end
       from given
       where job.id = any(${bigints(outcomes.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
-        and ${stateById(sql)} = 'running' and job.fence = given.fence
+        and ${mayById(sql, 'complete')} and job.fence = given.fence
       returning job.id, job.state
     )
     select id, state ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``} from recorded`;
   return new Map(rows.map(({ id, state }) => [id, state]));
+}
+
+/** An outcome with what its act means for the row. */
+function toRow({ act, outputBytes, ...outcome }: Outcome): object {
+  const { to = 'available', attempt = 0, crashes } = transition(act);
+  return {
+    ...outcome,
+    state: to,
+    isEnd: isEnd(to),
+    isTimed: timedStates.includes(to),
+    attemptChange: attempt,
+    crashNote: crashes,
+  };
 }

@@ -4,19 +4,11 @@
  */
 import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
+import type { AfterCrash } from './crash.ts';
+import { changeAfterCrash } from './crash.ts';
 import type { Publishable } from './jobs.ts';
-import {
-  attemptCharge,
-  bigints,
-  crashCharge,
-  FAST_PATH_MS,
-  finishedAfterCrash,
-  isLeaseOver,
-  isLockFree,
-  servedTypes,
-  stateAfterCrash,
-  withCrash,
-} from './parts.ts';
+import { bigints, FAST_PATH_MS, isLeaseOver, isLockFree, servedTypes } from './parts.ts';
+import { change, may } from './states.ts';
 
 /** How long a row belongs to the process that publishes it for the relay, in milliseconds. */
 const RELAY_LEASE_MS = 5_000;
@@ -36,10 +28,10 @@ export async function promoteDueJobs(
 ): Promise<Publishable[]> {
   return await sql<Publishable[]>`
     with due as (
-      select id from warren.jobs where state in ('scheduled', 'retryable') and run_at <= now()
+      select id from warren.jobs where ${may(sql, 'promote')} and run_at <= now()
       order by run_at limit ${limit} for update skip locked
     )
-    update warren.jobs job set state = 'available',
+    update warren.jobs job set ${change(sql, 'promote')},
       relay_at = now() + ${byRelay ? 0 : FAST_PATH_MS} * interval '1 ms'
     from due where job.id = due.id
     returning job.id, type, queue, fence`;
@@ -49,7 +41,7 @@ export async function promoteDueJobs(
 export async function nextDueMs(sql: Sql): Promise<number | null> {
   const [row] = await sql<{ ms: number | null }[]>`
     select extract(epoch from run_at - clock_timestamp())::float8 * 1000 as ms from warren.jobs
-    where state in ('scheduled', 'retryable') order by run_at limit 1`;
+    where ${may(sql, 'promote')} order by run_at limit 1`;
   return row?.ms ?? null;
 }
 
@@ -108,7 +100,7 @@ export interface RescuedJob {
   queue: string;
   /** Of the dead worker. */
   owner: string;
-  state: 'available' | 'cancelled';
+  state: AfterCrash<'rescue'>;
   trace: Trace | null;
 }
 
@@ -117,13 +109,11 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
   return await sql<RescuedJob[]>`
     with orphans as (
       select id from warren.jobs
-      where state = 'running' and owner = any(${bigints(owners)}::text::bigint[])
+      where ${may(sql, 'rescue')} and owner = any(${bigints(owners)}::text::bigint[])
       limit ${limit} for update skip locked
     )
     update warren.jobs job
-    set state = ${stateAfterCrash(sql, 'available')}, finished_at = ${finishedAfterCrash(sql)},
-      attempt = attempt - 1 + ${attemptCharge(sql)}, max_attempts = max_attempts + ${attemptCharge(sql)},
-      crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)}, published_at = null, relay_at = now()
+    set ${changeAfterCrash(sql, 'rescue')}, published_at = null, relay_at = now()
     from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
     returning job.id, owner, type, queue, state, trace`;
 }

@@ -63,42 +63,6 @@ function hasReturned(sql: Sql): Fragment {
   return sql`pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms'`;
 }
 
-/** The state of a job whose owner died: it goes on (`next`), unless it was to be cancelled. */
-export function stateAfterCrash(sql: Sql, next: 'running' | 'available'): Fragment {
-  return sql`case when cancel_requested_at is null then ${next} else 'cancelled' end`;
-}
-
-export function finishedAfterCrash(sql: Sql): Fragment {
-  return sql`case when cancel_requested_at is not null then now() end`;
-}
-
-/** 1 for a job that was held by the process that died, 0 for one in quarantine: whatever took that process down, it was not this job. */
-export function crashCharge(sql: Sql): Fragment {
-  return sql`case when crashes < ${QUARANTINED_FROM} then 1 else 0 end`;
-}
-
-/**
- * 1 where the dead owner had told that the handler was started (and it was not in quarantine): that attempt counts. The attempts that are left do
- * not become fewer, a crash is not the job's failure: what is added to `attempt` is added to `max_attempts`.
- */
-export function attemptCharge(sql: Sql): Fragment {
-  return sql`case when crashes < ${QUARANTINED_FROM} and exists (select from warren.workers worker
-    where worker.owner = job.owner and worker.started_batch >= job.claim_batch) then 1 else 0 end`;
-}
-
-export function withCrash(sql: Sql): Fragment {
-  return sql`case when crashes < ${QUARANTINED_FROM}
-    then ${withError(sql, sql`'worker_crashed: the worker died while it held this job'`)} else errors end`;
-}
-
-/**
- * The state of jobs that are looked up by id. Not the bare column: a condition on that lets the planner take the partial index of the state, which it
- * believes to be nearly empty when the table was analysed at rest, and in a burst every claim would walk all of it.
- */
-export function stateById(sql: Sql): Fragment {
-  return sql`(job.state || '')`;
-}
-
 /** The length of a job's arguments as JSON text. The column is empty in rows that an earlier version inserted. */
 export function argsBytes(sql: Sql): Fragment {
   return sql`coalesce(job.args_bytes, octet_length(job.args::text))`;

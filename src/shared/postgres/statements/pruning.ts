@@ -6,6 +6,7 @@
  */
 import type { Retention } from '../../job/job.ts';
 import type { Sql } from '../database.ts';
+import { hasEnded } from './states.ts';
 
 export interface PruneOptions {
   /** Only jobs with a larger id are looked at. */
@@ -40,7 +41,7 @@ export async function pruneJobs(
     ),
     doomed as (
       select job.id from warren.jobs job
-      where job.id = any(array(select id from seen where is_over and state in ('completed', 'cancelled', 'discarded')))
+      where job.id = any(array(select id from seen where is_over and ${hasEnded(sql)}))
         and job.finished_at is not null -- nobody has retried it meanwhile
       for update skip locked
     ),

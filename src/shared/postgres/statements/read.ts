@@ -1,10 +1,12 @@
 /**
  * What people and gauges ask about jobs. Reads only; nothing on the path of a job waits for them.
  */
-import type { Job, JobState } from '../../job/job.ts';
+import type { Job } from '../../job/job.ts';
+import type { JobState } from '../../job/transitions.ts';
 import type { Sql } from '../database.ts';
 import type { Fragment } from './parts.ts';
 import { argsBytes, bigints } from './parts.ts';
+import { isLive, isTimed } from './states.ts';
 
 /** The jobs with these ids, in no order; ids without a row are left out. */
 export async function findJobs(sql: Sql, ids: readonly string[]): Promise<Job[]> {
@@ -16,8 +18,7 @@ export async function findJobs(sql: Sql, ids: readonly string[]): Promise<Job[]>
 export async function findUniqueJob(sql: Sql, type: string, uniqueKey: string): Promise<Job | undefined> {
   const [job] = await sql<Job[]>`
     select ${jobColumns(sql)} from warren.jobs
-    where type = ${type} and unique_key = ${uniqueKey}
-      and state in ('scheduled', 'available', 'running', 'retryable')`;
+    where type = ${type} and unique_key = ${uniqueKey} and ${isLive(sql)}`;
   return job;
 }
 
@@ -94,7 +95,7 @@ export async function countLiveJobs(sql: Sql, queues: readonly string[]): Promis
       select queue, state from warren.jobs where state = 'running' limit ${MAX_COUNTED}
     ),
     due_later as (
-      select queue, state from warren.jobs where state in ('scheduled', 'retryable') limit ${MAX_COUNTED}
+      select queue, state from warren.jobs where ${isTimed(sql)} limit ${MAX_COUNTED}
     )
     select queue, state, count(*)::float8 as count
     from (select * from available union all select * from running union all select * from due_later) as live

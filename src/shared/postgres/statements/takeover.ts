@@ -3,20 +3,11 @@
  * RabbitMQ.
  */
 import type { Sql } from '../database.ts';
+import type { AfterCrash } from './crash.ts';
+import { changeAfterCrash } from './crash.ts';
 import type { Claim, TypedClaimant } from './jobs.ts';
-import {
-  argsBytes,
-  attemptCharge,
-  bigints,
-  claimColumns,
-  crashCharge,
-  finishedAfterCrash,
-  hasType,
-  isLockFree,
-  stateAfterCrash,
-  stateById,
-  withCrash,
-} from './parts.ts';
+import { argsBytes, bigints, claimColumns, hasType, isLockFree } from './parts.ts';
+import { mayById } from './states.ts';
 
 /** What Postgres keeps of an `application_name`. */
 const NAME_LENGTH = 63;
@@ -40,7 +31,7 @@ export async function findRunningElsewhere(
 ): Promise<SizedOrphan[]> {
   return await sql<SizedOrphan[]>`
     select id, owner, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
-    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
+    where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'takeOver')} and owner <> ${owner}::text::bigint
       and ${hasType(sql, types)}`;
 }
 
@@ -69,16 +60,13 @@ export async function takeOverJobs(
   sql: Sql,
   orphans: readonly Orphan[],
   { owner, batch, types }: TypedClaimant,
-): Promise<(Claim & { state: 'running' | 'cancelled' })[]> {
+): Promise<(Claim & { state: AfterCrash<'takeOver'> })[]> {
   const ids = orphans.map(({ id }) => id);
   const owners = [...new Set(orphans.map((orphan) => orphan.owner))];
-  return await sql<(Claim & { state: 'running' | 'cancelled' })[]>`
+  return await sql<(Claim & { state: AfterCrash<'takeOver'> })[]>`
     update warren.jobs job
-    set state = ${stateAfterCrash(sql, 'running')}, finished_at = ${finishedAfterCrash(sql)},
-      attempt = attempt - case when cancel_requested_at is null then 0 else 1 end + ${attemptCharge(sql)},
-      max_attempts = max_attempts + ${attemptCharge(sql)}, crashes = crashes + ${crashCharge(sql)}, errors = ${withCrash(sql)},
-      fence = fence + 1, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
-    where id = any(${bigints(ids)}::text::bigint[]) and ${stateById(sql)} = 'running' and owner <> ${owner}::text::bigint
+    set ${changeAfterCrash(sql, 'takeOver')}, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
+    where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'takeOver')} and owner <> ${owner}::text::bigint
       and owner = any(${bigints(owners)}::text::bigint[]) -- it may have another one by now, who reconnects
       and ${hasType(sql, types)} and ${isLockFree(sql)}
     returning ${claimColumns(sql)}, state`;

@@ -4,6 +4,7 @@
  */
 import type { Job } from '../../job/job.ts';
 import type { Statement } from './insert.ts';
+import { IS_LIVE } from './states.ts';
 
 export interface HolderRow {
   /** JSON of a job. */
@@ -34,4 +35,4 @@ const HOLDER = `
   )::text as "job"
   from warren.jobs
   where type = $1::text and unique_key = $2::text
-    and state in ('scheduled', 'available', 'running', 'retryable')`;
+    and ${IS_LIVE}`;

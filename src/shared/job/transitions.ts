@@ -1,0 +1,174 @@
+/**
+ * The states of a job, and everything that moves it from one to another: the one table from which the guards in SQL, the sets of states, the types and
+ * docs/states.md derive.
+ *
+ * A new state or act is a line here; what does not fit it any more, the compiler and the tests name. Data only, no behaviour.
+ */
+
+interface State {
+  meaning: string;
+  /** Live: it runs, or may still run. A live job holds its unique key. */
+  isLive: boolean;
+}
+
+export const states = {
+  scheduled: { isLive: true, meaning: 'waits for its time' },
+  available: { isLive: true, meaning: 'can be claimed by any worker' },
+  running: { isLive: true, meaning: 'a worker has claimed it' },
+  retryable: { isLive: true, meaning: 'has failed, and waits for the time of its next attempt' },
+  completed: { isLive: false, meaning: 'its handler has returned' },
+  cancelled: { isLive: false, meaning: 'was cancelled, by a person or by its handler' },
+  discarded: { isLive: false, meaning: 'has failed at its last attempt' },
+} as const satisfies Record<string, State>;
+
+export type JobState = keyof typeof states;
+/** The states that a job ends in. `retry` is the only way out. */
+export type EndState = {
+  [Name in JobState]: (typeof states)[Name]['isLive'] extends true ? never : Name;
+}[JobState];
+
+export const jobStates = Object.keys(states) as JobState[];
+export const liveStates: readonly JobState[] = jobStates.filter((state) => states[state].isLive);
+export const endStates: readonly EndState[] = jobStates.filter(
+  (state) => !states[state].isLive,
+) as EndState[];
+
+export function isEnd(state: JobState): state is EndState {
+  return endStates.includes(state as EndState);
+}
+
+interface Transition {
+  meaning: string;
+  /** Nowhere: the job is new. */
+  from: readonly JobState[];
+  /** Undefined: it stays where it is. */
+  to?: JobState;
+  /** The job is cancelled instead where that was asked for while it ran. */
+  yieldsToCancel?: true;
+  /** What is added to the attempts that count. Defaults to 0. */
+  attempt?: 1 | -1;
+  /** Its owner has died. The lost attempt counts if its handler had started; then the job gets one attempt more, so that it has as many left. */
+  afterCrash?: true;
+  /** Deaths of its process: one more, or forgotten because an attempt has come to an orderly end. Defaults to as they were. */
+  crashes?: 'counted' | 'forgotten';
+  /** Whatever was known of the job under an older fence is refused or ignored from now on. */
+  raisesFence?: true;
+}
+
+export const transitions = {
+  enqueue: { from: [], to: 'available', meaning: 'it is inserted, and due' },
+  schedule: { from: [], to: 'scheduled', meaning: 'it is inserted, with a time to come' },
+  promote: { from: ['scheduled', 'retryable'], to: 'available', meaning: 'its time has come' },
+  claim: { from: ['available'], to: 'running', attempt: 1, raisesFence: true, meaning: 'a worker takes it' },
+  reclaim: {
+    from: ['running'],
+    raisesFence: true,
+    meaning: 'its worker takes it again: the answer to the claim was lost',
+  },
+  complete: { from: ['running'], to: 'completed', meaning: 'its handler has returned' },
+  fail: {
+    from: ['running'],
+    to: 'retryable',
+    yieldsToCancel: true,
+    crashes: 'forgotten',
+    meaning: 'its handler has failed, and attempts are left',
+  },
+  discard: { from: ['running'], to: 'discarded', meaning: 'its handler has failed at the last attempt' },
+  snooze: {
+    from: ['running'],
+    to: 'scheduled',
+    yieldsToCancel: true,
+    attempt: -1,
+    crashes: 'forgotten',
+    meaning: 'its handler asks to be run later',
+  },
+  stop: {
+    from: ['running'],
+    to: 'cancelled',
+    meaning: 'its handler has cancelled it, or has let go of a cancelled job',
+  },
+  crash: {
+    from: ['running'],
+    to: 'discarded',
+    crashes: 'counted',
+    meaning: 'it has taken down a process that was its own',
+  },
+  handBack: {
+    from: ['running'],
+    to: 'available',
+    yieldsToCancel: true,
+    attempt: -1,
+    meaning: 'its worker stops before it has ended',
+  },
+  takeOver: {
+    from: ['running'],
+    to: 'running',
+    yieldsToCancel: true,
+    attempt: 1,
+    afterCrash: true,
+    raisesFence: true,
+    meaning: 'its owner has died, and another worker has its message',
+  },
+  rescue: {
+    from: ['running'],
+    to: 'available',
+    yieldsToCancel: true,
+    afterCrash: true,
+    meaning: 'its owner has died, and no message tells of it',
+  },
+  cancel: {
+    from: ['scheduled', 'available', 'retryable'],
+    to: 'cancelled',
+    meaning: 'a person cancels it while it waits',
+  },
+  askToCancel: { from: ['running'], meaning: 'a person cancels it while it runs: its worker is told' },
+  retry: {
+    from: ['retryable', 'cancelled', 'discarded'],
+    to: 'available',
+    raisesFence: true,
+    meaning: 'a person lets it run again, with one attempt more where none is left',
+  },
+  spend: {
+    from: ['available', 'running'],
+    raisesFence: true,
+    meaning: 'its message was acknowledged without a claim; the fence rises where it waits',
+  },
+} as const satisfies Record<string, Transition>;
+
+export type Act = keyof typeof transitions;
+type Entry = (typeof transitions)[Act];
+
+/** The acts that move a job. */
+export type MovingAct = {
+  [Name in Act]: (typeof transitions)[Name] extends { to: JobState } ? Name : never;
+}[Act];
+/** The acts by which an attempt ends: what its worker records. */
+export type RecordedAct = Exclude<
+  {
+    [Name in MovingAct]: (typeof transitions)[Name] extends { from: readonly ['running'] } ? Name : never;
+  }[MovingAct],
+  'takeOver' | 'rescue'
+>;
+
+/** The line of an act, with what it leaves out. */
+export function transition(act: Act): Transition {
+  return transitions[act] satisfies Entry;
+}
+
+/** Where the act brings a job. */
+export function target(act: MovingAct): JobState {
+  return transitions[act].to;
+}
+
+/** The states in which a job waits for its time. */
+export const timedStates: readonly JobState[] = transitions.promote.from;
+/** What a worker can record of an attempt, for counters that start at 0. */
+export const recordedActs: readonly RecordedAct[] = [
+  'complete',
+  'fail',
+  'discard',
+  'snooze',
+  'stop',
+  'crash',
+  'handBack',
+];
