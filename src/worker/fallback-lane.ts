@@ -15,7 +15,7 @@ import type { QueueChannels } from '#shared/settings/settings.ts';
 const LOOK_AGAIN_MS = 250;
 /** How soon it is seen that the lane is needed, in milliseconds: a look is all that it costs, but it wakes an idle process. */
 const NOT_NEEDED_MS = 500;
-/** The wait after rounds that found nothing: short at first, a few statements per second at rest. */
+/** The wait after rounds that found nothing, unless a notice ends it: short at first, a few statements per second at rest. */
 const IDLE_WAIT = { firstMs: 20, maxMs: 500, jitter: 0.5 };
 
 export interface FallbackLaneOptions {
@@ -34,6 +34,7 @@ export class FallbackLane {
   readonly #stopping = new AbortController();
   readonly #active = new Set<Promise<void>>();
   #slotFreed = Promise.withResolvers<void>();
+  #wake = new AbortController();
   #isActive = false;
   #life: Promise<void> = Promise.resolve();
 
@@ -51,9 +52,15 @@ export class FallbackLane {
     return this.#isActive;
   }
 
+  /** Ends the wait between rounds that found nothing: a job may be due. */
+  wake(): void {
+    if (this.#isActive) this.#wake.abort();
+  }
+
   /** Takes no more jobs. Resolves when the last one it took has ended. */
   async drain(): Promise<void> {
     this.#stopping.abort();
+    this.#wake.abort();
     this.#slotFreed.resolve();
     await this.#life;
     await Promise.all(this.#active);
@@ -71,12 +78,14 @@ export class FallbackLane {
         await pause(NOT_NEEDED_MS, this.#stopping.signal);
         continue;
       }
+      // Made before the round: a notice that comes during it must end the wait after it.
+      this.#wake = new AbortController();
       const wanted = this.#freeSlots();
       this.#slotFreed = Promise.withResolvers();
       const taken = wanted.length === 0 ? 0 : await this.#take(wanted);
       emptyRounds = taken === 0 ? emptyRounds + 1 : 0;
       if (wanted.length === 0) await Promise.race([this.#slotFreed.promise, pause(LOOK_AGAIN_MS)]);
-      else if (taken === 0) await pause(backoffMs(emptyRounds, IDLE_WAIT), this.#stopping.signal);
+      else if (taken === 0) await pause(backoffMs(emptyRounds, IDLE_WAIT), this.#wake.signal);
     }
   }
 

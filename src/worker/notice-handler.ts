@@ -6,28 +6,33 @@
 import { coalesce } from '#shared/base/coalesce.ts';
 import type { PresenceOptions } from '#shared/postgres/presence.ts';
 import type { Attempts } from './attempt.ts';
+import type { FallbackLane } from './fallback-lane.ts';
 import type { Maintenance } from './maintenance/maintenance.ts';
 import type { RowLooks } from './row-looks.ts';
 
-/** Between two rounds of the chores that were woken by a notice, in milliseconds. */
+/** Between two looks for due jobs that were woken by a notice, in milliseconds. */
 const BETWEEN_WAKES_MS = 20;
 
 export interface NoticeHandlerOptions {
   attempts: Pick<Attempts, 'runs'>;
   rowLooks: Pick<RowLooks, 'atOwnJobs' | 'atPausedQueues'>;
   maintenance: Pick<Maintenance, 'wake'>;
+  fallbackLane: Pick<FallbackLane, 'wake'>;
 }
 
 export function createNoticeHandler(options: NoticeHandlerOptions): PresenceOptions['onNotice'] {
-  const { attempts, rowLooks, maintenance } = options;
-  const wakeChores = coalesce(async () => maintenance.wake('scheduler', 'relay'), BETWEEN_WAKES_MS);
+  const { attempts, rowLooks, maintenance, fallbackLane } = options;
+  const lookForDueJobs = coalesce(async () => {
+    maintenance.wake('scheduler', 'relay');
+    fallbackLane.wake();
+  }, BETWEEN_WAKES_MS);
   return (notice) => {
     switch (notice.kind) {
       case 'cancel':
         if (attempts.runs(notice.jobId)) void rowLooks.atOwnJobs();
         break;
       case 'due':
-        void wakeChores();
+        void lookForDueJobs();
         break;
       case 'queues':
         void rowLooks.atPausedQueues();

@@ -145,6 +145,7 @@ export class Worker {
       attempts: this.#attempts,
       rowLooks: this.#rowLooks,
       maintenance: this.#maintenance,
+      fallbackLane: this.#fallbackLane,
     });
   }
 

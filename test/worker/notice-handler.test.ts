@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createNoticeHandler } from '../../src/worker/notice-handler.ts';
 
 function listen() {
-  const calls = { ownJobs: 0, pausedQueues: 0, wakes: 0 };
+  const calls = { ownJobs: 0, pausedQueues: 0, wakes: 0, laneWakes: 0 };
   const onNotice = createNoticeHandler({
     attempts: { runs: (id) => id === '1' },
     rowLooks: {
@@ -19,6 +19,11 @@ function listen() {
         calls.wakes += 1;
       },
     },
+    fallbackLane: {
+      wake: () => {
+        calls.laneWakes += 1;
+      },
+    },
   });
   return { calls, onNotice };
 }
@@ -26,13 +31,13 @@ function listen() {
 test('a notice makes the worker look at rows; one about a job that runs elsewhere does not even that', () => {
   const { calls, onNotice } = listen();
   onNotice({ kind: 'cancel', jobId: '2' });
-  expect(calls).toEqual({ ownJobs: 0, pausedQueues: 0, wakes: 0 });
+  expect(calls).toEqual({ ownJobs: 0, pausedQueues: 0, wakes: 0, laneWakes: 0 });
   onNotice({ kind: 'cancel', jobId: '1' });
   onNotice({ kind: 'queues' });
-  expect(calls).toEqual({ ownJobs: 1, pausedQueues: 1, wakes: 0 });
+  expect(calls).toEqual({ ownJobs: 1, pausedQueues: 1, wakes: 0, laneWakes: 0 });
 });
 
-test('a flood of notices about due jobs wakes the chores at a bounded rate', async () => {
+test('a flood of notices about due jobs wakes the chores and the fallback lane at a bounded rate', async () => {
   const { calls, onNotice } = listen();
   const startedAt = performance.now();
   for (let burst = 0; burst < 20; burst += 1) {
@@ -41,4 +46,5 @@ test('a flood of notices about due jobs wakes the chores at a bounded rate', asy
   }
   expect(calls.wakes).toBeGreaterThan(0);
   expect(calls.wakes).toBeLessThanOrEqual((performance.now() - startedAt) / 20 + 2);
+  expect(calls.laneWakes).toBe(calls.wakes);
 });
