@@ -1,5 +1,7 @@
 // RabbitMQ's management API as far as connections go: who is connected, over how many channels, with how many consumers.
 
+import { ManagementClient } from '../../test/support/management-client.ts';
+
 const DEADLINE_MS = 10_000;
 
 export interface BrokerConnections {
@@ -21,7 +23,8 @@ export async function findBrokerConnections({
   signal?: AbortSignal;
 }): Promise<BrokerConnections[]> {
   const inVhost = `/vhosts/${encodeURIComponent(vhost)}`;
-  const get = async <Row>(path: string) => getRows<Row>(managementUrl, `${inVhost}${path}`, signal);
+  const get = async <Row>(path: string) =>
+    listRows<Row>({ managementUrl, vhost }, `${inVhost}${path}`, signal);
   const [connections, channels] = await Promise.all([
     get<ConnectionRow>('/connections?columns=name,user_provided_name,channels'),
     get<ChannelRow>('/channels?columns=connection_details.name,consumer_count'),
@@ -50,22 +53,16 @@ interface ChannelRow {
   consumer_count?: number;
 }
 
-async function getRows<Row>(managementUrl: string, path: string, signal: AbortSignal): Promise<Row[]> {
-  const { base, headers } = parseBasicUrl(managementUrl);
-  const response = await fetch(`${base}/api${path}`, { headers, signal });
-  if (!response.ok) throw new Error(`RabbitMQ's management API answered ${response.status}`);
-  return (await response.json()) as Row[];
-}
-
-/** `fetch` takes no URL with a user in it. */
-export function parseBasicUrl(text: string): { base: string; headers: Record<string, string> } {
-  const url = URL.parse(text);
-  if (url === null) throw new Error('the management URL is no URL');
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return {
-    base: `${url.origin}${url.pathname.replace(/\/+$/, '')}`,
-    headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
-  };
+/** What the management API lists at a path. Throws where there is nothing of the kind. */
+export async function listRows<Row>(
+  { managementUrl, vhost }: { managementUrl: string; vhost: string },
+  path: string,
+  signal: AbortSignal,
+): Promise<Row[]> {
+  const management = new ManagementClient({ managementUrl, vhost });
+  const rows = await management.request<Row[]>('GET', path, undefined, signal);
+  if (rows === undefined) throw new Error(`RabbitMQ has no vhost "${vhost}"`);
+  return rows;
 }
 
 /** The vhost of an AMQP URL; `/` where it names none. */

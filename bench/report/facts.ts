@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import postgres from 'postgres';
 import { runCommand } from '../../dev/command.ts';
+import { ManagementClient } from '../../test/support/management-client.ts';
 
 export interface Facts {
   /** RFC 3339, in UTC. */
@@ -72,13 +73,12 @@ async function inspectPostgres(databaseUrl: string): Promise<{ version: string; 
 
 async function inspectRabbitmq(managementUrl: string): Promise<Record<string, string>> {
   if (managementUrl === 'none') return {};
-  const url = new URL(managementUrl);
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  const response = await fetch(new URL('/api/overview', url.origin), {
-    headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const overview = (await response.json()) as { rabbitmq_version: string; erlang_version: string };
+  const management = new ManagementClient({ managementUrl, vhost: '/' });
+  const overview = await management.request<{ rabbitmq_version: string; erlang_version: string }>(
+    'GET',
+    '/overview',
+  );
+  if (overview === undefined) return {};
   return { RabbitMQ: `${overview.rabbitmq_version} (Erlang ${overview.erlang_version})` };
 }
 

@@ -2,9 +2,10 @@
 // Guarantees: a server that is away or refuses is asked less and less often, and again when it is back; nothing is enqueued while more jobs
 // wait than allowed; every request has a deadline; counts and latencies take the same memory however long it lasts.
 // Each round opens connections of its own: a Service balances connections, and pods that came meanwhile would get none of the old ones.
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { backoffMs, pause } from '../../src/shared/base/backoff.ts';
+import { sendRequest } from '../stage/http-request.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { LoadPlan, LoadRequest } from './load-plan.ts';
 import { toRequest } from './load-plan.ts';
@@ -37,7 +38,6 @@ export interface Round {
   p99Ms: number;
 }
 
-const REQUEST_DEADLINE_MS = 10_000;
 const HOLD_MS = 200;
 
 export class Load {
@@ -139,36 +139,11 @@ export class Load {
     return ready + this.jobs - this.#jobsWhenTold > this.#options.maxWaiting;
   }
 
-  #send({ method, path, body }: LoadRequest, agent: HttpAgent): Promise<void> {
+  async #send({ method, path, body }: LoadRequest, agent: HttpAgent): Promise<void> {
     const { url, token } = this.#options;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const deadline = setTimeout(
-      () => request.destroy(new Error(`no answer within ${REQUEST_DEADLINE_MS / 1_000} s`)),
-      REQUEST_DEADLINE_MS,
-    );
-    const headers = {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined
-        ? {}
-        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-    };
-    const request = send(new URL(path, url), { method, headers, agent }, (response) => {
-      const { statusCode = 0 } = response;
-      const isGood = statusCode >= 200 && statusCode < 300;
-      response.resume();
-      response.once('end', () =>
-        isGood ? resolve() : reject(new Error(`${statusCode} at ${path.replace(/\d+$/, ':id')}`)),
-      );
-      response.once('error', reject);
-    });
-    request.once('error', reject);
-    request.once('close', () => {
-      clearTimeout(deadline);
-      reject(new Error('the connection was closed before the answer')); // settled already, unless it is true
-    });
-    request.end(body);
-    return promise;
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const { status } = await sendRequest(new URL(path, url), { method, agent, headers, body });
+    if (status < 200 || status >= 300) throw new Error(`${status} at ${path.replace(/\d+$/, ':id')}`);
   }
 
   #finishRound({ answered, failed, seconds, latencies }: FinishedRound): void {

@@ -1,5 +1,5 @@
 // The queues as the fleet's own API tells of them, or as RabbitMQ's management API does: what waits, what is under way, who consumes.
-import { parseBasicUrl } from '../connections/management.ts';
+import { listRows } from '../connections/management.ts';
 
 export interface QueueState {
   name: string;
@@ -46,19 +46,13 @@ export async function findBrokerQueues({
   vhost: string;
   signal: AbortSignal;
 }): Promise<QueueState[]> {
-  const { base, headers } = parseBasicUrl(managementUrl);
   const columns = 'name,messages_ready,messages_unacknowledged,consumers';
-  const response = await fetch(`${base}/api/queues/${encodeURIComponent(vhost)}?columns=${columns}`, {
-    headers,
-    signal,
-  });
-  if (!response.ok) throw new Error(`${response.status} of RabbitMQ's management API`);
-  const rows = (await response.json()) as {
+  const rows = await listRows<{
     name: string;
     messages_ready?: number;
     messages_unacknowledged?: number;
     consumers?: number;
-  }[];
+  }>({ managementUrl, vhost }, `/queues/${encodeURIComponent(vhost)}?columns=${columns}`, signal);
   return rows
     .filter(({ name }) => name.startsWith(PREFIX) && name !== DEAD)
     .map(({ name, messages_ready, messages_unacknowledged, consumers }) => ({

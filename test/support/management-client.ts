@@ -1,4 +1,4 @@
-// RabbitMQ's management API for one vhost: what tests look at and what they break on purpose.
+// RabbitMQ's management API for one vhost: what tests and benchmarks look at, and what tests break on purpose.
 // Numbers come from statistics that RabbitMQ collects once a second: wait for a value, never expect it at once.
 
 export type QueueInfo = {
@@ -49,7 +49,7 @@ export class ManagementClient {
 
   constructor({ managementUrl, vhost }: { managementUrl: string; vhost: string }) {
     const url = URL.parse(managementUrl);
-    if (url === null) throw new Error(`these tests need RabbitMQ's management API, not ${managementUrl}`);
+    if (url === null) throw new Error("the URL of RabbitMQ's management API is no URL");
     const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     this.#authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
     this.#base = `${url.origin}${url.pathname.replace(/\/+$/, '')}/api`;
@@ -131,12 +131,13 @@ export class ManagementClient {
     method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
+    signal = AbortSignal.timeout(requestTimeoutMs),
   ): Promise<T | undefined> {
     const response = await fetch(`${this.#base}${path}`, {
       method,
       headers: { authorization: this.#authorization, 'content-type': 'application/json' },
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(requestTimeoutMs),
+      signal,
     });
     const text = await response.text();
     if (response.status === 404) return undefined;
