@@ -5,7 +5,7 @@
  * acknowledgements reach the broker → channels, connections, presence, pool.
  */
 
-import { pause } from '#shared/base/backoff.ts';
+import { pause, resolvedWithin } from '#shared/base/backoff.ts';
 import type { Check } from '#shared/base/health-check.ts';
 import type { App } from '#shared/job/app.ts';
 import { publishEvent } from '#shared/observe/events.ts';
@@ -190,11 +190,11 @@ export class Worker {
         this.#handlers.unknownJobs.idle(),
       ),
     ]);
-    await Promise.race([idle, pause(this.#config.drainTimeoutMs)]);
+    await resolvedWithin(idle, this.#config.drainTimeoutMs);
     this.#attempts.abort();
-    await Promise.race([idle, pause(ABORTED_MS)]);
+    await resolvedWithin(idle, ABORTED_MS);
     this.#givingUp.abort();
-    await Promise.race([this.#letGo(), pause(LET_GO_MS)]);
+    await resolvedWithin(this.#letGo(), LET_GO_MS);
   }
 
   /** Everything that others wait for, in order. */

