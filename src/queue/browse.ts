@@ -13,9 +13,11 @@ import type { JobState } from '#shared/job/transitions.ts';
 import { jobStates } from '#shared/job/transitions.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { listJobs } from '#shared/postgres/statements/list.ts';
-import { findPausedQueues } from '#shared/postgres/statements/queues.ts';
+import { findQueues } from '#shared/postgres/statements/queues.ts';
 import type { QueueAge, QueueCount } from '#shared/postgres/statements/read.ts';
 import { countJobs, findJobs, findQueueAges } from '#shared/postgres/statements/read.ts';
+import type { UnservedType } from '#shared/postgres/statements/unserved-types.ts';
+import { findUnservedTypes } from '#shared/postgres/statements/unserved-types.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import type { QueueDepth } from '#shared/rabbitmq/queue-depth.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
@@ -53,6 +55,8 @@ export interface QueueOverview {
   counts: Record<JobState, number>;
   /** How long the oldest job that could run has been waiting. Null where none waits. */
   oldestAvailableSeconds: number | null;
+  /** What waits here for ten minutes or more without a living worker that knows its type. */
+  unknownTypes: Pick<UnservedType, 'type' | 'jobs' | 'since'>[];
 }
 
 export interface Browser {
@@ -60,7 +64,7 @@ export interface Browser {
   find(id: string): Promise<Job>;
   /** Throws `InvalidInput` for a cursor that is none. */
   list(request: JobPageRequest): Promise<JobPage>;
-  /** All queues of the application, in its order. */
+  /** All queues: those of the application in its order, then those of others. */
   queues(): Promise<QueueOverview[]>;
 }
 
@@ -74,7 +78,8 @@ export interface BrowserOptions {
 export function createBrowser({ database, connection, queues }: BrowserOptions): Browser {
   const findJob = createLookup(database, findJobs, { maxRows: MAX_SHOWN_JOBS });
   const counts = cached(() => database.query(countJobs, COUNT_DEADLINE_MS), FRESH_MS);
-  const depths = cached(() => readDepths(connection, queues), FRESH_MS);
+  let names = queues;
+  const depths = cached(() => readDepths(connection, names), FRESH_MS);
   return {
     find: async (id) => {
       const job = parseId(id) === null ? undefined : await findJob(id);
@@ -88,14 +93,17 @@ export function createBrowser({ database, connection, queues }: BrowserOptions):
       return { jobs, nextCursor: found.length > limit ? (jobs.at(-1)?.id ?? null) : null };
     },
     queues: async () => {
-      const [paused, ages, counted, depthsByQueue] = await Promise.all([
-        database.query(findPausedQueues),
-        database.query((sql) => findQueueAges(sql, queues)),
+      const told = await database.query(findQueues);
+      names = [...new Set([...queues, ...told.map(({ name }) => name)])];
+      const [ages, unserved, counted, depthsByQueue] = await Promise.all([
+        database.query((sql) => findQueueAges(sql, names)),
+        database.query(findUnservedTypes),
         counts(),
         depths(),
       ]);
-      return queues.map((name) =>
-        toOverview(name, { paused, ages, counted, depth: depthsByQueue.get(name) }),
+      const paused = told.filter((queue) => queue.paused).map(({ name }) => name);
+      return names.map((name) =>
+        toOverview(name, { paused, ages, unserved, counted, depth: depthsByQueue.get(name) }),
       );
     },
   };
@@ -121,11 +129,12 @@ async function readDepths(
 interface QueueFacts {
   paused: readonly string[];
   ages: readonly QueueAge[];
+  unserved: readonly UnservedType[];
   counted: readonly QueueCount[];
   depth: QueueDepth | undefined;
 }
 
-function toOverview(name: string, { paused, ages, counted, depth }: QueueFacts): QueueOverview {
+function toOverview(name: string, { paused, ages, unserved, counted, depth }: QueueFacts): QueueOverview {
   const counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
   for (const { queue, state, count } of counted) if (queue === name) counts[state] = count;
   return {
@@ -136,5 +145,8 @@ function toOverview(name: string, { paused, ages, counted, depth }: QueueFacts):
     consumers: depth?.consumers ?? null,
     counts,
     oldestAvailableSeconds: ages.find(({ queue }) => queue === name)?.oldestAvailableSeconds ?? null,
+    unknownTypes: unserved
+      .filter(({ queue }) => queue === name)
+      .map(({ type, jobs, since }) => ({ type, jobs, since })),
   };
 }

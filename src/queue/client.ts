@@ -18,7 +18,7 @@ import type { Browser } from './browse.ts';
 import { createBrowser } from './browse.ts';
 import type { Control } from './control.ts';
 import { createControl } from './control.ts';
-import { databaseGauges, jobsGauge } from './database-gauges.ts';
+import { databaseGauges, jobsGauge, unknownTypesGauge } from './database-gauges.ts';
 import { Enqueuer } from './enqueue.ts';
 
 export interface QueueClientOptions {
@@ -83,6 +83,7 @@ export class QueueClient {
     return [
       ...databaseGauges(this.database, queues),
       jobsGauge(this.database, queues),
+      unknownTypesGauge(this.database),
       connectionGauge(connection),
       ...depthGauges(() => connection, queues),
     ];

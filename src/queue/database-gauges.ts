@@ -8,6 +8,7 @@ import type { GaugeReading, GaugeSource } from '#shared/observe/metrics/gauge-so
 import type { Database } from '#shared/postgres/database.ts';
 import type { QueueCount } from '#shared/postgres/statements/read.ts';
 import { countLiveJobs, countUnpublished, findQueueAges } from '#shared/postgres/statements/read.ts';
+import { findUnservedTypes } from '#shared/postgres/statements/unserved-types.ts';
 
 const FRESH_MS = 10_000;
 /** Rows may name queues that this process does not know. */
@@ -43,6 +44,20 @@ export function databaseGauges(database: Database, queues: readonly string[]): G
       read: () => [{ value: database.load.waiting }],
     },
   ];
+}
+
+/** Waiting jobs that nobody alive knows. `isAsked` as below. */
+export function unknownTypesGauge(database: Database, isAsked: () => boolean = () => true): GaugeSource {
+  return {
+    name: 'warren_jobs_unknown_type',
+    help: 'Waiting jobs of types that no living worker has known for ten minutes (at most 100 pairs of queue and type); told by the API and by the leader.',
+    labels: ['queue', 'type'],
+    read: async () => {
+      if (!isAsked()) return [];
+      const unserved = await database.query(findUnservedTypes);
+      return unserved.map(({ queue, type, jobs }) => ({ labels: { queue, type }, value: jobs }));
+    },
+  };
 }
 
 /** The jobs that have not ended. `isAsked` false: another process tells. What has ended is counted by `warren_jobs_finished_total`. */

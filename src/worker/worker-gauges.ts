@@ -4,7 +4,7 @@
  */
 
 import { connectionGauge, depthGauges } from '#queue/broker-gauges.ts';
-import { databaseGauges, jobsGauge } from '#queue/database-gauges.ts';
+import { databaseGauges, jobsGauge, unknownTypesGauge } from '#queue/database-gauges.ts';
 import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { Standing } from './health.ts';
 import { roomGauges } from './room-gauges.ts';
@@ -16,6 +16,7 @@ export function workerGauges(worker: Worker, queues: readonly string[]): GaugeSo
   return [
     ...databaseGauges(database, queues),
     jobsGauge(database, queues, isLeader),
+    unknownTypesGauge(database, isLeader),
     connectionGauge(connection),
     ...depthGauges(() => (isLeader() ? connection : undefined), queues),
     ...standingGauges(() => worker.standing),

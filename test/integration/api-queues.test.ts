@@ -1,3 +1,4 @@
+import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/jobs/registry.ts';
 import { jobStates } from '../../src/shared/job/transitions.ts';
@@ -33,8 +34,32 @@ test('every queue is shown with what Postgres and RabbitMQ know of it', async ()
     consumers: 0,
     counts: { ...none, available: 2, scheduled: 1 },
     oldestAvailableSeconds: expect.any(Number),
+    unknownTypes: [],
   });
   expect(await queue(api, 'reports')).toMatchObject({ ready: 0, oldestAvailableSeconds: null, counts: none });
+});
+
+test("a queue of another application is shown after the application's, with the types that nobody alive knows", async () => {
+  await using database = await createDatabase();
+  await using vhost = await createVhost();
+  await using api = await startApi({ databaseUrl: database.url, amqpUrl: vhost.url });
+  const sql = postgres(database.url, { max: 1 });
+  try {
+    await sql`insert into warren.queues (name, paused) values ('mail', true)`;
+    await sql`insert into warren.unserved_types values
+      ('mail', 'greet', now() - interval '11 minutes', 7), ('mail', 'fresh', now() - interval '9 minutes', 1)`;
+  } finally {
+    await sql.end();
+  }
+  const { body } = await api.get('/v1/queues');
+  expect(body.queues.map(({ name }: { name: string }) => name)).toEqual([...queueNames, 'mail']);
+  expect(body.queues.at(-1)).toMatchObject({
+    paused: true,
+    unknownTypes: [{ type: 'greet', jobs: 7, since: expect.stringMatching(/^\d{4}-.*Z$/) }],
+  });
+  expect(String((await api.get('/metrics')).body)).toContain(
+    'warren_jobs_unknown_type{queue="mail",type="greet"} 7',
+  );
 });
 
 test('looking at queues leaves the four channels of the publisher, and survives a queue that is gone', async () => {

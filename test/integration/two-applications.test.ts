@@ -2,6 +2,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import type { App, Job, JobDefinition, RunningWorker } from '../../src/index.ts';
 import { defineApp, defineJob, Warren } from '../../src/index.ts';
+import { Database } from '../../src/shared/postgres/database.ts';
+import { noteUnservedTypes } from '../../src/shared/postgres/statements/unserved-types.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFile } from '../support/program.ts';
@@ -140,4 +142,39 @@ test('the jobs of a worker that is killed are taken over by a worker of its own 
     expect(runs.get(job.id)).toEqual(['endless']);
   }
   expect(await takeovers.first()).toMatchObject({ name: `crash-worker@test:${killed.pid}` });
+});
+
+test('a type that no living worker has known for ten minutes is told of once, with what waits, until one comes', async () => {
+  const runs = new Map<string, string[]>();
+  const shared = await stage();
+  const crm = application('crm', 'greet', runs);
+  const billing = application('billing', 'invoice', runs);
+  const [a, b] = await Promise.all([open(shared, crm.app), open(shared, billing.app)]);
+  const ids = await b.enqueueMany(times(3, () => ({ job: billing.job, args: {} })));
+  using told = listen('type.unserved');
+  const first = await a.startWorker();
+  const database = new Database({ url: shared.database.url, name: 'administrator', min: 0, max: 2 });
+  onTestFinished(() => database.stop());
+  database.start();
+  const unserved = async () => await database.query(noteUnservedTypes);
+  await eventually(
+    async () => {
+      await unserved();
+      return await database.query((sql) => sql`select jobs from warren.unserved_types`);
+    },
+    ([row]) => row?.['jobs'] === 3,
+    { everyMs: 200 },
+  );
+  expect(await unserved()).toEqual([]);
+  await database.query((sql) => sql`update warren.unserved_types set since = since - interval '10 minutes'`);
+  expect(await unserved()).toEqual([{ queue: 'default', type: 'invoice', jobs: 3, since: expect.any(Date) }]);
+
+  await first.stop(); // the next leader looks at once
+  const next = await a.startWorker();
+  expect(await told.first()).toEqual({ queue: 'default', type: 'invoice', jobs: 3, unserved: true });
+  await b.startWorker();
+  await untilEnded(b, ids);
+  expect(await unserved()).toEqual([]);
+  expect(told.all).toHaveLength(1);
+  await next.stop();
 });

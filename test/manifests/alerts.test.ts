@@ -72,6 +72,12 @@ const examples: Record<string, Example> = {
     labels: { namespace, queue: 'reports' },
   },
   WarrenJobsUnpublished: example(`warren_jobs_unpublished{${at}}`, '3x40', '3x18 0x3 3x3 0x9', { namespace }),
+  WarrenJobsOfUnknownType: example(
+    `warren_jobs_unknown_type{${at},queue="default",type="gone"}`,
+    '3x40',
+    '0x40',
+    { namespace, queue: 'default', type: 'gone' },
+  ),
   WarrenJobsDiscarded: example(
     `warren_jobs_finished_total{${at},type="send",queue="default",state="discarded"}`,
     FIRST,

@@ -25,6 +25,9 @@ export const queueSchema = z
       .number()
       .nullable()
       .openapi({ description: 'since the oldest available job was due; null where none is' }),
+    unknownTypes: z
+      .array(z.object({ type: z.string(), jobs: count, since: z.iso.datetime() }))
+      .openapi({ description: 'waiting jobs of types that no living worker has known for ten minutes' }),
   })
   .openapi('Queue');
 

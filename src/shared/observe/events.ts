@@ -105,6 +105,11 @@ export interface EventMessages {
   'owner.taken-over': { owner: string; name: string; count: number; ms: number };
   /** `count` jobs of a dead or frozen worker wait for another one: their messages were gone too. */
   'owner.rescued': { owner: string; name: string; count: number };
+  /**
+   * No living worker has run jobs of this type in this queue for ten minutes, and so many wait (`unserved` true); or one does again, or none waits (false).
+   * Told by the leader.
+   */
+  'type.unserved': { queue: string; type: string; jobs: number; unserved: boolean };
   /** A line of the log was dropped: the output is full, stuck or gone. */
   'log.dropped': Record<string, never>;
   /** The log is written again, after so many lines were dropped. */

@@ -92,6 +92,10 @@ function logJobs(log: Logger): (() => void)[] {
     }),
     subscribe('owner.taken-over', (message) => log.warn(message, 'jobs of a dead worker were taken over')),
     subscribe('owner.rescued', (message) => log.warn(message, 'jobs of a dead worker were given back')),
+    subscribe('type.unserved', ({ unserved, ...message }) => {
+      if (unserved) log.warn(message, 'jobs wait for a worker that knows their type');
+      else log.info(message, 'no job waits any more for a worker that knows its type');
+    }),
     subscribe('delivery.suppressed', (message) => log.debug(message, 'a delivery started nothing')),
     subscribe('delivery.dead-lettered', (message) => log.error(message, 'a delivery was dead-lettered')),
     subscribe('publish.returned', (message) => log.error(message, 'RabbitMQ has no queue for a job')),

@@ -13,6 +13,7 @@ import { createReconciler } from './reconciler.ts';
 import { createRelay } from './relay.ts';
 import { createRescuer } from './rescuer.ts';
 import { createScheduler } from './scheduler.ts';
+import { createUnservedTypes } from './unserved-types.ts';
 
 export interface ChoreOptions {
   database: Database;
@@ -43,6 +44,7 @@ export function createChores({
         onFound: wakeRelay,
       }),
     ],
+    ['unserved-types', createUnservedTypes({ database })],
     ['pruner', createPruner({ database, definitions, ...kept })],
   ]);
 }

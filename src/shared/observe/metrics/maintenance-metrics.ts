@@ -6,7 +6,7 @@ import { subscribe } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 /** The chores of the worker's maintenance. */
-const TASKS = ['scheduler', 'relay', 'rescuer', 'reconciler', 'pruner'];
+const TASKS = ['scheduler', 'relay', 'rescuer', 'reconciler', 'unserved-types', 'pruner'];
 
 export function countMaintenance(registry: Registry): (() => void)[] {
   const label = { name: 'task', values: TASKS };

@@ -10,6 +10,11 @@ export async function findPausedQueues(sql: Sql): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
+/** Every queue that a program has told of, or somebody has paused. */
+export async function findQueues(sql: Sql): Promise<{ name: string; paused: boolean }[]> {
+  return await sql<{ name: string; paused: boolean }[]>`select name, paused from warren.queues order by name`;
+}
+
 /** From this commit on no job of the queue is claimed; the workers are told, and stop consuming. */
 export async function pauseQueue(sql: Sql, name: string): Promise<void> {
   await sql`
