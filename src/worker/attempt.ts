@@ -188,8 +188,11 @@ export class Attempts {
     const { id: jobId, type, queue, attempt, waitMs, trace } = claim;
     publishEvent('attempt.started', { ...trace, jobId, type, queue, attempt, waitMs });
     const startedAt = performance.now();
-    const run = claim.crashes >= QUARANTINED_FROM ? this.#quarantine : perform;
-    const ending = await run(definition, claim, abort, this.#resources());
+    const started = () => this.#claimer.started(claim);
+    const isQuarantined = claim.crashes >= QUARANTINED_FROM;
+    if (isQuarantined) started(); // its attempt is never charged, and it may wait for its turn
+    const run = isQuarantined ? this.#quarantine : perform;
+    const ending = await run(definition, claim, abort, { ...this.#resources(), started });
     const outcome = toOutcome(ending, claim, definition);
     publishEvent('attempt.finished', {
       ...trace,

@@ -92,7 +92,11 @@ export class Claimer {
       owner: () => this.#owner(),
     });
     this.#claims = new Batcher({
-      run: (wishes) => this.#startMarks.claimed((claimant) => this.#claim(wishes, claimant)),
+      run: (wishes) =>
+        this.#startMarks.claimed(
+          (claimant) => this.#claim(wishes, claimant),
+          (results) => results.filter((result) => 'fence' in result),
+        ),
     });
     this.#spent = new Batcher({
       run: async (ids) => {
@@ -125,7 +129,10 @@ export class Claimer {
 
   /** Claims what is available, without a message. Throws `Unavailable`. */
   async claimNext(wanted: readonly FreeSlots[]): Promise<Claim[]> {
-    const asking = this.#startMarks.claimed((claimant) => this.#claimNext(wanted, claimant));
+    const asking = this.#startMarks.claimed(
+      (claimant) => this.#claimNext(wanted, claimant),
+      (claims) => claims,
+    );
     this.#asking = asking.catch(() => {}); // who asks is told
     return await asking;
   }
@@ -157,8 +164,14 @@ export class Claimer {
     return this.#held.size > 0 || this.#startMarks.hasUnheard;
   }
 
+  /** The claim's handler starts now: from here on the attempt is charged, should this worker die. */
+  started(claim: Claim): void {
+    this.#startMarks.started(claim);
+  }
+
   /** The attempt is over and recorded. */
   release({ id, fence }: Claim): void {
+    this.#startMarks.started({ id, fence }); // one that was handed back holds nothing up
     const held = this.#held.get(id);
     if (held?.fence !== fence) return;
     this.#held.delete(id);

@@ -48,6 +48,8 @@ export interface PerformResources {
   settings: JobSettings;
   /** What the services were made with: whether it has lost Postgres tells an outage from a failure. */
   sql: HandlerClient;
+  /** Called in the turn in which the handler starts, after its arguments were checked. Defaults to nothing. */
+  started?: () => void;
 }
 
 /** Runs one attempt's handler to its ending. Never rejects. */
@@ -61,7 +63,7 @@ export async function perform(
 ): Promise<Ending> {
   const timeoutMs = Math.min(definition.timeoutMs, MAX_TIMER_MS);
   const timeout = setTimeout(() => abort.abort('timeout'), timeoutMs);
-  const handler = settle(definition, claim, toContext(claim, abort, resources));
+  const handler = settle(definition, claim, toContext(claim, abort, resources), resources.started);
   const settled = await orGivenUp(handler, abort);
   clearTimeout(timeout);
   if (settled === 'given-up') reportAbandoned(claim, handler);
@@ -135,10 +137,17 @@ function toContext(claim: Claim, abort: Abort, { services, settings }: PerformRe
 }
 
 /** Never rejects. Arguments are checked again: the schema may have changed since they were enqueued. */
-async function settle(definition: JobDefinition, claim: Claim, context: ShippedJobContext): Promise<Settled> {
+async function settle(
+  definition: JobDefinition,
+  claim: Claim,
+  context: ShippedJobContext,
+  started: PerformResources['started'],
+): Promise<Settled> {
   try {
-    const args = parseArguments(definition, claim.args);
-    return { returned: await definition.perform(args instanceof Promise ? await args : args, context) };
+    const parsed = parseArguments(definition, claim.args);
+    const args = parsed instanceof Promise ? await parsed : parsed;
+    started?.();
+    return { returned: await definition.perform(args, context) };
   } catch (error) {
     return { threw: error };
   }

@@ -1,8 +1,8 @@
 /**
  * Tells Postgres which of this worker's claims have had their handlers started: those are charged an attempt should the worker die, the others are not.
  *
- * A claim comes in a numbered batch, and its handlers start in the very turn in which the batch came back. A worker that outlives that turn marks the
- * number in its own row: one small statement for many jobs, which nothing waits for, on the connection that holds the lock: whoever finds the lock
+ * A claiming statement has a number. Once each of its jobs has said that its handler starts (`started`), or that it is over without, the worker marks
+ * the number in its own row: one small statement for many jobs, which nothing waits for, on the connection that holds the lock: whoever finds the lock
  * free finds the mark. Guarantees: never marks a batch that is not started, nor one beyond it; at most one mark at a time. A mark that is missing
  * leaves an attempt uncharged, no more.
  */
@@ -25,10 +25,19 @@ export interface StartMarksOptions {
   isRunning: () => boolean;
 }
 
+/** A claim, as far as its start is concerned. */
+export interface Started {
+  id: string;
+  fence: number;
+}
+
 export class StartMarks {
   readonly #options: StartMarksOptions;
-  /** By number, until when a batch holds the mark back (`performance.now()`): one whose answer was lost may have been made, and is not started. */
+  /** By number, until when a claim holds the mark back (`performance.now()`): one whose answer was lost may have been made, and is not started. */
   readonly #underWay = new Map<number, number>();
+  /** By number, how many of the claimed jobs have not started; and by job, where it belongs. */
+  readonly #left = new Map<number, number>();
+  readonly #unstarted = new Map<string, { fence: number; batch: number }>();
   #last = 0;
   #marked = 0;
   #marking = false;
@@ -37,22 +46,46 @@ export class StartMarks {
     this.#options = options;
   }
 
-  /** Numbers the claims that `claim` makes. Their handlers must start in the turn in which it returns. Throws what `claim` and `owner` do. */
-  async claimed<T>(claim: (claimant: Claimant) => Promise<T>): Promise<T> {
+  /**
+   * Numbers the claims that `claim` makes; `claimsOf` picks those that this worker holds then. The mark waits for `started` of each, however long
+   * that takes. Throws what `claim` and `owner` do.
+   */
+  async claimed<T>(
+    claim: (claimant: Claimant) => Promise<T>,
+    claimsOf: (result: T) => readonly Started[],
+  ): Promise<T> {
     const owner = this.#options.owner();
     this.#last += 1;
     const batch = this.#last;
     this.#underWay.set(batch, Number.POSITIVE_INFINITY);
     try {
-      const claims = await claim({ owner, batch });
-      this.#underWay.delete(batch);
-      return claims;
+      const result = await claim({ owner, batch });
+      const claims = claimsOf(result);
+      for (const { id, fence } of claims) this.#unstarted.set(id, { fence, batch });
+      if (claims.length > 0) this.#left.set(batch, claims.length);
+      else this.#settle(batch);
+      return result;
     } catch (error) {
       this.#underWay.set(batch, performance.now() + UNHEARD_MS);
       throw error;
-    } finally {
-      setImmediate(() => void this.#mark()); // after the handlers, which start before the turn ends
     }
+  }
+
+  /** The job's handler starts now; or the claim is over and it never will. Later calls for the same claim change nothing. */
+  started({ id, fence }: Started): void {
+    const found = this.#unstarted.get(id);
+    if (found?.fence !== fence) return;
+    this.#unstarted.delete(id);
+    const left = (this.#left.get(found.batch) ?? 1) - 1;
+    this.#left.set(found.batch, left);
+    if (left > 0) return;
+    this.#left.delete(found.batch);
+    this.#settle(found.batch);
+  }
+
+  #settle(batch: number): void {
+    this.#underWay.delete(batch);
+    setImmediate(() => void this.#mark()); // for all that settle in this turn
   }
 
   /** Whether a claim was asked for, not long ago, whose answer was lost. */

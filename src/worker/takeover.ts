@@ -58,8 +58,9 @@ export class Takeover {
     });
     this.#takings = new Batcher({
       run: async (orphans) => {
-        const taken = await startMarks.claimed((claimant) =>
-          database.query((sql) => takeOverJobs(sql, orphans, { ...claimant, types })),
+        const taken = await startMarks.claimed(
+          (claimant) => database.query((sql) => takeOverJobs(sql, orphans, { ...claimant, types })),
+          (claims) => claims.filter(({ state }) => state === 'running'),
         );
         const byId = new Map<string, Claim>();
         for (const { state, ...claim } of taken) {

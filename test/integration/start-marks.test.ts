@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import { takeOverJobs } from '../../src/shared/postgres/statements/takeover.ts';
 import { markStarted } from '../../src/shared/postgres/statements/workers.ts';
 import { StartMarks } from '../../src/worker/start-marks.ts';
 import { eventually } from '../support/eventually.ts';
@@ -45,12 +46,51 @@ async function startMarks(fleet: Fleet, failures = 0) {
     await fleet.database.query((sql) => markStarted(sql, { owner: OWNER, batch }));
   };
   const marks = new StartMarks({ tell, owner: () => OWNER, isRunning: () => true });
-  return async (id: string, isHeard = true) =>
-    await marks.claimed(async (claimant) => {
-      await fleet.database.query((sql) => claimJobs(sql, [id], { ...claimant, types: '{test-job}' }));
-      if (!isHeard) throw new Error('the answer was lost');
-    });
+  return async (id: string, { isHeard = true, isStarted = true } = {}) => {
+    const claims = await marks.claimed(
+      async (claimant) => {
+        const made = await fleet.database.query((sql) =>
+          claimJobs(sql, [id], { ...claimant, types: '{test-job}' }),
+        );
+        if (!isHeard) throw new Error('the answer was lost');
+        return made;
+      },
+      (made) => made,
+    );
+    const start = () => {
+      for (const claim of claims) marks.started(claim);
+    };
+    if (isStarted) start();
+    return start;
+  };
 }
+
+test('whatever waits between a claim and its handler holds the mark back: killed there, the attempt is not charged', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const claim = await startMarks(fleet);
+  const [waiting, killed, later] = [await fleet.enqueue(), await fleet.enqueue(), await fleet.enqueue()];
+  const start = await claim(waiting, { isStarted: false });
+  start();
+  await eventually(
+    () => startedBatch(fleet),
+    (batch) => batch === 1,
+  );
+  await claim(killed, { isStarted: false });
+  await claim(later);
+  const marked = await fleet.enqueue({}, { delayMs: 300 }); // time for a mark that must not come
+  await fleet.startWorker();
+  await fleet.until(marked);
+  expect(await startedBatch(fleet)).toBe(1);
+  const taken = await fleet.database.query((sql) =>
+    takeOverJobs(
+      sql,
+      [waiting, killed].map((id) => ({ id, owner: OWNER })),
+      { owner: '900002', batch: 1, types: '{test-job}' },
+    ),
+  );
+  const attempts = new Map(taken.map(({ id, attempt }) => [id, attempt]));
+  expect([attempts.get(waiting), attempts.get(killed)]).toEqual([2, 1]);
+});
 
 test('a claim whose answer was lost holds the mark back: it may have been made, and nothing has started', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
@@ -60,7 +100,7 @@ test('a claim whose answer was lost holds the mark back: it may have been made, 
     () => startedBatch(fleet),
     (batch) => batch === 1,
   );
-  await expect(claim(await fleet.enqueue(), false)).rejects.toThrow('lost');
+  await expect(claim(await fleet.enqueue(), { isHeard: false })).rejects.toThrow('lost');
   await claim(await fleet.enqueue());
   const marked = await fleet.enqueue({}, { delayMs: 300 }); // time for a mark that must not come
   await fleet.startWorker();
