@@ -31,7 +31,7 @@ export function readCommandLine<const Flags extends Readonly<Record<string, Flag
   command: Command<Flags>,
   args: readonly string[] = process.argv.slice(2),
 ): Values<Flags> {
-  const result = parse(command.flags, args);
+  const result = parseFlags(command.flags, args);
   if (result instanceof Error) {
     // Only the first sentence of parseArgs: the rest explains how an argument may begin with a dash.
     const [problem = ''] = result.message.split(/\.\s/);
@@ -62,7 +62,8 @@ function withOptions(name: string): string {
   return name.startsWith('npm ') ? `${name} --` : name;
 }
 
-function parse(
+/** Every flag by its name, defaults included, `help` among them; an error that names what is wrong with the arguments. */
+export function parseFlags(
   flags: Readonly<Record<string, Flag>>,
   args: readonly string[],
 ): Readonly<Record<string, string | boolean | undefined>> | Error {

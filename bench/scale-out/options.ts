@@ -1,5 +1,6 @@
 // The command line of `npm run bench:scale-out`. Pure: everything that is wrong with it is reported together.
-import { parseArgs } from 'node:util';
+import type { Flag } from '../../dev/command-line.ts';
+import { parseFlags, helpText as renderHelp } from '../../dev/command-line.ts';
 import type { Environment } from '../../dev/environment.ts';
 import { vhostOf } from '../connections/management.ts';
 import type { LoadPlan, LoadType } from './load-plan.ts';
@@ -26,13 +27,6 @@ export interface ScaleOutOptions {
   afterMs: number;
   intervalMs: number;
   out: string;
-}
-
-interface Flag {
-  /** What stands behind it; undefined: nothing. */
-  value?: string;
-  default?: string;
-  meaning: string;
 }
 
 const flags = {
@@ -73,33 +67,29 @@ const flags = {
     meaning: 'where README.md, timeline.json and timeline.svg are written',
   },
   watch: { meaning: 'sends nothing: somebody else does' },
-  help: { meaning: 'prints this' },
 } as const satisfies Record<string, Flag>;
 
-export const helpText = [
-  'Drives load against the API and watches the fleet follow it: pods, autoscalers, queues, Postgres.',
-  '',
-  ...Object.entries<Flag>(flags).map(([name, { value, default: preset, meaning }]) => {
-    const flag = `  --${name}${value === undefined ? '' : ` ${value}`}`.padEnd(24);
-    return `${flag}${meaning}${preset === undefined ? '' : ` (${preset})`}`;
-  }),
-  '',
-  'Environment: API_TOKEN; KUBECONFIG; RABBITMQ_MANAGEMENT_URL and AMQP_URL (its vhost), else depths are the API’s; DATABASE_URL for',
-  'connections to Postgres. Ctrl-C ends the load, once more the watching; either way the results are written.',
-].join('\n');
+export const helpText = renderHelp({
+  name: 'npm run bench:scale-out',
+  about: [
+    'Drives load against the API and watches the fleet follow it: pods, autoscalers, queues, Postgres.',
+    '',
+    'Environment: API_TOKEN; KUBECONFIG; RABBITMQ_MANAGEMENT_URL and AMQP_URL (its vhost), else depths are the API’s; DATABASE_URL for',
+    'connections to Postgres. Ctrl-C ends the load, once more the watching; either way the results are written.',
+  ].join('\n'),
+  flags,
+});
 
 /** Undefined: help is wanted. Throws one error that names everything that is wrong. */
 export function parseOptions(
   args: readonly string[],
   environment: Pick<Environment, 'apiToken' | 'databaseUrl' | 'amqpUrl' | 'managementUrl'>,
 ): ScaleOutOptions | undefined {
-  const values = readFlags(args);
+  const values = parseFlags(flags, args);
+  if (values instanceof Error) throw values;
   if (values['help'] === true) return undefined;
   const problems: string[] = [];
-  const textOf = (name: keyof typeof flags) => {
-    const { default: preset }: Flag = flags[name];
-    return (values[name] as string | undefined) ?? preset;
-  };
+  const textOf = (name: keyof typeof flags) => values[name]?.toString();
   const number = (name: keyof typeof flags, { min, isWhole = true }: { min: number; isWhole?: boolean }) => {
     const text = textOf(name);
     const value = Number(text);
@@ -157,15 +147,6 @@ function readPlan({ textOf, number, problems }: PlanSources): LoadPlan {
     days: number('days', { min: 1 }),
     webhookUrl,
   };
-}
-
-function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const options = Object.fromEntries(
-    Object.entries<Flag>(flags).map(([name, { value }]) => {
-      return [name, { type: value === undefined ? ('boolean' as const) : ('string' as const) }];
-    }),
-  );
-  return parseArgs({ args: [...args], options, strict: true }).values;
 }
 
 function readUrl(name: string, text: string | undefined, problems: string[]): URL {
