@@ -116,11 +116,13 @@ export async function findQueueAges(sql: Sql, queues: readonly string[]): Promis
     ) as oldest`;
 }
 
-/** Rows that are available and whose message the broker has not confirmed, counted up to 100 000. Index: jobs_unpublished. */
+/** Rows that are available and whose message the broker has not confirmed, of the first 100 000, without what waits for a worker. Index: jobs_unpublished. */
 export async function countUnpublished(sql: Sql): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     select count(*)::float8 as count from (
-      select from warren.jobs where state = 'available' and published_at is null limit 100000) as unpublished`;
+      select queue, type from warren.jobs where state = 'available' and published_at is null limit ${MAX_COUNTED}
+    ) as unpublished
+    where (queue, type) not in (select queue, type from warren.unserved_types)`;
   return row?.count ?? 0;
 }
 
