@@ -1,6 +1,7 @@
 // docs/metrics.md, made from the registries of both programs: every metric that one of them exposes, and what it means.
+
+import { app } from '../examples/shop/app.ts';
 import { BodyBudget, bodyGauges } from '../src/api/body-budget.ts';
-import { app } from '../src/jobs/registry.ts';
 import { QueueClient } from '../src/queue/client.ts';
 import type { MetricDescription } from '../src/shared/observe/metrics/metrics.ts';
 import { createMetrics } from '../src/shared/observe/metrics/metrics.ts';

@@ -1,5 +1,5 @@
 // `npm run seed`: the demonstration's orders into the database at DATABASE_URL; running it again changes nothing.
-import { seedOrders } from '../src/shared/postgres/orders.ts';
+import { seedOrders } from '../examples/shop/orders.ts';
 import { readCommandLine } from './command-line.ts';
 import { runOnDatabase } from './run-on-database.ts';
 

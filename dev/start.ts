@@ -1,9 +1,10 @@
 // `npm start`: the whole system and its main job. Servers, schema, orders, the API and two workers, a few real jobs.
 // Guarantees: what this started ends with it, whether it succeeds, fails or is interrupted. `--help` names the options.
 import { resolve } from 'node:path';
-
+import { seedOrders } from '../examples/shop/orders.ts';
 import { migrate } from '../src/shared/postgres/migrate/migrate.ts';
-import { seedOrders } from '../src/shared/postgres/orders.ts';
+import { loadApp } from '../src/shared/program/load-app.ts';
+import { readAppModule } from '../src/shared/settings/config.ts';
 import { readCommandLine } from './command-line.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './environment.ts';
@@ -54,7 +55,7 @@ async function run({ options, environment, stopping, received, killers }: Run): 
   );
   killers.push(() => services.kill());
   const { databaseUrl, amqpUrl } = services;
-  const { applied } = await migrate({ databaseUrl });
+  const { applied } = await migrate({ databaseUrl, app: await loadApp(readAppModule()) });
   print(applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`);
   const { inserted } = await seedOrders({ databaseUrl });
   if (inserted > 0) print(`Inserted ${inserted} orders.`);

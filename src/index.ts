@@ -5,13 +5,30 @@
 
 export type { HttpOptions } from '#api/mounted-api.ts';
 export { cancel, defineJob, snooze } from '#jobs/define.ts';
-export type { Enqueued, EnqueueOptions } from '#queue/new-job.ts';
+export { deliverWebhook } from '#jobs/deliver-webhook.ts';
+export { Batcher } from '#shared/base/batcher.ts';
 export { Conflict, InvalidInput, Misconfigured, NotFound, Unavailable } from '#shared/base/errors.ts';
-export type { App, AppOptions, QueueOptions } from '#shared/job/app.ts';
+export type {
+  App,
+  AppOptions,
+  AppResources,
+  QueueOptions,
+  RouteDocument,
+  RouteTools,
+} from '#shared/job/app.ts';
 export { defineApp } from '#shared/job/app.ts';
-export type { Job, JobContext, JobDefinition } from '#shared/job/job.ts';
+export type {
+  Enqueued,
+  EnqueueOptions,
+  Job,
+  JobContext,
+  JobDefinition,
+  JobLog,
+} from '#shared/job/job.ts';
 export type { JobState } from '#shared/job/transitions.ts';
 export type { CallersClient, QueryClient, QueryTag } from '#shared/postgres/callers-client.ts';
+export type { Sql } from '#shared/postgres/database.ts';
+export type { HandlerClient } from '#shared/postgres/handler-client.ts';
 export type {
   ManyElement,
   RunningWorker,

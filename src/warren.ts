@@ -12,12 +12,12 @@ import { QueueClient } from '#queue/client.ts';
 import type { Control } from '#queue/control.ts';
 import { enqueueInTransaction } from '#queue/enqueue-in-transaction.ts';
 import { toEnqueueOptions } from '#queue/enqueue-options.ts';
-import type { Enqueued, EnqueueOptions, EnqueueRequest } from '#queue/new-job.ts';
+import type { EnqueueRequest } from '#queue/new-job.ts';
 import type { WaitOptions } from '#queue/wait.ts';
 import { waitForEnd } from '#queue/wait.ts';
 import { InvalidInput, Misconfigured, NotFound, Unavailable } from '#shared/base/errors.ts';
 import type { App, QueueOptions } from '#shared/job/app.ts';
-import type { Job, JobDefinition } from '#shared/job/job.ts';
+import type { Enqueued, EnqueueOptions, Job, JobDefinition } from '#shared/job/job.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import type { Config } from '#shared/settings/config.ts';
@@ -107,7 +107,7 @@ export class Warren {
 
   /** Brings the schema `warren` up to date. Resolves with the names of the migrations that were applied. */
   async migrate(): Promise<{ applied: string[] }> {
-    return await migrate({ databaseUrl: this.#config.databaseUrl });
+    return await migrate({ databaseUrl: this.#config.databaseUrl, app: this.#app });
   }
 
   /** Resolves when jobs can be enqueued: Postgres is there and its schema is current. RabbitMQ may still be away. Throws `Misconfigured`. */

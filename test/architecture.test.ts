@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Rule, SourceFile } from './support/source-rules.ts';
 import {
+  examplesStandOnTheFace,
   functionsOf,
   houseStyle,
   importsOf,
@@ -23,6 +24,11 @@ const root = new URL('../src/', import.meta.url);
 const files: SourceFile[] = globSync('**/*.ts', { cwd: root })
   .sort()
   .map((path) => ({ path, text: readFileSync(new URL(path, root), 'utf8') }));
+const examplesRoot = new URL('../examples/', import.meta.url);
+const examples: SourceFile[] = globSync('**/*.ts', { cwd: examplesRoot }).map((path) => ({
+  path,
+  text: readFileSync(new URL(path, examplesRoot), 'utf8'),
+}));
 
 const rules: [string, Rule][] = [
   [
@@ -43,12 +49,26 @@ const rules: [string, Rule][] = [
 test('the whole source tree is looked at', () => {
   expect(files.length).toBeGreaterThan(50);
   expect(new Set(files.map(({ path }) => path.split('/')[0]))).toEqual(
-    new Set(['api', 'index.ts', 'jobs', 'queue', 'shared', 'warren.ts', 'worker']),
+    new Set(['api', 'app.ts', 'index.ts', 'jobs', 'queue', 'shared', 'warren.ts', 'worker']),
   );
 });
 
 test.each(rules)('%s', (_, rule) => {
   expect(rule(files)).toEqual([]);
+});
+
+test('the examples import the faces of the package and what anybody can install, and nothing else', () => {
+  expect(examples.map(({ path }) => path)).toContain('shop/app.ts');
+  expect(examplesStandOnTheFace(examples)).toEqual([]);
+  for (const rule of [shortEnough, houseStyle, noCircles, processInFewPlaces])
+    expect(rule(examples)).toEqual([]);
+});
+
+test('nothing in the core knows the shop', () => {
+  const knowing = files.filter(({ text }) =>
+    /warren\.orders|process-order|build-report|\bexamples\//.test(withoutComments(text)),
+  );
+  expect(knowing.map(({ path }) => path)).toEqual(['shared/settings/settings.ts']); // the default of WARREN_APP
 });
 
 test('every package that is imported is a dependency, and every dependency is imported', () => {
@@ -62,6 +82,10 @@ test('every package that is imported is a dependency, and every dependency is im
   );
   expect([...new Set(packages)].sort()).toEqual(Object.keys(manifest.dependencies).sort());
 });
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
+}
 
 describe('a rule sees what breaks it:', () => {
   const header = '/** It is what it is. */\n';
@@ -107,6 +131,30 @@ describe('a rule sees what breaks it:', () => {
       oneDirection,
       one('shared/program/a.ts', "import '#shared/observe/log.ts';"),
       'wrong name',
+    ],
+    [
+      'the core from an example',
+      examplesStandOnTheFace,
+      one('shop/a.ts', "import { B } from '../../src/shared/base/batcher.ts';"),
+      'batcher.ts',
+    ],
+    [
+      'the core from an example by an alias',
+      examplesStandOnTheFace,
+      one('shop/a.ts', "import { B } from '#shared/base/batcher.ts';"),
+      '#shared',
+    ],
+    [
+      'another example',
+      examplesStandOnTheFace,
+      one('shop/a.ts', "import { b } from '../tickets/b.ts';"),
+      'tickets',
+    ],
+    [
+      'what the package does not show',
+      examplesStandOnTheFace,
+      one('shop/a.ts', "import { W } from 'warren/dist/src/worker/worker.js';"),
+      'worker.js',
     ],
     [
       'postgres from rabbitmq',

@@ -1,7 +1,8 @@
 // What the settings allow a process to hold, by its name. Read from the same schemas as the programs' own settings. Pure.
 // The settings are those of this command's environment: run it with what the fleet runs with.
-import { app } from '../../src/jobs/registry.ts';
+
 import { settings } from '../../src/shared/settings/settings.ts';
+import { app } from '../stage/shop.ts';
 
 export interface Settings {
   poolMax: number;

@@ -2,7 +2,7 @@
 // One process for all contenders, so that none meets a cold one. It ends when its parent does.
 // The only file that needs the packages of bench/package.json: `npm run check:versus` checks its types, and nobody imports it.
 import autocannon from 'autocannon';
-import { SEEDED_ORDERS } from '../../src/shared/postgres/orders.ts';
+import { SEEDED_ORDERS } from '../../examples/shop/orders.ts';
 import { monotonicMs } from '../stage/monotonic.ts';
 import type { Load, LoadResult } from './load.ts';
 

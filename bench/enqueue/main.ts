@@ -1,7 +1,7 @@
 // `npm run bench`: the source article's run on `/api/test/:id`, 3 000 requests on 100 connections, and as many as fill 30 seconds, beside a bare
 // route, the lookup alone and the naive way. All contenders in turn within every round, so that what disturbs the machine disturbs all.
 // `--help` names the options. Results are written where none is given.
-import { seedOrders } from '../../src/shared/postgres/orders.ts';
+import { seedOrders } from '../../examples/shop/orders.ts';
 import { collectFacts } from '../report/facts.ts';
 import { renderReport } from '../report/markdown.ts';
 import { writeReport } from '../report/results.ts';

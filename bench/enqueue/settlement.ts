@@ -3,9 +3,9 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../dev/wait-until.ts';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { brokerQueue, prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
 import { monotonicMs } from '../stage/monotonic.ts';
+import { queueNames } from '../stage/shop.ts';
 import type { Place } from '../stage/stage.ts';
 
 const TIMEOUT_MS = 60_000;

@@ -11,6 +11,7 @@ import { startServices } from '../../dev/services.ts';
 import { waitUntil } from '../../dev/wait-until.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { createDatabase, createVhost } from './places.ts';
+import { app } from './shop.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
 
@@ -68,7 +69,7 @@ export class Stage implements AsyncDisposable {
   async createPlace(name: string): Promise<Place> {
     if (this.services.amqpUrl === 'none') throw new Error('the benchmarks need a RabbitMQ');
     const databaseUrl = await createDatabase(this.services.databaseUrl, name);
-    await migrate({ databaseUrl });
+    await migrate({ databaseUrl, app });
     return { databaseUrl, amqpUrl: (await createVhost(this.services, name)).url };
   }
 

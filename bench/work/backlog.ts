@@ -3,9 +3,9 @@ import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import { connect } from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../dev/wait-until.ts';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { messageOptions } from '../../src/shared/rabbitmq/message.ts';
 import { brokerQueue, EXCHANGE, prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
+import { queueNames } from '../stage/shop.ts';
 import type { Place } from '../stage/stage.ts';
 
 const PUBLISHED_AT_ONCE = 2_000;

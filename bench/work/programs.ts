@@ -1,11 +1,10 @@
-// The real programs with the benchmark's job types in their registry.
+// The real programs with the benchmark's application.
 
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Place, Stage, Started } from '../stage/stage.ts';
-import { IMAGE_ARGS, root } from '../stage/stage.ts';
+import { root } from '../stage/stage.ts';
 
-const nodeArgs = [...IMAGE_ARGS, `--import=${pathToFileURL(join(root, 'bench/work/preload.ts')).href}`];
+const WARREN_APP = join(root, 'bench/work/app.ts');
 
 /** `queues`: its WORKER_QUEUES. Defaults to the worker's own default. */
 export async function startWorkers(
@@ -22,16 +21,15 @@ export async function startWorkers(
         portSetting: 'WORKER_HEALTH_PORT',
         readyPath: '/readyz',
         env,
-        nodeArgs,
       }),
     ),
   );
 }
 
 export async function startApi(stage: Stage, place: Place): Promise<Started> {
-  return await stage.start({ name: 'api', file: 'src/api/main.ts', env: settings(place), nodeArgs });
+  return await stage.start({ name: 'api', file: 'src/api/main.ts', env: settings(place) });
 }
 
 function settings({ databaseUrl, amqpUrl }: Place): Record<string, string> {
-  return { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl };
+  return { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl, WARREN_APP };
 }

@@ -3,6 +3,8 @@
 
 import { isUnavailable } from '../../src/shared/postgres/failures.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
+import { loadApp } from '../../src/shared/program/load-app.ts';
+import { readAppModule } from '../../src/shared/settings/config.ts';
 import { runOnDatabase } from '../run-on-database.ts';
 import { waitUntil } from '../wait-until.ts';
 
@@ -14,7 +16,7 @@ await runOnDatabase(async (databaseUrl) => {
     what: 'Postgres',
     check: async () => {
       try {
-        return { applied: (await migrate({ databaseUrl })).applied };
+        return { applied: (await migrate({ databaseUrl, app: await loadApp(readAppModule()) })).applied };
       } catch (error) {
         if (isUnavailable(error)) throw error;
         return { error };

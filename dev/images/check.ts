@@ -1,6 +1,6 @@
 // Starts the images for real, with Postgres and RabbitMQ beside them: the migration, then the API and a worker. The proof is a job that comes in
 // over HTTP at the one container and is completed by the other, and that both end at SIGTERM with exit code 0.
-import { seedOrders } from '../../src/shared/postgres/orders.ts';
+import { seedOrders } from '../../examples/shop/orders.ts';
 import { doOneJob } from '../container/one-job.ts';
 import { freePorts } from '../free-port.ts';
 import { startServices } from '../services.ts';

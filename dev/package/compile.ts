@@ -9,7 +9,7 @@ export function compile(root: string): void {
   const copy = resolve(root, 'packaging');
   const dist = resolve(root, 'dist');
   for (const folder of [copy, dist]) rmSync(folder, { recursive: true, force: true });
-  for (const file of globSync('src/**/*.ts', { cwd: root })) {
+  for (const file of globSync(['src/**/*.ts', 'examples/shop/*.ts'], { cwd: root })) {
     const text = withRelativeImports(readFileSync(resolve(root, file), 'utf8'), file);
     mkdirSync(dirname(resolve(copy, file)), { recursive: true });
     writeFileSync(resolve(copy, file), text);
@@ -31,10 +31,21 @@ export function compile(root: string): void {
   for (const file of globSync('src/cli/main.js', { cwd: dist })) chmodSync(resolve(dist, file), 0o755);
 }
 
-/** `#shared/log.ts` becomes `../shared/log.ts`: the compiler makes `.js` of relative specifiers only. `file` counts from the root on. */
+/**
+ * `#shared/log.ts` becomes `../shared/log.ts`, and in an example `warren/app` becomes `../../src/app.ts`: the compiler makes `.js` of relative specifiers
+ * only, and takes what it compiles from the copy alone. `file` counts from the root on.
+ */
 export function withRelativeImports(text: string, file: string): string {
-  return text.replaceAll(/(['"])#([\w./-]+\.ts)\1/g, (_, quote: string, target: string) => {
+  const toRelative = (quote: string, target: string) => {
     const found = relative(dirname(file), `src/${target}`);
     return `${quote}${found.startsWith('.') ? found : `./${found}`}${quote}`;
-  });
+  };
+  const own = text.replaceAll(/(['"])#([\w./-]+\.ts)\1/g, (_, quote: string, target: string) =>
+    toRelative(quote, target),
+  );
+  if (!file.startsWith('examples/')) return own;
+  return own.replaceAll(
+    /(\bfrom )(['"])warren(?:\/(\w+))?\2/g,
+    (_, from: string, quote: string, face = 'index') => `${from}${toRelative(quote, `${face}.ts`)}`,
+  );
 }

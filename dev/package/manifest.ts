@@ -13,7 +13,7 @@ export interface Manifest {
 /** Our declarations name Node's types, so that who installs the package needs them too. */
 const TYPES_OF_NODE = '@types/node';
 
-const compiled = (name: string) => ({ types: `./dist/src/${name}.d.ts`, default: `./dist/src/${name}.js` });
+const compiled = (name: string) => ({ types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` });
 
 export function publishedManifest(manifest: Manifest): Record<string, unknown> {
   const { name, version, description, license, keywords, dependencies, devDependencies } = manifest;
@@ -27,7 +27,9 @@ export function publishedManifest(manifest: Manifest): Record<string, unknown> {
     sideEffects: false,
     engines: { node: '>=22' },
     exports: {
-      '.': compiled('index'),
+      '.': compiled('src/index'),
+      './app': compiled('src/app'),
+      './examples/shop': compiled('examples/shop/app'),
       './package.json': './package.json',
     },
     files: ['dist'],

@@ -5,11 +5,13 @@
  * without Postgres it answers 503, without RabbitMQ it serves and the relay publishes. Knows nothing of signals and exit codes.
  */
 
+import type { OpenAPIHono } from '@hono/zod-openapi';
 import { QueueClient } from '#queue/client.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
 import type { App } from '#shared/job/app.ts';
 import type { Metrics } from '#shared/observe/metrics/metrics.ts';
 import { createMetrics } from '#shared/observe/metrics/metrics.ts';
+import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import type { Config } from '#shared/settings/config.ts';
 import { AccessTokens } from './access/access-tokens.ts';
 import { Sessions } from './access/sessions.ts';
@@ -29,13 +31,17 @@ export interface ApiOptions {
 }
 
 export class Api {
+  readonly #app: App;
   readonly #client: QueueClient;
+  readonly #services: ApplicationServices;
+  readonly #dependencies: AppDependencies;
   readonly #metrics: Metrics;
   readonly #server: HttpServer;
   readonly #tokenFile: TokenFile | undefined;
   readonly #stopping = new AbortController();
   #listening: Promise<string> | undefined;
-  #isSchemaSeen = false;
+  /** Undefined until the schema was seen and the application's services are there. */
+  #serving: OpenAPIHono | undefined;
   #stopped: Promise<void> | undefined;
 
   /** Opens nothing. */
@@ -63,7 +69,7 @@ export class Api {
     });
     const { apiToken, tokensFile } = config;
     const tokens = new AccessTokens({ apiToken, listed: tokensFile === undefined ? undefined : [] });
-    const dependencies: AppDependencies = {
+    this.#dependencies = {
       database: client.database,
       enqueuer: client.enqueuer,
       control: client.control,
@@ -78,15 +84,21 @@ export class Api {
       hosts: config.apiHosts,
       phase: () => this.#phase(),
     };
-    const starting = createStartingApp(dependencies);
-    const serving = createApp(dependencies);
+    const starting = createStartingApp(this.#dependencies);
     this.#server = new HttpServer({
-      fetch: (request, env) => (this.#isSchemaSeen ? serving : starting).fetch(request, env),
+      fetch: (request, env) => (this.#serving ?? starting).fetch(request, env),
       host,
       port,
       drainMs: config.apiDrainMs,
     });
     this.#tokenFile = tokensFile === undefined ? undefined : new TokenFile(tokensFile, tokens);
+    this.#app = app;
+    this.#services = new ApplicationServices(app, {
+      url,
+      isPooled: config.databaseDirectUrl !== undefined,
+      name: `${name} routes`,
+      max: config.jobsPoolMax,
+    });
     this.#client = client;
     this.#metrics = metrics;
   }
@@ -106,7 +118,13 @@ export class Api {
   async start(): Promise<{ url: string }> {
     const url = await this.listen();
     await this.#client.enter(this.#stopping.signal);
-    this.#isSchemaSeen = !this.#stopping.signal.aborted;
+    if (this.#stopping.signal.aborted) return { url };
+    const app = this.#app;
+    if (app.routes !== undefined) await this.#services.open();
+    this.#serving = createApp({
+      ...this.#dependencies,
+      application: { app, services: this.#services.services },
+    });
     return { url };
   }
 
@@ -131,11 +149,12 @@ export class Api {
     await this.#server.stop();
     await this.#tokenFile?.stop();
     await this.#client.stop();
+    await this.#services.close();
     this.#metrics.stop();
   }
 
   #phase(): 'starting' | 'serving' | 'stopping' {
     if (this.#stopping.signal.aborted) return 'stopping';
-    return this.#isSchemaSeen ? 'serving' : 'starting';
+    return this.#serving === undefined ? 'starting' : 'serving';
   }
 }

@@ -9,6 +9,8 @@ import { publishEvent } from '#shared/observe/events.ts';
 import { guard } from './access/guard.ts';
 import { RouteAccessTable } from './access/route-access.ts';
 import type { Sessions } from './access/sessions.ts';
+import type { ApplicationDependencies } from './application-routes.ts';
+import { registerApplication } from './application-routes.ts';
 import { answerError, refuseInvalid } from './problem.ts';
 import { tellOfRequests } from './request-events.ts';
 import { identifiedTrace } from './request-trace.ts';
@@ -20,8 +22,6 @@ import type { JobControlDependencies } from './routes/job-control.ts';
 import { registerJobControl } from './routes/job-control.ts';
 import type { JobDependencies } from './routes/jobs.ts';
 import { registerJobs } from './routes/jobs.ts';
-import type { OrderDependencies } from './routes/orders.ts';
-import { registerOrders } from './routes/orders.ts';
 import type { QueueDependencies } from './routes/queues.ts';
 import { registerQueues } from './routes/queues.ts';
 import { registerSignIn } from './routes/sign-in.ts';
@@ -29,7 +29,7 @@ import { answerUnrouted } from './unrouted.ts';
 
 export type AppDependencies = HealthDependencies &
   MetricsDependencies &
-  OrderDependencies &
+  ApplicationDependencies &
   JobDependencies &
   JobControlDependencies &
   QueueDependencies &
@@ -47,7 +47,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   const routes = new RouteAccessTable(app);
   const { tokens, sessions, hosts } = dependencies;
   app.use(guard({ tokens, sessions, hosts, routes }));
-  if (dependencies.definitions.has('process-order')) registerOrders(app, dependencies);
+  registerApplication(app, routes, dependencies); // first: its routes are the busiest
   registerJobs(app, dependencies);
   registerJobControl(app, dependencies);
   registerQueues(app, dependencies);

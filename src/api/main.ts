@@ -1,16 +1,17 @@
 /**
  * The API program: `node src/api/main.ts`. Settings in the environment, JSON lines on stdout.
  */
-import { app } from '#jobs/registry.ts';
 import { createLogger, logEvents } from '#shared/observe/log.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
 import { programHelp } from '#shared/program/help.ts';
+import { loadApp } from '#shared/program/load-app.ts';
 import { runProgram } from '#shared/program/shutdown.ts';
-import { processName, readConfig } from '#shared/settings/config.ts';
+import { processName, readAppModule, readConfig } from '#shared/settings/config.ts';
 import { findUnverifiedServers } from '#shared/settings/transport-security.ts';
 import { Api } from './api.ts';
 
-await runProgram(programHelp('api'), () => {
+await runProgram(programHelp('api'), async () => {
+  const app = await loadApp(readAppModule());
   const config = readConfig('api', app);
   const name = processName('api');
   const output = new LogOutput(process.stdout);

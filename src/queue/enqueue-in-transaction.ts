@@ -3,6 +3,7 @@
  * with the commit.
  */
 import { Conflict } from '#shared/base/errors.ts';
+import type { Enqueued } from '#shared/job/job.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import { queryThrough } from '#shared/postgres/callers-client.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
@@ -10,7 +11,7 @@ import { insertStatement } from '#shared/postgres/statements/insert.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
 import type { HolderRow } from '#shared/postgres/statements/unique-holder.ts';
 import { toHolder, uniqueHolderStatement } from '#shared/postgres/statements/unique-holder.ts';
-import type { Enqueued, EnqueueRequests } from './new-job.ts';
+import type { EnqueueRequests } from './new-job.ts';
 import { toJob, toNewJob } from './new-job.ts';
 
 const MAX_UNIQUE_TRIES = 5;

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { InvalidInput } from '#shared/base/errors.ts';
 import { toInputIssues } from '#shared/base/input-issues.ts';
-import type { EnqueueOptions } from './new-job.ts';
+import type { EnqueueOptions } from '#shared/job/job.ts';
 
 /** Ten years. */
 export const MAX_DELAY_MS = 315_360_000_000;

@@ -9,6 +9,7 @@ import { Batcher } from '#shared/base/batcher.ts';
 import { Conflict, errorMessage, InvalidInput } from '#shared/base/errors.ts';
 import { mapInSlices } from '#shared/base/slices.ts';
 import type { App } from '#shared/job/app.ts';
+import type { Enqueued, EnqueueOptions } from '#shared/job/job.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
@@ -25,7 +26,7 @@ import {
 } from '#shared/postgres/statements/read.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { withIdempotency, withSharedIdempotency } from './idempotency.ts';
-import type { Enqueued, EnqueueOptions, EnqueueRequest, EnqueueRequests } from './new-job.ts';
+import type { EnqueueRequest, EnqueueRequests } from './new-job.ts';
 import { toJob, toNewJob } from './new-job.ts';
 import { Outbox } from './outbox.ts';
 

@@ -1,20 +1,21 @@
 /**
  * The worker program: `node src/worker/main.ts`. Settings in the environment, JSON lines on stdout.
  */
-import { app } from '#jobs/registry.ts';
 import { createLogger, logEvents } from '#shared/observe/log.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
 import { createMetrics } from '#shared/observe/metrics/metrics.ts';
 import { programHelp } from '#shared/program/help.ts';
+import { loadApp } from '#shared/program/load-app.ts';
 import { runProgram } from '#shared/program/shutdown.ts';
-import { processName, readConfig } from '#shared/settings/config.ts';
+import { processName, readAppModule, readConfig } from '#shared/settings/config.ts';
 import { findUnverifiedServers } from '#shared/settings/transport-security.ts';
 import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
 import { Worker } from './worker.ts';
 import { workerGauges } from './worker-gauges.ts';
 
-await runProgram(programHelp('worker'), () => {
+await runProgram(programHelp('worker'), async () => {
+  const app = await loadApp(readAppModule());
   const config = readConfig('worker', app);
   const name = processName('worker');
   const output = new LogOutput(process.stdout);

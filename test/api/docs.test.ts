@@ -23,7 +23,7 @@ test('the document describes every route, and nothing else', async () => {
 test('the document has the schemas of requests, answers and job types', async () => {
   const { body } = await toAnswer(await createOfflineApp().request('/openapi.json'));
   expect(Object.keys(body.components.schemas)).toEqual(
-    expect.arrayContaining(['NewJob', 'Job', 'Problem', 'Queue', 'Order', 'Readiness']),
+    expect.arrayContaining(['NewJob', 'Job', 'Problem', 'Queue', 'Readiness']),
   );
   expect(body.components.schemas.NewJob.additionalProperties).toBe(false);
   expect(body['x-job-types'].map(({ type }: { type: string }) => type)).toContain('process-order');

@@ -1,6 +1,5 @@
 import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { expect, test } from 'vitest';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { Acknowledgements } from '../../src/shared/rabbitmq/acknowledgements.ts';
 import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
@@ -8,6 +7,7 @@ import { Consumer } from '../../src/worker/consumer.ts';
 import { onChannel, readyCount } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { createVhost } from '../support/servers.ts';
+import { queueNames } from '../support/shop.ts';
 
 const QUEUE = 'warren.default';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
+import { processOrder } from '../../examples/shop/process-order.ts';
 import { defineJob } from '../../src/jobs/define.ts';
-import { processOrder } from '../../src/jobs/process-order.ts';
 import { startApi } from '../support/api.ts';
 import { readyCount } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seedOrders } from '../../src/shared/postgres/orders.ts';
+import { seedOrders } from '../../examples/shop/orders.ts';
 import { startApi } from '../support/api.ts';
 import { onChannel } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,11 +1,11 @@
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { jobStates } from '../../src/shared/job/transitions.ts';
 import type { RunningApi } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
+import { queueNames } from '../support/shop.ts';
 
 async function queue(api: RunningApi, name: string) {
   const { status, body } = await api.get('/v1/queues');

@@ -6,13 +6,12 @@ import { join } from 'node:path';
 
 import amqp from 'amqplib';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-
-import { queueNames } from '../../src/jobs/registry.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFile } from '../support/program.ts';
 import type { TestVhost } from '../support/servers.ts';
 import { createVhost } from '../support/servers.ts';
+import { queueNames } from '../support/shop.ts';
 
 const suffix = randomBytes(4).toString('hex');
 const programs = { username: `programs-${suffix}`, password: randomBytes(12).toString('hex') };

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { closeConnections, connectionsOf } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import type { ConsumerInfo } from '../support/management-client.ts';
+import { queueNames } from '../support/shop.ts';
 
 const name = 'warren-worker@test:1';
 let fleet: Fleet;

@@ -1,8 +1,8 @@
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { enqueueInTransaction } from '../../src/queue/enqueue-in-transaction.ts';
-import type { Enqueued } from '../../src/queue/new-job.ts';
 import { InvalidInput } from '../../src/shared/base/errors.ts';
+import type { Enqueued } from '../../src/shared/job/job.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 const runs: string[] = [];

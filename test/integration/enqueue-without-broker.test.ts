@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { Enqueuer } from '../../src/queue/enqueue.ts';
 import { insertJobs } from '../../src/shared/postgres/statements/insert.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
@@ -7,6 +6,7 @@ import { closeConnections } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
+import { queueNames } from '../support/shop.ts';
 import { testApp } from '../support/test-app.ts';
 
 const definition = testJob(async () => {});

@@ -1,22 +1,24 @@
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildReport } from '../../src/jobs/build-report.ts';
+import { buildReport } from '../../examples/shop/build-report.ts';
+import type { DayTotal, Order, Orders } from '../../examples/shop/orders.ts';
+import { createOrders, findOrders, seedOrders, writeOrderTotals } from '../../examples/shop/orders.ts';
+import { processOrder } from '../../examples/shop/process-order.ts';
 import { Cancel } from '../../src/jobs/define.ts';
-import { processOrder } from '../../src/jobs/process-order.ts';
 import type { JobContext } from '../../src/shared/job/job.ts';
 import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
-import type { DayTotal, Order } from '../../src/shared/postgres/orders.ts';
-import { findOrders, seedOrders, writeOrderTotals } from '../../src/shared/postgres/orders.ts';
 import type { TestDatabase } from '../support/servers.ts';
 import { createDatabase } from '../support/servers.ts';
 
 let server: TestDatabase;
 let sql: Sql;
+let orders: Orders;
 
 beforeAll(async () => {
   server = await createDatabase();
   await seedOrders({ databaseUrl: server.url });
   sql = createHandlerClient({ url: server.url, name: 'warren-test', max: 4 });
+  orders = createOrders(sql);
 });
 
 afterAll(async () => {
@@ -46,18 +48,19 @@ test('an order that does not exist cancels the job and writes nothing', async ()
 test('orders that are processed at once share two statements, and each job gets its own result', async () => {
   const { counted, count } = countStatements();
   const ids = Array.from({ length: 500 }, (_, n) => String(n % 400 === 399 ? 20_000 + n : (n % 400) + 1_000));
+  const services = { orders: createOrders(counted) };
   const results = await Promise.all(
-    ids.map((orderId) => processOrder.perform({ orderId }, context({ services: { sql: counted } }))),
+    ids.map((orderId) => processOrder.perform({ orderId }, context({ services }))),
   );
   expect(count()).toBe(2);
 
-  const orders = new Map((await find(ids)).map((order) => [order.id, order]));
+  const found = new Map((await find(ids)).map((order) => [order.id, order]));
   for (const [n, id] of ids.entries()) {
-    const order = orders.get(id);
+    const order = found.get(id);
     if (order === undefined) expect(results[n]).toBeInstanceOf(Cancel);
     else expect(results[n]).toEqual({ orderId: id, totalCents: Number(order.totalCents) });
   }
-  expect(orders.size).toBe(399);
+  expect(found.size).toBe(399);
 });
 
 test('an order with broken items fails alone', async () => {
@@ -109,7 +112,7 @@ test('a report counts and sums the orders of each day in UTC, today first', asyn
 test('a report that is aborted stops before the next day', async () => {
   const controller = new AbortController();
   const { counted, count } = countStatements(() => controller.abort('cancel'));
-  const aborted = context({ services: { sql: counted }, signal: controller.signal });
+  const aborted = context({ services: { orders: createOrders(counted) }, signal: controller.signal });
   await expect(buildReport.perform({ days: 366 }, aborted)).rejects.toBe('cancel');
   expect(count()).toBe(1);
 });
@@ -143,7 +146,7 @@ async function insertOrder(id: string, createdAt: string, items: readonly object
     values (${id}, '{}', ${JSON.stringify(items)}::text::jsonb, 'EUR', '', ${createdAt}::text::timestamptz)`;
 }
 
-function context(more: Partial<JobContext<{ sql: Sql }>> = {}): JobContext<{ sql: Sql }> {
+function context(more: Partial<JobContext<{ orders: Orders }>> = {}): JobContext<{ orders: Orders }> {
   return {
     jobId: '1',
     attempt: 1,
@@ -151,7 +154,7 @@ function context(more: Partial<JobContext<{ sql: Sql }>> = {}): JobContext<{ sql
     fence: 1,
     signal: new AbortController().signal,
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-    services: { sql },
+    services: { orders },
     ...more,
   };
 }

@@ -1,12 +1,15 @@
 import { readdirSync } from 'node:fs';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
+import { seedOrders } from '../../examples/shop/orders.ts';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
+import type { App } from '../../src/shared/job/app.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { listen } from '../support/events.ts';
 import { createDatabase } from '../support/servers.ts';
+import { app as shop } from '../support/shop.ts';
 import { testApp } from '../support/test-app.ts';
 
 const files = readdirSync(new URL('../../src/shared/postgres/migrate/migrations/', import.meta.url)).sort();
@@ -42,12 +45,46 @@ test('a database without a schema, or with an older one, is refused; a newer one
 test('a migration that fails leaves the schema as it was, and nobody locked out', async () => {
   await using empty = await createDatabase({ migrated: false });
   const sql = postgres(empty.url, { max: 1, onnotice: () => {} });
-  await sql.unsafe('create schema warren; create table warren.orders (id int)'); // in the way of the second file
+  await sql.unsafe('create schema warren; create table warren.workers (id int)'); // in the way of the fourth file
   await expect(migrate({ databaseUrl: empty.url })).rejects.toThrow('already exists');
   const versions = await sql`select version from warren.migrations`;
-  expect(versions.map(({ version }) => version)).toEqual([1]);
-  await sql`drop table warren.orders`;
-  expect(await migrate({ databaseUrl: empty.url })).toEqual({ applied: files.slice(1) });
+  expect(versions.map(({ version }) => version)).toEqual([1, 2, 3]);
+  await sql`drop table warren.workers`;
+  expect(await migrate({ databaseUrl: empty.url })).toEqual({ applied: files.slice(3) });
+  await sql.end();
+});
+
+test("the application's own schema comes after Warren's, in one process at a time, at every run", async () => {
+  await using empty = await createDatabase({ migrated: false });
+  let running = 0;
+  const found: unknown[] = [];
+  const app: App = {
+    ...testApp(),
+    migrate: async ({ sql, databaseUrl }) => {
+      running += 1;
+      const [row] = await sql`
+        select count(*)::int as migrations, current_setting('search_path') <> 'pg_catalog' as plain from warren.migrations`;
+      found.push({ running, ...row, databaseUrl });
+      running -= 1;
+    },
+  };
+  await Promise.all(Array.from({ length: 3 }, () => migrate({ databaseUrl: empty.url, app })));
+  const each = { running: 1, migrations: files.length, plain: true, databaseUrl: empty.url };
+  expect(found).toEqual([each, each, each]);
+});
+
+test('an upgrade from the versions that made the table of the shop themselves changes nothing of it', async () => {
+  await using empty = await createDatabase({ migrated: false });
+  await migrate({ databaseUrl: empty.url });
+  const sql = postgres(empty.url, { max: 1, onnotice: () => {} });
+  const tables = async () =>
+    await sql`select from pg_tables where schemaname = 'warren' and tablename = 'orders'`;
+  expect(await tables()).toHaveLength(0);
+  await migrate({ databaseUrl: empty.url, app: shop });
+  await seedOrders({ databaseUrl: empty.url });
+  await migrate({ databaseUrl: empty.url, app: shop });
+  expect(await tables()).toHaveLength(1);
+  expect(await seedOrders({ databaseUrl: empty.url })).toEqual({ inserted: 0 });
   await sql.end();
 });
 

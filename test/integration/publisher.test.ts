@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { Unavailable } from '../../src/shared/base/errors.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { closeConnections, connectionsOf, readyCount } from '../support/broker.ts';
@@ -8,6 +7,7 @@ import { eventually, HANG_MS } from '../support/eventually.ts';
 import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import type { TestVhost } from '../support/servers.ts';
 import { createVhost } from '../support/servers.ts';
+import { queueNames } from '../support/shop.ts';
 
 const name = 'warren-api@test:1';
 let vhost: TestVhost;

@@ -1,6 +1,5 @@
 // What has ended is deleted when its time is over, in bounded steps that wait for nobody; what has not ended never is.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { app } from '../../src/jobs/registry.ts';
 import type { JobDefinition } from '../../src/shared/job/job.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
@@ -9,6 +8,7 @@ import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { asRole } from '../support/servers.ts';
+import { app } from '../support/shop.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

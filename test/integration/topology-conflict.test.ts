@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { queueNames } from '../../src/jobs/registry.ts';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { onChannel } from '../support/broker.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
+import { queueNames } from '../support/shop.ts';
 import { testApp } from '../support/test-app.ts';
 
 const namesAll = /'x-delivery-limit' for queue 'warren\.default'.*'100000'.*'5'/;

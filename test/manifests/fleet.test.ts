@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { app, queueNames } from '../../src/jobs/registry.ts';
 import { brokerQueue, DEAD_QUEUE } from '../../src/shared/rabbitmq/topology.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { settings } from '../../src/shared/settings/settings.ts';
@@ -21,6 +20,7 @@ import {
 } from '../support/fleet-settings.ts';
 import type { Manifest, Mix } from '../support/manifests.ts';
 import { containersOf, kubectlObstacle, pick, podTemplates, render } from '../support/manifests.ts';
+import { app, queueNames } from '../support/shop.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const overlay = (name: string): Mix => ({ from: `overlays/${name}`, components: [] });

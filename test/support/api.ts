@@ -7,11 +7,11 @@ import { Api } from '../../src/api/api.ts';
 import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
 import { BodyBudget } from '../../src/api/body-budget.ts';
-import { app, definitions, queueNames } from '../../src/jobs/registry.ts';
 import { QueueClient } from '../../src/queue/client.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { eventually } from './eventually.ts';
 import { asRole, asUser } from './servers.ts';
+import { app, definitions, queueNames } from './shop.ts';
 
 /** Nobody listens there: what reaches it is answered with 503. */
 const NOWHERE = '127.0.0.1:1';
@@ -30,6 +30,7 @@ export function createOfflineApp(
   });
   const metrics = { render: async () => 'up 1\n', contentType: 'text/plain; version=0.0.4' };
   return createApp({
+    application: { app, services: undefined }, // its routes need none
     database: client.database,
     enqueuer: client.enqueuer,
     control: client.control,

@@ -9,6 +9,7 @@ import { killRecorded } from '../../dev/process-record.ts';
 import { noWayMessage } from '../../dev/services/choice.ts';
 import type { Services } from '../../dev/services.ts';
 import { startServices } from '../../dev/services.ts';
+import { app } from '../../examples/shop/app.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { asAdministrator } from './administrator.ts';
 import type { ProgramRoles } from './program-roles.ts';
@@ -104,7 +105,7 @@ async function startServers(): Promise<Servers> {
     const programRoles = await createProgramRoles(services.databaseUrl);
     await admitPrograms(services.databaseUrl, templateDatabase, programRoles);
     const migrateUrl = asProgramRole(url.href, 'migrate', programRoles);
-    await migrate({ databaseUrl: migrateUrl });
+    await migrate({ databaseUrl: migrateUrl, app });
     await grantAfterMigration(migrateUrl, programRoles);
     return { services, templateDatabase, programRoles };
   } catch (error) {

@@ -81,7 +81,7 @@ const allShared = [
 const everything = [...allShared, 'queue', 'jobs', 'worker', 'api', 'warren.ts'];
 const mayImport: Record<string, readonly string[]> = {
   'shared/base': [],
-  'shared/job': ['shared/base', 'shared/postgres'], // a handler's own client, until services take its place
+  'shared/job': ['shared/base', 'shared/postgres'], // the types of the clients that an application is given
   'shared/observe': ['shared/base', 'shared/job'],
   'shared/settings': ['shared/base', 'shared/job'],
   'shared/http': ground,
@@ -93,6 +93,7 @@ const mayImport: Record<string, readonly string[]> = {
   worker: [...allShared, 'queue', 'jobs'],
   api: [...allShared, 'queue', 'jobs'],
   'warren.ts': everything,
+  'app.ts': [...allShared, 'jobs'],
   'index.ts': everything,
 };
 
@@ -107,6 +108,17 @@ export const oneDirection: Rule = (files) =>
       return isAlias === (wing(source.path) !== wing(file))
         ? []
         : [`${source.path} imports ${specifier} by the wrong name`];
+    }),
+  );
+
+/** An example is an application: of ours it imports the package's faces alone, as anybody's would. The paths count from `examples/` on. */
+export const examplesStandOnTheFace: Rule = (files) =>
+  files.flatMap((source) =>
+    importsOf(source).flatMap(({ specifier, file }) => {
+      const isOwn = specifier.startsWith('.') && file?.split('/')[0] === wing(source.path);
+      const isPackage = !/^[.#/]/.test(specifier) && !specifier.startsWith('file:');
+      const isFace = !/^warren(\/|$)/.test(specifier) || /^warren(\/app|\/testing)?$/.test(specifier);
+      return isOwn || (isPackage && isFace) ? [] : [`${source.path} imports ${specifier}`];
     }),
   );
 

@@ -1,9 +1,10 @@
 // An application for a test: the queues of the shop, and the job types that the test brings.
-import { app as shop } from '../../src/jobs/registry.ts';
+
 import type { App, AppResources } from '../../src/shared/job/app.ts';
 import { defineApp } from '../../src/shared/job/app.ts';
 import type { JobDefinition } from '../../src/shared/job/job.ts';
 import type { HandlerClient } from '../../src/shared/postgres/handler-client.ts';
+import { app as shop } from './shop.ts';
 
 /** What the handlers of a test have of their application. */
 export interface TestServices {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { seedOrders } from '../../src/shared/postgres/orders.ts';
+import { seedOrders } from '../../examples/shop/orders.ts';
 import type { RunningApi } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import { ClusterApi } from '../support/cluster-api.ts';

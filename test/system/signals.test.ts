@@ -3,13 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
-import { app, queueNames } from '../../src/jobs/registry.ts';
 import { Enqueuer } from '../../src/queue/enqueue.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { HANG_MS } from '../support/eventually.ts';
 import { startProgram } from '../support/program.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
+import { app, queueNames } from '../support/shop.ts';
 
 const nowhere = {
   DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:1/nowhere',

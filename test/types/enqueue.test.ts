@@ -5,10 +5,9 @@ import { defineJob } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import type { Enqueuer } from '../../src/queue/enqueue.ts';
 import type { enqueueInTransaction } from '../../src/queue/enqueue-in-transaction.ts';
-import type { Enqueued } from '../../src/queue/new-job.ts';
 import type { App } from '../../src/shared/job/app.ts';
 import { defineApp } from '../../src/shared/job/app.ts';
-import type { JobContext, JobDefinition } from '../../src/shared/job/job.ts';
+import type { Enqueued, JobContext, JobDefinition } from '../../src/shared/job/job.ts';
 import type { Sql } from '../../src/shared/postgres/database.ts';
 
 const greet = defineJob({

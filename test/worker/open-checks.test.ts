@@ -1,8 +1,8 @@
 // /readyz of a worker is open to everybody: it says what is away, and nothing about where it is or who asks for it.
 import { expect, test } from 'vitest';
-import { app } from '../../src/jobs/registry.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
+import { app } from '../support/shop.ts';
 
 test('the checks of a worker whose servers are away name no host, user or password', async () => {
   const config = readConfig('worker', app, {

@@ -1,6 +1,6 @@
 // The bare route: the same answer made from an order in memory, and nothing else. What Hono on Node can do here at best.
 import postgres from 'postgres';
-import { findOrders, SEEDED_ORDERS } from '../../../src/shared/postgres/orders.ts';
+import { findOrders, SEEDED_ORDERS } from '../../../examples/shop/orders.ts';
 import { presentOrder, requireSetting, serveOrders } from './serve.ts';
 
 const sql = postgres(requireSetting('DATABASE_URL'), { max: 1, fetch_types: false });

@@ -1,8 +1,8 @@
 // The lookup alone: Warren's own lookup of the order, by group commit, without a job.
 
+import { findOrders } from '../../../examples/shop/orders.ts';
 import { createLookup } from '../../../src/queue/lookup.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
-import { findOrders } from '../../../src/shared/postgres/orders.ts';
 import { presentOrder, requireSetting, serveOrders } from './serve.ts';
 
 const database = new Database({ url: requireSetting('DATABASE_URL'), name: 'bench-lookup', min: 2, max: 10 });

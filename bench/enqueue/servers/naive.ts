@@ -4,7 +4,7 @@ import type { ConfirmChannel } from 'amqplib';
 import { connect } from 'amqplib';
 import { createPool } from 'generic-pool';
 import postgres from 'postgres';
-import { findOrders } from '../../../src/shared/postgres/orders.ts';
+import { findOrders } from '../../../examples/shop/orders.ts';
 import { messageOptions } from '../../../src/shared/rabbitmq/message.ts';
 import { EXCHANGE } from '../../../src/shared/rabbitmq/topology.ts';
 import { presentOrder, requireSetting, serveOrders } from './serve.ts';

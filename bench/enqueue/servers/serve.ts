@@ -1,8 +1,8 @@
 // What the benchmark's own servers have in common: Warren's HTTP server, `/livez`, and the answer of `/api/test/:id`.
 import { Hono } from 'hono';
+import type { Order } from '../../../examples/shop/orders.ts';
 import { MAX_ID_DIGITS } from '../../../src/shared/base/row-id.ts';
 import { HttpServer } from '../../../src/shared/http/http-server.ts';
-import type { Order } from '../../../src/shared/postgres/orders.ts';
 
 export type Answer = (orderId: string) => Promise<string | undefined> | string | undefined;
 

@@ -1,7 +1,7 @@
 // The naive way with Warren's own table and queue: a statement for the lookup, one for the insert, a channel held until the confirm. Enqueues only.
 import amqp from 'amqplib';
-import { queueNames } from '../../../src/jobs/registry.ts';
 import { prepareTopology } from '../../../src/shared/rabbitmq/topology.ts';
+import { queueNames } from '../../stage/shop.ts';
 import type { Contender } from '../contender.ts';
 import { open } from './warren.ts';
 

@@ -1,18 +1,17 @@
-// Warren: its real programs, with the job type of the comparison added by a preload, and its settings where they stand.
+// Warren: its real programs, with an application that has the job type of the comparison, and its settings where they stand.
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import amqp from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../../dev/wait-until.ts';
-import { app, queueNames } from '../../../src/jobs/registry.ts';
 import { Enqueuer } from '../../../src/queue/enqueue.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
 import { Publisher } from '../../../src/shared/rabbitmq/publisher.ts';
 import { brokerQueue } from '../../../src/shared/rabbitmq/topology.ts';
+import { app, queueNames } from '../../stage/shop.ts';
 import type { BrokerWatch, Contender, Places, ProgramPlan, Store, Work } from '../contender.ts';
 import { defineVersusJob } from '../programs/versus-job.ts';
 
-const preload = `--import=${pathToFileURL(join(import.meta.dirname, '../programs/warren-jobs.ts')).href}`;
+const WARREN_APP = join(import.meta.dirname, '../programs/warren-app.ts');
 const LIVE = `('scheduled', 'available', 'running', 'retryable')`;
 const BROKER_QUEUE = brokerQueue('default');
 const CHUNK = 5_000;
@@ -64,8 +63,7 @@ function plan(
 ): ProgramPlan {
   return {
     file: `src/${program}/main.ts`,
-    env: { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl, ...env },
-    nodeArgs: [preload],
+    env: { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl, WARREN_APP, ...env },
   };
 }
 

@@ -2,11 +2,11 @@
 // The HTTP server is Warren's, the statement that looks the order up too: the way to enqueue is what differs.
 import { Hono } from 'hono';
 import postgres from 'postgres';
+import type { Order } from '../../../examples/shop/orders.ts';
+import { findOrders } from '../../../examples/shop/orders.ts';
 import { createLookup } from '../../../src/queue/lookup.ts';
 import { HttpServer } from '../../../src/shared/http/http-server.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
-import type { Order } from '../../../src/shared/postgres/orders.ts';
-import { findOrders } from '../../../src/shared/postgres/orders.ts';
 import type { Work } from '../contender.ts';
 import { findContender } from '../contenders.ts';
 import { describeError } from './describe-error.ts';

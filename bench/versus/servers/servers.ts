@@ -1,7 +1,8 @@
 // The servers of a comparison: the stage's Postgres and RabbitMQ, two private Redis, and a database per contender.
 import { join } from 'node:path';
+import { app } from '../../../examples/shop/app.ts';
+import { seedOrders } from '../../../examples/shop/orders.ts';
 import { migrate } from '../../../src/shared/postgres/migrate/migrate.ts';
-import { seedOrders } from '../../../src/shared/postgres/orders.ts';
 import { createDatabase, createVhost } from '../../stage/places.ts';
 import type { Stage } from '../../stage/stage.ts';
 import type { Contender, Places } from '../contender.ts';
@@ -32,7 +33,7 @@ export class VersusServers implements AsyncDisposable {
     const { services } = this.stage;
     const name = `versus_${contender.name.replaceAll('-', '_')}`;
     const databaseUrl = await createDatabase(services.databaseUrl, name);
-    await migrate({ databaseUrl });
+    await migrate({ databaseUrl, app });
     await seedOrders({ databaseUrl });
     const hasBroker = contender.servers.includes('rabbitmq') && services.amqpUrl !== 'none';
     const places = {

@@ -37,6 +37,7 @@ const UNROUTED: RouteAccess = { role: 'metrics', isAudited: false, isPage: false
 
 export class RouteAccessTable {
   readonly #app: OpenAPIHono;
+  readonly #defaults = new Map<RouterRoute, RouteAccess>();
   #declared: ReadonlyMap<RouterRoute, RouteAccess> | undefined;
 
   constructor(app: OpenAPIHono) {
@@ -46,9 +47,14 @@ export class RouteAccessTable {
   /** Undefined where the route declares nothing. */
   find(c: Context): RouteAccess | undefined {
     const route = matchedRoutes(c).at(-1); // those before it are middleware
-    if (route === undefined || isMiddleware(route)) return UNROUTED;
+    if (route === undefined) return UNROUTED;
     this.#declared ??= this.#read();
-    return this.#declared.get(route);
+    return this.#declared.get(route) ?? (isMiddleware(route) ? UNROUTED : undefined);
+  }
+
+  /** For routes that may be registered without a document. What theirs declares wins. */
+  setDefault(routes: readonly RouterRoute[], access: RouteAccess): void {
+    for (const route of routes) this.#defaults.set(route, access);
   }
 
   /** Throws where a route was registered that declares no role. */
@@ -85,7 +91,7 @@ export class RouteAccessTable {
     }
     const found = new Map<RouterRoute, RouteAccess>();
     for (const route of this.#app.routes) {
-      const access = byName.get(`${route.method} ${route.path}`);
+      const access = byName.get(`${route.method} ${route.path}`) ?? this.#defaults.get(route);
       if (access !== undefined) found.set(route, access);
     }
     return found;

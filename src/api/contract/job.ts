@@ -29,7 +29,7 @@ const queueName = z.string().refine(isName, 'is no name of a queue: [a-z0-9_-]{1
 
 export const newJobSchema = z
   .strictObject({
-    type: name.openapi({ description: 'a registered job type', example: 'process-order' }),
+    type: name.openapi({ description: 'a job type of the application', example: 'send-welcome' }),
     args: z.unknown().openapi({ description: "by the job type's schema", example: { orderId: '17' } }),
     queue: queueName.optional().openapi({ description: "defaults to the job type's" }),
     runAt: instantSchema

@@ -4,9 +4,12 @@
  * Guarantees: what `defineApp` returns is consistent (every job type has a queue of the application, no type stands twice, every name fits its
  * pattern). Pure: nothing is registered anywhere, so that two applications live in one process and share nothing.
  */
+import type { Context, Hono } from 'hono';
 import { Misconfigured } from '../base/errors.ts';
+import type { Sql } from '../postgres/database.ts';
 import type { HandlerClient } from '../postgres/handler-client.ts';
-import type { JobContext, JobDefinition } from './job.ts';
+import type { Enqueued, EnqueueOptions, JobContext, JobDefinition } from './job.ts';
+import type { Trace } from './trace.ts';
 
 /** How many jobs of a queue a worker runs: on each of `channels` AMQP channels at most `prefetch` at once. */
 export interface QueueOptions {
@@ -28,6 +31,39 @@ export interface AppResources {
  * there; what it has made is disposed of when they stop, by `Symbol.asyncDispose` where it has that.
  */
 export type ServicesOption<Services> = Services | ((resources: AppResources) => Services | Promise<Services>);
+
+/** An operation of the OpenAPI document, as OpenAPI 3.1 has it. */
+export interface RouteDocument {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** `/orders/{id}` for a route that Hono knows as `/orders/:id`. */
+  path: string;
+  /** The least that may use the route; `none`: everybody. Defaults to `operator`, for a route that is not documented too. */
+  'x-role'?: 'viewer' | 'operator' | 'admin' | 'none';
+  tags?: string[];
+  summary?: string;
+  description?: string;
+  parameters?: { name: string; in: 'path' | 'query' | 'header'; [member: string]: unknown }[];
+  responses: Record<number, { description: string; content?: Record<string, { schema: object }> }>;
+}
+
+/** What an application's own routes are given. */
+export interface RouteTools<Services = unknown> {
+  services: Services;
+  /** Resolves when the job is committed. Throws `InvalidInput`, `Conflict` or `Unavailable`, which the API answers with 422, 409 and 503. */
+  enqueue<Args, Input>(
+    definition: JobDefinition<Args, Input>,
+    args: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): Promise<Enqueued>;
+  /**
+   * Runs one statement on the API's own pool, within the API's deadline less `waitedMs`. Throws `Unavailable` where Postgres is away or late.
+   */
+  query<T>(statement: (sql: Sql) => Promise<T>, waitedMs?: number): Promise<T>;
+  /** The trace of the request, to be handed on among the options of what it enqueues. */
+  traceOf(c: Context): Trace;
+  /** Tells the OpenAPI document of a route, and who may use it. */
+  document(route: RouteDocument): void;
+}
 
 /** All that these job types need of their application, together: what their contexts name as `services`. */
 export type ServicesOf<Definition> = (
@@ -52,6 +88,10 @@ export interface AppOptions<
   jobs: readonly [...Definitions];
   /** Must be given where a job type needs some. */
   services?: ServicesOption<Services>;
+  /** Registers routes of the application's own on the API, behind its access control and before its other routes. Defaults to none. */
+  routes?: ((app: Hono, tools: RouteTools<NoInfer<Services>>) => void) | undefined;
+  /** Brings the application's own schema up to date, after Warren's and one process at a time. Running it again must change nothing. */
+  migrate?: ((resources: AppResources) => Promise<void>) | undefined;
   /**
    * `import.meta.url` of the module that exports this application as `app`. A job that has taken its process down twice runs the third time in a
    * process of its own, which imports this module, so that importing it must start nothing. Without it such a job is discarded the third time. Programs
@@ -69,6 +109,8 @@ export interface App {
   /** The job types by name. */
   readonly definitions: ReadonlyMap<string, JobDefinition>;
   readonly services: ServicesOption<unknown>;
+  readonly routes: ((app: Hono, tools: RouteTools) => void) | undefined;
+  readonly migrate: ((resources: AppResources) => Promise<void>) | undefined;
   readonly module: string | undefined;
 }
 
@@ -86,7 +128,8 @@ export function defineApp<
   const Definitions extends readonly AnyDefinition[],
   Services extends ServicesOf<Definitions[number]> = ServicesOf<Definitions[number]>,
 >(options: AppOptions<Definitions, Services> & WithNeededServices<ServicesOf<Definitions[number]>>): App {
-  const { name, queues, jobs, services, module }: AppOptions<Definitions, Services> = options;
+  const { name, queues, jobs, services, routes, migrate, module }: AppOptions<Definitions, Services> =
+    options;
   const problems = [
     ...findNameProblems('application', [name]),
     ...findNameProblems('queue', Object.keys(queues)),
@@ -104,6 +147,8 @@ export function defineApp<
     ),
     definitions: new Map(jobs.map((definition) => [definition.type, definition])),
     services,
+    routes: routes as App['routes'], // given what `services` has made
+    migrate,
     module,
   };
 }

@@ -36,6 +36,26 @@ export interface Job {
   errors: AttemptError[];
 }
 
+/** The trace is carried to the job's context and log lines; what is malformed of it is left out. */
+export interface EnqueueOptions extends Trace {
+  /** Defaults to the job type's queue. */
+  queue?: string | undefined;
+  /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
+  runAt?: string | undefined;
+  /** Milliseconds to wait before it runs, from the commit on. Defaults to 0. */
+  delayMs?: number | undefined;
+  /** Attempts in all. Defaults to the job type's. */
+  maxAttempts?: number | undefined;
+  /** At most one live job of the type has this key. Defaults to none. */
+  uniqueKey?: string | undefined;
+}
+
+export interface Enqueued {
+  job: Job;
+  /** False: a live job held the unique key already, and `job` is that one. */
+  created: boolean;
+}
+
 /**
  * A job type: what its arguments are, where and how often it runs, and what it does. `Args` is what the handler gets, `Input` what is given at
  * enqueue, before the schema's defaults; `Services` what it needs of its application.

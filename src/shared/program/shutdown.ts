@@ -29,15 +29,15 @@ const FLUSH_MS = 1_000;
 /** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
 const SAME_SIGNAL_MS = 500;
 
-/** Never returns: the process exits. `help` is what `--help` prints; `create` reads the settings and opens nothing. */
-export async function runProgram(help: string, create: () => Created): Promise<void> {
+/** Never returns: the process exits. `help` is what `--help` prints; `create` loads the application, reads the settings and opens nothing. */
+export async function runProgram(help: string, create: () => Promise<Created>): Promise<void> {
   if (process.argv.includes('--help')) {
     process.stdout.write(`${help}\n`);
     process.exit(0);
   }
   let created: Created;
   try {
-    created = create();
+    created = await create();
   } catch (error) {
     return exitMisconfigured(error);
   }

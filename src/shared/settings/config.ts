@@ -43,6 +43,11 @@ export interface Config {
   webhookSecrets: readonly string[];
 }
 
+/** Where the application is, which has to be there before the other settings can be read. */
+export function readAppModule(variables: NodeJS.ProcessEnv = process.env): string {
+  return variables['WARREN_APP'] || settings.WARREN_APP.default;
+}
+
 /** Reads the settings of a program. Throws `Misconfigured` with one line that names every setting that is wrong. */
 export function readConfig(
   program: 'api' | 'worker',

@@ -55,6 +55,12 @@ export interface Setting {
 
 /** Every setting: its schema, its default as text, and what it means. */
 export const settings = {
+  WARREN_APP: {
+    schema: z.string(),
+    default: 'warren/examples/shop',
+    meaning:
+      'the module that exports the application as `app`: a path from the working directory on, or the name of a package (docs/applications.md)',
+  },
   DATABASE_URL: {
     schema: url('postgres:', 'postgresql:'),
     secret: true,

@@ -6,7 +6,7 @@ import type { Program, ProgramExit } from '../../support/program.ts';
 import { startFile } from '../../support/program.ts';
 import { root } from './servers.ts';
 
-const PRELOADS = ['clock-skew.ts', 'fault-jobs.ts', 'failpoint.ts'].map(
+const PRELOADS = ['clock-skew.ts', 'failpoint.ts'].map(
   (file) => `--import=${pathToFileURL(join(root, 'test/faults/preload', file)).href}`,
 );
 const BAD_LINES =
@@ -55,6 +55,7 @@ export class Member {
     const program = await startFile(join(source, kind, 'main.ts'), {
       NODE_OPTIONS: [...PRELOADS, nodeOptions].join(' '),
       FAULT_SOURCE: source,
+      WARREN_APP: join(root, 'test/faults/preload/fault-app.ts'),
       ...(kind === 'api' ? { PORT: String(port) } : { WORKER_HEALTH_PORT: String(port) }),
       ...common,
       ...env,

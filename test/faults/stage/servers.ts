@@ -9,6 +9,7 @@ import { killRecorded } from '../../../dev/process-record.ts';
 import { inspectDistribution } from '../../../dev/services/machine.ts';
 import type { Services } from '../../../dev/services.ts';
 import { startServices } from '../../../dev/services.ts';
+import type { App } from '../../../src/shared/job/app.ts';
 import type { migrate as Migrate } from '../../../src/shared/postgres/migrate/migrate.ts';
 import type { ManagementClient } from '../../support/management-client.ts';
 import { BreakableServers } from './breakable-servers.ts';
@@ -53,7 +54,8 @@ export class FaultServers extends BreakableServers {
     const { migrate } = (await import(`${source}/shared/postgres/migrate/migrate.ts`)) as {
       migrate: typeof Migrate;
     };
-    await migrate({ databaseUrl });
+    const { app } = (await import(`${source}/../examples/shop/app.ts`)) as { app: App };
+    await migrate({ databaseUrl, app });
     return databaseUrl;
   }
 

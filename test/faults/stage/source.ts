@@ -26,12 +26,13 @@ export function copySource({ mutation, isCommitted }: { mutation?: Mutation; isC
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
   if (isCommitted) {
-    execFileSync('sh', ['-c', 'git archive HEAD src package.json | tar -x -C "$1"', 'sh', copy], {
+    execFileSync('sh', ['-c', 'git archive HEAD src examples package.json | tar -x -C "$1"', 'sh', copy], {
       cwd: root,
     });
   } else {
     cpSync(join(root, 'package.json'), join(copy, 'package.json'));
-    cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true });
+    for (const folder of ['src', 'examples'])
+      cpSync(join(root, folder), join(copy, folder), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   if (mutation !== undefined) mutate(join(copy, 'src', mutation.file), mutation);

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { app } from '../../../src/jobs/registry.ts';
 import { Misconfigured } from '../../../src/shared/base/errors.ts';
 import { processName, readConfig } from '../../../src/shared/settings/config.ts';
+import { app } from '../../support/shop.ts';
 
 const DAY_MS = 86_400_000;
 const required = { DATABASE_URL: 'postgres://localhost/warren', AMQP_URL: 'amqp://localhost' };

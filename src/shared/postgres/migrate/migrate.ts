@@ -7,9 +7,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import postgres from 'postgres';
 import { Misconfigured } from '../../base/errors.ts';
+import type { App } from '../../job/app.ts';
 import { commandOptions } from '../connection-options.ts';
 import type { Database } from '../database.ts';
 import { isMissingSchema } from '../failures.ts';
+import { createHandlerClient } from '../handler-client.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 const LOCK = [0x7761_7272, -1] as const;
@@ -27,8 +29,14 @@ function migrations(): Migration[] {
     .sort((a, b) => a.version - b.version);
 }
 
+export interface MigrateOptions {
+  databaseUrl: string;
+  /** Its own schema comes after Warren's. Defaults to none. */
+  app?: App;
+}
+
 /** Applies what is missing and returns the names of the files applied. Throws what Postgres says. */
-export async function migrate({ databaseUrl }: { databaseUrl: string }): Promise<{ applied: string[] }> {
+export async function migrate({ databaseUrl, app }: MigrateOptions): Promise<{ applied: string[] }> {
   const { connection, ...options } = commandOptions('warren-migrate');
   const sql = postgres(databaseUrl, { ...options, connection: { ...connection, lock_timeout: 60_000 } });
   try {
@@ -48,7 +56,18 @@ export async function migrate({ databaseUrl }: { databaseUrl: string }): Promise
         `${statements};\ninsert into warren.migrations (version, name) values (${version}, '${name}')`,
       );
     }
+    if (app?.migrate !== undefined) await migrateApplication(app.migrate, databaseUrl);
     return { applied: missing.map(({ name }) => name) };
+  } finally {
+    await sql.end({ timeout: 2 });
+  }
+}
+
+/** With a client of its own: none of the settings of Warren's connections holds for the application. */
+async function migrateApplication(run: NonNullable<App['migrate']>, databaseUrl: string): Promise<void> {
+  const sql = createHandlerClient({ url: databaseUrl, name: 'warren-migrate app', max: 1 });
+  try {
+    await run({ sql, databaseUrl });
   } finally {
     await sql.end({ timeout: 2 });
   }

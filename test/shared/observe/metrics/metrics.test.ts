@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest';
-import { queueNames } from '../../../../src/jobs/registry.ts';
 import { publishEvent } from '../../../../src/shared/observe/events.ts';
 import type { GaugeSource } from '../../../../src/shared/observe/metrics/gauge-source.ts';
 import type { Metrics } from '../../../../src/shared/observe/metrics/metrics.ts';
 import { createMetrics } from '../../../../src/shared/observe/metrics/metrics.ts';
+import { queueNames } from '../../../support/shop.ts';
 
 const types = ['process-order'];
 let metrics: Metrics | undefined;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { processOrder, totalInCents } from '../../src/jobs/process-order.ts';
-import { parseArguments } from '../../src/shared/job/arguments.ts';
-import { fits } from '../support/fitting-arguments.ts';
+import { processOrder, totalInCents } from '../../../examples/shop/process-order.ts';
+import { parseArguments } from '../../../src/shared/job/arguments.ts';
+import { fits } from '../../support/fitting-arguments.ts';
 
 const item = (quantity: number, unitCents: number) => ({
   sku: 'SKU-1',

@@ -1,9 +1,12 @@
 /**
- * The demonstration's orders: the shop of the source article.
+ * The shop's orders: their table, their statements, and what the handlers have of them.
+ *
+ * Guarantees: orders that are looked up or written at the same time share their statements (group commit), so that thousands of jobs per second
+ * need a handful of connections; a group settles within its deadline.
  */
 import postgres from 'postgres';
-import { commandOptions } from './connection-options.ts';
-import type { Sql } from './database.ts';
+import type { HandlerClient, Sql } from 'warren/app';
+import { Batcher } from 'warren/app';
 
 export interface OrderItem {
   sku: string;
@@ -79,9 +82,77 @@ export async function totalOrdersOfDay(sql: Sql, day: string): Promise<DayTotal>
   return { day, orders: total?.orders ?? 0, totalCents: total?.totalCents ?? 0 };
 }
 
+/** What handlers and reports need of the orders. */
+export interface Orders {
+  /** Undefined where there is none with this id. */
+  find(id: string): Promise<Order | undefined>;
+  writeTotal(total: OrderTotal): Promise<void>;
+  totalOfDay(day: string): Promise<DayTotal>;
+}
+
+/** What a statement of a group may take, in milliseconds. */
+const STATEMENT_MS = 10_000;
+
+export function createOrders(sql: HandlerClient): Orders {
+  const reads = new Batcher<string, Order | undefined>({
+    run: async (ids) => {
+      const orders = await inTime(findOrders(sql, [...new Set(ids)]));
+      const byId = new Map(orders.map((order) => [order.id, order]));
+      return ids.map((id) => byId.get(id));
+    },
+    concurrency: 2,
+  });
+  const writes = new Batcher<OrderTotal, void>({
+    run: async (totals) => {
+      const latest = new Map(totals.map((total) => [total.id, total]));
+      await inTime(writeOrderTotals(sql, [...latest.values()]));
+      return totals.map(() => undefined);
+    },
+  });
+  return {
+    find: (id) => reads.add(id),
+    writeTotal: (total) => writes.add(total),
+    totalOfDay: (day) => totalOrdersOfDay(sql, day),
+  };
+}
+
+/** A statement whose connection has gone without a word must not hold those of later jobs: they take another connection then. */
+async function inTime<T>(statement: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`Postgres did not answer within ${STATEMENT_MS} ms`)),
+    STATEMENT_MS,
+  );
+  try {
+    return await Promise.race([statement, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The shop's own schema. Running it again changes nothing; databases of earlier versions have the table already. */
+export async function createOrdersTable(sql: HandlerClient): Promise<void> {
+  await sql`
+    create table if not exists warren.orders (
+      id bigint primary key,
+      customer jsonb not null,
+      items jsonb not null,
+      currency text not null,
+      note text not null,
+      total_cents bigint,
+      processed_at timestamptz,
+      created_at timestamptz not null
+    )`;
+  await sql`create index if not exists orders_created_at on warren.orders (created_at)`;
+}
+
 /** Fills the table with orders 1 to 10 000, made from their ids alone. Running it again changes nothing. */
 export async function seedOrders({ databaseUrl }: { databaseUrl: string }): Promise<{ inserted: number }> {
-  const sql = postgres(databaseUrl, commandOptions('warren-seed'));
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    onnotice: () => {},
+    connection: { application_name: 'warren-seed' },
+  });
   try {
     const { count } = await sql`
       insert into warren.orders (id, customer, items, currency, note, created_at)

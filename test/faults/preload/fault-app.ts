@@ -1,14 +1,21 @@
-// Loaded before a program (`node --import …/fault-jobs.ts src/worker/main.ts`): adds the job types of the fault runs to its registry.
+// The application of the fault runs, for the programs as they are (WARREN_APP): the shop and the job types of the faults.
 // So the API and the workers of a run are the real programs, and nothing in src/ knows of faults. FAULT_SOURCE names the source tree
 // (a negative control runs another one), FAULT_BOOK the folder of the effect book.
 import type { defineJob as DefineJob } from '../../../src/jobs/define.ts';
+import type { App } from '../../../src/shared/job/app.ts';
 import type { JobDefinition } from '../../../src/shared/job/job.ts';
 import { faultJobs } from './job-types.ts';
 
 const source = process.env['FAULT_SOURCE'] ?? new URL('../../../src', import.meta.url).pathname;
-const { definitions } = (await import(`${source}/jobs/registry.ts`)) as {
-  definitions: Map<string, JobDefinition>;
-};
+const { app: shop } = (await import(`${source}/../examples/shop/app.ts`)) as { app: App };
 const { defineJob } = (await import(`${source}/jobs/define.ts`)) as { defineJob: typeof DefineJob };
 
-for (const definition of faultJobs(defineJob)) definitions.set(definition.type, definition);
+const added = faultJobs(defineJob).map((definition): [string, JobDefinition] => [
+  definition.type,
+  definition,
+]);
+export const app: App = {
+  ...shop,
+  definitions: new Map([...shop.definitions, ...added]),
+  module: import.meta.url,
+};

@@ -3,12 +3,10 @@
  *
  * A slow job: it asks between any two days whether it is to stop. Changes nothing.
  */
+import type { JobContext } from 'warren/app';
+import { defineJob } from 'warren/app';
 import { z } from 'zod';
-import type { JobContext } from '#shared/job/job.ts';
-import type { HandlerClient } from '#shared/postgres/handler-client.ts';
-import type { DayTotal } from '#shared/postgres/orders.ts';
-import { totalOrdersOfDay } from '#shared/postgres/orders.ts';
-import { defineJob } from './define.ts';
+import type { DayTotal, Orders } from './orders.ts';
 
 const MAX_DAYS = 366;
 const DAY_MS = 86_400_000;
@@ -19,11 +17,11 @@ export const buildReport = defineJob({
   args: z.strictObject({ days: z.int().min(1).max(MAX_DAYS) }),
   maxAttempts: 3,
   timeoutMs: 600_000,
-  async perform({ days }, { services: { sql }, signal }: JobContext<{ sql: HandlerClient }>) {
+  async perform({ days }, { services: { orders }, signal }: JobContext<{ orders: Orders }>) {
     const totals: DayTotal[] = [];
     for (const day of lastDays(new Date(), days)) {
       signal.throwIfAborted();
-      totals.push(await totalOrdersOfDay(sql, day));
+      totals.push(await orders.totalOfDay(day));
     }
     return {
       days: totals,

@@ -1,16 +1,11 @@
-import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { definitions } from '../../src/jobs/registry.ts';
-import { argumentsJsonSchema, parseArguments } from '../../src/shared/job/arguments.ts';
+import { argumentsJsonSchema, parseArguments } from '../../../src/shared/job/arguments.ts';
+import { app, definitions } from '../../support/shop.ts';
 
-test('every file in src/jobs that is not part of the machinery is a registered job type of that name', () => {
-  const files = readdirSync(new URL('../../src/jobs/', import.meta.url)).filter((name) =>
-    name.endsWith('.ts'),
-  );
-  const types = files
-    .map((name) => name.slice(0, -'.ts'.length))
-    .filter((name) => !['define', 'registry'].includes(name));
-  expect([...definitions.keys()].sort()).toEqual(types.sort());
+test('the shop has the queues and the job types that its users know', () => {
+  const queues = [...app.queues].map(([queue, { channels, prefetch }]) => `${queue}:${channels}:${prefetch}`);
+  expect(queues.join()).toBe('critical:5:20,default:5:20,webhooks:5:20,reports:5:1');
+  expect([...definitions.keys()]).toEqual(['process-order', 'deliver-webhook', 'build-report']);
 });
 
 test.each([...definitions])(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { buildReport, lastDays } from '../../src/jobs/build-report.ts';
-import { fits } from '../support/fitting-arguments.ts';
+import { buildReport, lastDays } from '../../../examples/shop/build-report.ts';
+import { fits } from '../../support/fitting-arguments.ts';
 
 test('the last days end with today in UTC and cross months and leap days', () => {
   expect(lastDays(new Date('2028-03-01T00:30:00Z'), 3)).toEqual(['2028-03-01', '2028-02-29', '2028-02-28']);

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { AccessTokens } from '../../src/api/access/access-tokens.ts';
+import { defineJob } from '../../src/jobs/define.ts';
+import type { AppOptions } from '../../src/shared/job/app.ts';
+import { defineApp } from '../../src/shared/job/app.ts';
+import { createOfflineApp, toAnswer } from '../support/api.ts';
+
+const known = defineJob({ type: 'known', args: z.strictObject({ n: z.int() }), perform: async () => {} });
+const stranger = defineJob({ type: 'stranger', args: z.unknown(), perform: async () => {} });
+const listed = { name: 'operator', role: 'operator', token: 'o' } as const;
+const viewer = { name: 'viewer', role: 'viewer', token: 'v' } as const;
+
+function serve(
+  routes: AppOptions['routes'],
+  tokens = new AccessTokens({}),
+): ReturnType<typeof createOfflineApp> {
+  const app = defineApp({ name: 'own', queues: { default: {} }, jobs: [known], routes });
+  return createOfflineApp({ application: { app, services: { greeting: 'hello' } }, tokens });
+}
+
+test("an application's routes are served beside the API's own, with its services", async () => {
+  const app = serve((hono, { services }) => {
+    hono.get('/hello', (c) => c.json(services as object));
+  });
+  expect(await toAnswer(await app.request('/hello'))).toMatchObject({
+    status: 200,
+    body: { greeting: 'hello' },
+  });
+  expect((await app.request('/livez')).status).toBe(200);
+});
+
+test('what they enqueue is checked, and what goes wrong is a problem like those of the API', async () => {
+  const app = serve((hono, { enqueue, query }) => {
+    hono.get('/stranger', async (c) => c.json(await enqueue(stranger, {})));
+    hono.get('/wrong', async (c) => c.json(await enqueue(known, { n: 0.5 })));
+    hono.get('/away', async (c) => c.json(await query(async (sql) => await sql`select 1`)));
+  });
+  expect(await toAnswer(await app.request('/stranger'))).toMatchObject({
+    status: 422,
+    body: { code: 'unknown_type' },
+  });
+  expect(await toAnswer(await app.request('/wrong'))).toMatchObject({
+    status: 422,
+    body: { code: 'invalid_args' },
+  });
+  expect(await toAnswer(await app.request('/away'))).toMatchObject({ status: 503 });
+});
+
+test('they are behind the guard: for operators, where their document says nothing else', async () => {
+  const digest = async (text: string) =>
+    Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toString('hex');
+  const tokens = new AccessTokens({
+    apiToken: undefined,
+    listed: await Promise.all(
+      [listed, viewer].map(async ({ name, role, token }) => ({ name, role, sha256: await digest(token) })),
+    ),
+  });
+  const app = serve((hono, { document }) => {
+    hono.get('/silent', (c) => c.text('done'));
+    hono.all('/files/*', (c) => c.text('done'));
+    hono.get('/open/:id', (c) => c.text('done'));
+    document({
+      method: 'get',
+      path: '/open/{id}',
+      'x-role': 'viewer',
+      responses: { 200: { description: 'done' } },
+    });
+  }, tokens);
+  const status = async (path: string, token?: string) =>
+    (await app.request(path, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }))
+      .status;
+  for (const path of ['/silent', '/files/a', '/open/1']) expect(await status(path)).toBe(401);
+  for (const path of ['/silent', '/files/a']) expect(await status(path, 'v')).toBe(403);
+  for (const path of ['/silent', '/files/a', '/open/1']) expect(await status(path, 'o')).toBe(200);
+  expect(await status('/open/1', 'v')).toBe(200);
+  const headers = { authorization: 'Bearer o' };
+  const { body } = await toAnswer(await app.request('/openapi.json', { headers }));
+  expect(body.paths['/open/{id}'].get['x-role']).toBe('viewer');
+});
