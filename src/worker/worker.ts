@@ -97,11 +97,8 @@ export class Worker {
       onLeading: () => this.#maintenance.wakeAll(),
       onLost: (error) => publishEvent('presence.lost', { error }),
     });
-    const services = new ApplicationServices(app, {
-      ...place,
-      name: `${name} jobs`,
-      max: config.jobsPoolMax,
-    });
+    const { jobsPoolMax: max, logLevel } = config;
+    const services = new ApplicationServices(app, { ...place, name: `${name} jobs`, max });
     this.#services = services;
     this.#connection = new BrokerConnection({
       url: config.amqpUrl,
@@ -114,7 +111,7 @@ export class Worker {
       completer: new Completer({ database, giveUp: this.#givingUp.signal }),
       definitions: app.definitions,
       resources: () => ({ services: services.services, settings: config, sql: services.sql }),
-      quarantine: createQuarantine({ module: app.module, logLevel: config.logLevel, place, name }),
+      quarantine: createQuarantine({ module: app.module, logLevel, place, name }),
       giveUp: this.#givingUp.signal,
     });
     const deadLetter = (letter: DeadLetter) => this.#deadLetter(letter);
