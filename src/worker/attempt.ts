@@ -14,10 +14,11 @@ import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
 import { QUARANTINED_FROM } from '#shared/postgres/statements/parts.ts';
 import { Abort } from './abort.ts';
-import type { Claimer, Delivered, Refusal } from './claimer.ts';
+import type { Claimer, Delivered } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
 import type { Ending, Perform, PerformResources } from './perform.ts';
 import { perform, toOutcome } from './perform.ts';
+import type { Refusal } from './refusal.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
 export type Disposition = 'ack' | 'requeue' | 'unacked' | { deadLetter: string };

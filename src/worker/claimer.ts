@@ -7,7 +7,6 @@
  */
 import { Batcher } from '#shared/base/batcher.ts';
 import { Unavailable } from '#shared/base/errors.ts';
-import { isEnd, timedStates } from '#shared/job/transitions.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
@@ -19,6 +18,8 @@ import type { Standing } from '#shared/postgres/statements/read.ts';
 import { findStandings } from '#shared/postgres/statements/read.ts';
 import type { ArgsRoom } from './args-room.ts';
 import { LARGE_ABOVE_BYTES } from './args-room.ts';
+import type { Refusal } from './refusal.ts';
+import { toRefusal } from './refusal.ts';
 import { StartMarks } from './start-marks.ts';
 import { Takeover } from './takeover.ts';
 
@@ -27,14 +28,6 @@ export interface Delivered {
   id: string;
   redelivered: boolean;
 }
-
-/**
- * Why a job is not claimed. Its message is spent, save for `unknown`: no such row, somebody should know; and for `foreign`: the job waits or runs, and is
- * of a type that this worker does not know.
- */
-export type Refusal =
-  | { reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown' }
-  | { reason: 'foreign'; type: string };
 
 /** The job could be had, but for the room that its arguments want. */
 interface NoRoom {
@@ -294,19 +287,12 @@ export class Claimer {
         continue;
       }
       if (isUnheard) unheard.push(standing);
-      results.set(id, isMine ? { reason: 'runs-here' } : this.#toRefusal(standing));
+      results.set(id, isMine ? { reason: 'runs-here' } : toRefusal(standing, this.#types));
     }
     if (unheard.length > 0) {
       for (const claim of await this.#database.query((sql) => reclaimJobs(sql, unheard, claimant)))
         results.set(claim.id, claim);
     }
     return results;
-  }
-
-  #toRefusal({ state, type }: Standing): Refusal {
-    if (isEnd(state)) return { reason: 'ended' };
-    if (timedStates.includes(state)) return { reason: 'not-due' };
-    if (!this.#types.has(type)) return { reason: 'foreign', type };
-    return { reason: state === 'running' ? 'runs-elsewhere' : 'waits' }; // its queue is paused, or it has become available just now
   }
 }

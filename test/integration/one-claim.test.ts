@@ -3,8 +3,8 @@ import type { Presence } from '../../src/shared/postgres/presence.ts';
 import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
 import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
 import { ArgsRoom } from '../../src/worker/args-room.ts';
-import type { Refusal } from '../../src/worker/claimer.ts';
 import { Claimer } from '../../src/worker/claimer.ts';
+import type { Refusal } from '../../src/worker/refusal.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
