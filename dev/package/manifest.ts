@@ -30,6 +30,7 @@ export function publishedManifest(manifest: Manifest): Record<string, unknown> {
       '.': compiled('src/index'),
       './app': compiled('src/app'),
       './examples/shop': compiled('examples/shop/app'),
+      './testing': compiled('src/testing'),
       './package.json': './package.json',
     },
     files: ['dist'],

@@ -105,7 +105,7 @@ describe('the package', () => {
   });
 
   test('exports what it promises, and nothing else', async () => {
-    const names = ['.', './package.json'];
+    const names = ['.', './app', './examples/shop', './package.json', './testing'];
     const { exports } = JSON.parse(
       readFileSync(join(project.path, 'node_modules/warren/package.json'), 'utf8'),
     );

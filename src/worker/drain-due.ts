@@ -1,0 +1,97 @@
+/**
+ * Runs the jobs that are due now, one after the other, in this process and without RabbitMQ: for tests.
+ *
+ * The claims, attempts and records are those of a worker. Guarantees: ends when nothing is due, jobs that were enqueued meanwhile included, or at a bound;
+ * leaves no session behind.
+ */
+import type { App } from '#shared/job/app.ts';
+import type { ApplicationServices } from '#shared/postgres/application-services.ts';
+import { Database } from '#shared/postgres/database.ts';
+import { Presence } from '#shared/postgres/presence.ts';
+import { promoteDueJobs } from '#shared/postgres/statements/maintenance.ts';
+import type { Config } from '#shared/settings/config.ts';
+import { ArgsRoom } from './args-room.ts';
+import { Attempts } from './attempt.ts';
+import { Claimer } from './claimer.ts';
+import { Completer } from './completer.ts';
+import { perform } from './perform.ts';
+
+/** A job that is due again at once, for ever, must not keep a test for ever. */
+const MAX_RUNS = 10_000;
+const PROMOTED_AT_ONCE = 1_000;
+/** One that claims, one that records while the next claims. */
+const CONNECTIONS = 2;
+
+export interface DrainOptions {
+  app: App;
+  config: Config;
+  /** The name of its connections. */
+  name: string;
+  /** Open already. */
+  services: ApplicationServices;
+}
+
+/** Resolves with the ids of the jobs that ran, in their order; one that ran twice stands twice. Throws where it does not come to an end. */
+export async function drainDue({ app, config, name, services }: DrainOptions): Promise<string[]> {
+  const { databaseUrl: url } = config;
+  const queues = [...app.queues.keys()];
+  const types = [...app.definitions.keys()];
+  const database = new Database({ url, name, min: 1, max: CONNECTIONS });
+  const presence: Presence = new Presence({
+    url,
+    name,
+    delivered: () => claimer.delivered,
+    serves: { queues, types },
+    onNotice: () => {},
+    onHeld: () => {},
+    onLeading: () => {},
+    onLost: () => {},
+  });
+  const claimer: Claimer = new Claimer({
+    database,
+    presence,
+    room: new ArgsRoom(config.workerArgsMaxBytes),
+    types,
+  });
+  const giveUp = new AbortController();
+  const attempts = new Attempts({
+    claimer,
+    completer: new Completer({ database, giveUp: giveUp.signal }),
+    definitions: app.definitions,
+    resources: () => ({ services: services.services, settings: config, sql: services.sql }),
+    quarantine: perform,
+    giveUp: giveUp.signal,
+  });
+  database.start();
+  presence.start();
+  try {
+    await presence.heldOnce();
+    return await runAll({ database, attempts, queues });
+  } finally {
+    giveUp.abort();
+    await presence.stop();
+    await database.stop();
+  }
+}
+
+interface RunParts {
+  database: Database;
+  attempts: Attempts;
+  queues: readonly string[];
+}
+
+async function runAll({ database, attempts, queues }: RunParts): Promise<string[]> {
+  const wanted = queues.map((queue) => ({ queue, slots: 1 }));
+  const ran: string[] = [];
+  for (;;) {
+    await database.query((sql) => promoteDueJobs(sql, PROMOTED_AT_ONCE, { byRelay: true }));
+    const claims = await attempts.claimNext(wanted);
+    if (claims.length === 0) return ran;
+    for (const claim of claims) {
+      await attempts.runClaimed(claim);
+      ran.push(claim.id);
+    }
+    if (ran.length >= MAX_RUNS)
+      throw new Error(`${ran.length} attempts have run and jobs are still due: does one enqueue itself?`);
+  }
+}
