@@ -33,6 +33,7 @@ export function publishedManifest(manifest: Manifest): Record<string, unknown> {
       './testing': compiled('src/testing'),
       './package.json': './package.json',
     },
+    bin: { warren: 'dist/src/cli/main.js' },
     files: ['dist'],
     dependencies: { ...dependencies, [TYPES_OF_NODE]: `${devDependencies[TYPES_OF_NODE]}` },
   };

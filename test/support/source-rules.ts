@@ -96,6 +96,7 @@ const mayImport: Record<string, readonly string[]> = {
   'app.ts': [...allShared, 'jobs'],
   'index.ts': everything,
   'testing.ts': everything,
+  cli: everything,
 };
 
 /** Imports run in one direction, and leave a room by its alias only. */
@@ -183,7 +184,7 @@ export const processInFewPlaces: Rule = (files) =>
   files.flatMap(({ path, text }) => {
     const code = withoutTexts(text);
     const isProgram =
-      path === 'shared/program/shutdown.ts' || /^(api|worker|worker\/quarantine)\/main\.ts$/.test(path);
+      path === 'shared/program/shutdown.ts' || /^(api|cli|worker|worker\/quarantine)\/main\.ts$/.test(path);
     const found: string[] = [];
     if (path !== 'shared/settings/config.ts' && /\bprocess\s*\.\s*env\b/.test(code))
       found.push(`${path} reads process.env`);
@@ -224,7 +225,7 @@ export const houseStyle: Rule = (files) =>
     const found: string[] = [];
     if (path !== FACE && vagueNames.test(name)) found.push(`${path} has a name that says nothing`);
     if (!/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(name)) found.push(`${path} is not in kebab-case`);
-    if (!text.startsWith('/**')) found.push(`${path} has no header comment`);
+    if (!/^(#!.*\n)?\/\*\*/.test(text)) found.push(`${path} has no header comment`);
     if (/^export\s+(default\b|\{[^}]*\bas\s+default\b)/m.test(code))
       found.push(`${path} has a default export`);
     if (/^export\s+\*/m.test(code)) found.push(`${path} exports what others export`);

@@ -104,6 +104,12 @@ describe('the package', () => {
     expect(foreign).toEqual([]);
   });
 
+  test('has the command, which knows its version and its programs', async () => {
+    const manifest = JSON.parse(readFileSync(join(project.path, 'node_modules/warren/package.json'), 'utf8'));
+    expect(await shell(project, 'npx warren --version')).toBe(manifest.version);
+    expect(await shell(project, 'npx warren worker --help')).toContain('DRAIN_TIMEOUT_MS');
+  });
+
   test('exports what it promises, and nothing else', async () => {
     const names = ['.', './app', './examples/shop', './package.json', './testing'];
     const { exports } = JSON.parse(

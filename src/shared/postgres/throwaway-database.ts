@@ -14,10 +14,7 @@ export interface ThrowawayDatabase extends AsyncDisposable {
 }
 
 /** `databaseUrl`: of any database of the server, for somebody who may create databases. Throws what Postgres says. */
-export async function createThrowawayDatabase(
-  databaseUrl: string,
-  app: App,
-): Promise<ThrowawayDatabase> {
+export async function createThrowawayDatabase(databaseUrl: string, app: App): Promise<ThrowawayDatabase> {
   const name = `warren_test_${randomBytes(6).toString('hex')}`;
   await onServer(databaseUrl, async (sql) => {
     await sql`create database ${sql(name)}`;

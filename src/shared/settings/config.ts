@@ -48,6 +48,26 @@ export function readAppModule(variables: NodeJS.ProcessEnv = process.env): strin
   return variables['WARREN_APP'] || settings.WARREN_APP.default;
 }
 
+/** As if `WARREN_APP` had been set: for an option of the command line. */
+export function setAppModule(module: string): void {
+  process.env['WARREN_APP'] = module;
+}
+
+/** Where a migration runs: a session is needed, which a PgBouncer in transaction mode does not give. Throws `Misconfigured`. */
+export function readMigrationUrl(variables: NodeJS.ProcessEnv = process.env): string {
+  const { environment, problems } = readSecretFiles(variables);
+  for (const name of ['DATABASE_DIRECT_URL', 'DATABASE_URL'] as const) {
+    const problem = problems.get(name);
+    if (problem !== undefined) throw new Misconfigured(problem);
+    const text = environment[name];
+    if (!text) continue;
+    const parsed = settings[name].schema.safeParse(text);
+    if (parsed.success && parsed.data !== undefined) return parsed.data;
+    throw new Misconfigured(`${name} ${parsed.error === undefined ? 'is empty' : explain(parsed.error)}`);
+  }
+  throw new Misconfigured('DATABASE_URL is required');
+}
+
 /** Reads the settings of a program. Throws `Misconfigured` with one line that names every setting that is wrong. */
 export function readConfig(
   program: 'api' | 'worker',

@@ -1,0 +1,96 @@
+// The command `warren` as a process: what it prints, what it runs, and how it ends.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CommandResult } from '../../dev/command.ts';
+import { runCommand } from '../../dev/command.ts';
+import { HANG_MS } from '../support/eventually.ts';
+import { startFile } from '../support/program.ts';
+import { createDatabase } from '../support/servers.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const { version } = (await import('../../package.json', { with: { type: 'json' } })).default;
+
+let folder: string;
+let app: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(root, 'test/.application-')); // within the package, so that it finds that by its name
+  app = join(folder, 'app.ts');
+  writeFileSync(
+    app,
+    `import { defineApp } from 'warren/app';
+export const app = defineApp({ name: 'crm', queues: { mail: { channels: 1, prefetch: 3 } }, jobs: [] });\n`,
+  );
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function warren(args: readonly string[], env: Record<string, string> = {}): Promise<CommandResult> {
+  return await runCommand(process.execPath, ['src/cli/main.ts', ...args], {
+    cwd: root,
+    env: { PATH: '/usr/bin:/bin', ...env },
+    timeoutMs: HANG_MS,
+  });
+}
+
+test('it says which version it is, and what it can do', async () => {
+  expect(await warren(['--version'])).toMatchObject({ status: 0, stdout: version });
+  const { status, stdout } = await warren(['--help']);
+  expect(status).toBe(0);
+  for (const name of ['api', 'worker', 'migrate'])
+    expect(stdout).toMatch(new RegExp(`^ +${name} \\[options\\]`, 'm'));
+  expect((await warren(['worker', '--help'])).stdout).toMatch(/--app <module>.*DRAIN_TIMEOUT_MS/s);
+});
+
+describe('it ends with 1 and says why', () => {
+  test.each<[string, string[], Record<string, string>, RegExp]>([
+    ['without a command', [], {}, /^Usage: warren/],
+    ['for a command that it has not', ['dance'], {}, /unknown command 'dance'/],
+    ['for an option that it has not', ['api', '--loud'], {}, /unknown option '--loud'/],
+    [
+      'for an application that is not there',
+      ['migrate', '--app', './nowhere.ts'],
+      {},
+      /^the application \.\/nowhere\.ts cannot be loaded/,
+    ],
+    [
+      'for a module without an application',
+      ['migrate', '--app', './src/cli/../index.ts'],
+      {},
+      /exports no "app"/,
+    ],
+    ['without a database', ['migrate'], {}, /^DATABASE_URL is required$/],
+    [
+      'for wrong settings of a program',
+      ['worker'],
+      { DATABASE_URL: 'nonsense' },
+      /^the settings are wrong: /,
+    ],
+  ])('%s', async (_, args, env, reason) => {
+    const { status, stderr } = await warren(args, env);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(reason) });
+  });
+});
+
+test('it migrates, again too, and runs the worker and the API of the application that it is given', async () => {
+  await using database = await createDatabase({ migrated: false });
+  const env = { DATABASE_URL: database.url, AMQP_URL: 'none' };
+  const first = await warren(['migrate', '--app', app], env);
+  expect(first).toMatchObject({ status: 0, stdout: expect.stringMatching(/^applied 0001-jobs\.sql, /) });
+  const again = await warren(['migrate'], { ...env, WARREN_APP: app });
+  expect(again).toMatchObject({ status: 0, stdout: 'the schema is up to date' });
+
+  const ports = { PORT: '0', WORKER_HEALTH_PORT: '0' };
+  await using worker = await startFile('src/cli/main.ts', { ...env, ...ports }, ['worker', '--app', app]);
+  await using api = await startFile('src/cli/main.ts', { ...env, ...ports, WARREN_APP: app }, ['api']);
+  const started = await worker.waitForLog('worker started', { timeoutMs: HANG_MS });
+  expect(started['queues']).toEqual([{ queue: 'mail', channels: 1, prefetch: 3 }]);
+  const { url } = await api.waitForLog('api serving', { timeoutMs: HANG_MS });
+  const answer = await fetch(`${url}/v1/queues`);
+  expect(await answer.json()).toMatchObject({ queues: [{ name: 'mail' }] });
+  for (const program of [worker, api]) {
+    program.signal('SIGTERM');
+    expect((await program.exited).code).toBe(0);
+  }
+});
