@@ -235,20 +235,32 @@ export const houseStyle: Rule = (files) =>
     return found;
   });
 
-/** The path of a request from its arrival to its end, in seven files that can be read one after the other. */
+/** The path of a job from the request to its record, as ARCHITECTURE.md tells it. RabbitMQ stands between the publisher and the consumer. */
 export const lifeOfAJob = [
   'api/routes/jobs.ts',
   'queue/enqueue.ts',
-  'shared/postgres/statements/jobs.ts',
+  'shared/postgres/statements/insert.ts',
+  'queue/outbox.ts',
   'shared/rabbitmq/publisher.ts',
   'worker/consumer.ts',
   'worker/attempt.ts',
-  'jobs/define.ts',
+  'worker/claimer.ts',
+  'shared/postgres/statements/jobs.ts',
+  'worker/perform.ts',
+  'worker/completer.ts',
 ];
+const BEGINNINGS = ['api/routes/jobs.ts', 'worker/consumer.ts'];
 
-export const lifeOfAJobInSevenFiles: Rule = (files) => {
-  const paths = new Set(files.map(({ path }) => path));
-  return lifeOfAJob.filter((path) => !paths.has(path)).map((path) => `${path} is missing`);
+/** Each file of the story is there, and is imported by one that was told of before: the order of the story is that of the calls. */
+export const lifeOfAJobInOrder: Rule = (files) => {
+  const imports = graph(files);
+  return lifeOfAJob.flatMap((path, index) => {
+    if (!imports.has(path)) return [`${path} is missing`];
+    const isCalled = lifeOfAJob.slice(0, index).some((earlier) => imports.get(earlier)?.includes(path));
+    return isCalled || BEGINNINGS.includes(path)
+      ? []
+      : [`${path} is called by nothing that was told of before`];
+  });
 };
 
 export interface FoundFunction {
