@@ -272,8 +272,8 @@ export class Claimer {
     ids: readonly string[],
     claimant: SizedClaimant,
   ): Promise<Map<string, Claim | Refusal | NoRoom>> {
-    await this.#asking; // what it has claimed is held then, and not unheard
     const standings = await this.#database.query((sql) => findStandings(sql, ids));
+    await this.#asking; // what it has claimed before this look is held then, and not unheard
     const results = new Map<string, Claim | Refusal | NoRoom>(ids.map((id) => [id, { reason: 'unknown' }]));
     const unheard: Standing[] = [];
     const { maxArgsBytes = Number.POSITIVE_INFINITY } = claimant;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Database } from '../../src/shared/postgres/database.ts';
 import type { Presence } from '../../src/shared/postgres/presence.ts';
 import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
 import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
@@ -12,11 +13,11 @@ import { startFleet, testJob } from '../support/fleet.ts';
 const draining = new AbortController().signal;
 
 /** A claimer of a worker that only has a number: its lock is free, but nobody asks. */
-function claimerOf(fleet: Fleet): Claimer {
+function claimerOf(fleet: Fleet, database: Pick<Database, 'query'> = fleet.database): Claimer {
   const presence = { held: true, owner: '7' } as Presence;
   return new Claimer({
     types: ['test-job'],
-    database: fleet.database,
+    database: database as Database,
     presence,
     room: new ArgsRoom(1_048_576),
   });
@@ -67,4 +68,41 @@ test('a message and the lane that come to one job together claim it once', async
     ]);
     expect(byLane.length + (isClaim(byMessage) ? 1 : 0)).toBe(1);
   }
+});
+
+test('what the lane has claimed is not taken for a claim that was lost, though its answer comes later than the look at the row', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const id = await fleet.enqueue({}, { delayMs: 3_600_000 });
+  const answered = Promise.withResolvers<void>();
+  let byLane: Promise<Claim[]> | undefined;
+  let queries = 0;
+  const claimer: Claimer = claimerOf(fleet, {
+    query: async (statement) => {
+      queries += 1;
+      if (queries === 2) {
+        // between the claim by message, which found it scheduled, and the look at its row
+        const claimed = Promise.withResolvers<void>();
+        await fleet.sql(
+          (sql) => sql`update warren.jobs set state = 'available', run_at = now() where id = ${id}`,
+        );
+        laneHasClaimed = claimed.resolve;
+        byLane = claimer.claimNext([{ queue: 'default', slots: 1 }]);
+        await claimed.promise;
+        const standings = await fleet.database.query(statement);
+        setImmediate(answered.resolve);
+        return standings;
+      }
+      const answer = await fleet.database.query(statement);
+      if (queries === 3) {
+        laneHasClaimed();
+        await answered.promise;
+      }
+      return answer;
+    },
+  });
+  let laneHasClaimed = () => {};
+  const byMessage = await claimer.claim({ id, redelivered: false }, draining);
+  expect(byMessage).toEqual({ reason: 'runs-here' });
+  expect(await byLane).toHaveLength(1);
+  expect(await fleet.job(id)).toMatchObject({ state: 'running', attempt: 1 });
 });
