@@ -98,7 +98,7 @@ export class Warren {
     this.#client = new QueueClient({
       app,
       name,
-      database: { url: databaseUrl, min, max },
+      database: { url: databaseUrl, isPooled: this.#config.databaseDirectUrl !== undefined, min, max },
       amqpUrl,
       channels,
     });
@@ -107,7 +107,8 @@ export class Warren {
 
   /** Brings the schema `warren` up to date. Resolves with the names of the migrations that were applied. */
   async migrate(): Promise<{ applied: string[] }> {
-    return await migrate({ databaseUrl: this.#config.databaseUrl, app: this.#app });
+    const { databaseUrl, databaseDirectUrl } = this.#config;
+    return await migrate({ databaseUrl: databaseDirectUrl ?? databaseUrl, app: this.#app });
   }
 
   /** Resolves when jobs can be enqueued: Postgres is there and its schema is current. RabbitMQ may still be away. Throws `Misconfigured`. */

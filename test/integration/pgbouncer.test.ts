@@ -1,11 +1,14 @@
 // The core of the fleet through a real PgBouncer in transaction mode: only the presence of a worker goes past it.
 import { once } from 'node:events';
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
+import type { JobDefinition } from '../../src/shared/job/job.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
+import { Warren } from '../../src/warren.ts';
 import { startApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -60,6 +63,27 @@ describe.skipIf(!isThere)('through PgBouncer in transaction mode', () => {
     expect((await api.get(`/v1/jobs/${body.job.id}`)).status).toBe(200);
     expect((await api.get('/v1/queues')).status).toBe(200);
     expect(await direct(fleet)).toEqual(['warren-worker@test:1 presence']);
+  });
+
+  test('the library migrates, enqueues and works, once told where Postgres itself is', async () => {
+    await using database = await createDatabase({ migrated: false });
+    const app = testApp([testJob(async () => 'done') as JobDefinition]);
+    await using warren = new Warren({
+      app,
+      databaseUrl: pooler.through(database.url),
+      amqpUrl: 'none',
+      settings: { DATABASE_DIRECT_URL: database.url },
+    });
+    expect((await warren.migrate()).applied).not.toEqual([]);
+    const direct = postgres(database.url, { max: 1 });
+    await direct.unsafe(
+      `alter role current_user in database "${database.name}" set search_path = pg_catalog`,
+    );
+    await direct.end();
+    await warren.start();
+    await warren.startWorker();
+    const { job } = await warren.enqueue(app.definitions.get('test-job') as JobDefinition, {});
+    expect(await warren.jobs.wait(job.id)).toMatchObject({ state: 'completed', output: 'done' });
   });
 
   test('a running job is cancelled at once, and a paused queue rests', async () => {
