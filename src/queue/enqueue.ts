@@ -55,7 +55,7 @@ export class Enqueuer {
       },
       isItemError: isRowError,
       concurrency: 2,
-      sizeOf: ({ args }) => JSON.stringify(args)?.length ?? 0,
+      sizeOf: ({ argsJson = '' }) => argsJson.length,
     });
   }
 
