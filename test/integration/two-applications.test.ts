@@ -98,7 +98,9 @@ test('while no worker of an application lives its jobs wait, at one delivery eac
   const shared = await stage();
   const crm = application('crm', 'greet', runs);
   const billing = application('billing', 'invoice', runs);
+  using connected = listen('broker.connected');
   const [a, b] = await Promise.all([open(shared, crm.app), open(shared, billing.app)]);
+  await connected.count(2); // before that the jobs would be left to the relay, which delivers none of them
   const workers: RunningWorker[] = await Promise.all(times(2, () => a.startWorker()));
   using deliveries = listen('delivery.received');
   const waiting = await b.enqueueMany(times(200, () => ({ job: billing.job, args: {} })));
