@@ -84,3 +84,13 @@ test.each([
 ])('enqueue(%s) is refused in words', async (values, message) => {
   await expect(run(`select warren.enqueue(${values})`)).rejects.toThrow(message);
 });
+
+test.each(['infinity', '-infinity'])(
+  'a job due at %s is refused: no statement could tell how long it has waited',
+  async (time) => {
+    await expect(run(`select warren.enqueue('test-job', '{}', run_at => '${time}')`)).rejects.toMatchObject({
+      code: '23514',
+      constraint_name: 'jobs_run_at_is_finite',
+    });
+  },
+);
