@@ -133,7 +133,6 @@ export class Worker {
       database,
       publisher: () => this.#openPublisher(),
       wakeRelay: () => this.#maintenance.wake('relay'),
-      definitions: app.definitions,
       kept: config,
     });
     this.#maintenance = new Maintenance({ presence: this.#presence, chores });

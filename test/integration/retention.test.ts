@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { JobDefinition } from '../../src/shared/job/job.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
+import { tellJobTypes } from '../../src/shared/postgres/statements/job-types.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { createPruner } from '../../src/worker/maintenance/pruner.ts';
 import { listen } from '../support/events.ts';
@@ -9,22 +10,26 @@ import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { asRole } from '../support/servers.ts';
 import { app } from '../support/shop.ts';
+import { testApp } from '../support/test-app.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const config = readConfig('worker', app, { DATABASE_URL: 'postgres://a/b', AMQP_URL: 'none' });
 const brief = testJob(async () => {}, { type: 'brief', retention: { completed: HOUR_MS } });
 const lasting = testJob(async () => {}, { type: 'lasting', retention: { completed: null } });
-const definitions = new Map(
-  [brief, lasting].map((definition) => [definition.type, definition as JobDefinition]),
-);
 
 let fleet: Fleet;
 /** With a worker's grants, no more. */
 let database: Database;
 
 beforeAll(async () => {
-  fleet = await startFleet(brief, lasting);
+  fleet = await startFleet();
+  // Two applications: the worker that deletes need not know the types of either.
+  for (const [name, type] of [
+    ['a', brief],
+    ['b', lasting],
+  ] as const)
+    await fleet.sql((sql) => tellJobTypes(sql, { ...testApp([type as JobDefinition]), name }));
   database = new Database({ url: asRole(fleet.testDatabase.url, 'worker'), name: 'pruner', min: 1, max: 2 });
 });
 
@@ -37,7 +42,7 @@ beforeEach(async () => {
   await fleet.sql((sql) => sql`truncate warren.jobs, warren.idempotency_keys`);
 });
 
-const pruner = (batch: number) => createPruner({ database, definitions, ...config, batch });
+const pruner = (batch: number) => createPruner({ database, ...config, batch });
 
 interface Row {
   type?: string;
@@ -137,6 +142,7 @@ test('what somebody holds locked is not waited for', async () => {
 });
 
 test('0 days keep for ever', async () => {
+  await fleet.sql((sql) => sql`update warren.job_types set retention = null`);
   const forEver = readConfig('worker', app, {
     DATABASE_URL: 'postgres://a/b',
     AMQP_URL: 'none',
@@ -145,7 +151,7 @@ test('0 days keep for ever', async () => {
     RETENTION_DISCARDED_DAYS: '0',
   });
   await insert([{ state: 'completed', daysOld: 4_000 }]);
-  const round = createPruner({ database, definitions: new Map(), ...forEver });
+  const round = createPruner({ database, ...forEver });
   expect(await round()).toBe(HOUR_MS);
   expect(await left()).toEqual(['other completed']);
 });
@@ -162,6 +168,6 @@ test('an idempotency key is remembered for a day, or as the settings have it', a
   );
   await pass(1_000);
   expect(await keys()).toEqual(['b']);
-  await createPruner({ database, definitions, ...config, idempotencyKeyMs: HOUR_MS })();
+  await createPruner({ database, ...config, idempotencyKeyMs: HOUR_MS })();
   expect(await keys()).toEqual([]);
 });

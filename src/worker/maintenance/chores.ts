@@ -1,7 +1,6 @@
 /**
  * The chores of the fleet, by name, made from what a worker has.
  */
-import type { JobDefinition } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { findServedTypes } from '#shared/postgres/statements/workers.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -20,7 +19,6 @@ export interface ChoreOptions {
   /** Opened by the first call. */
   publisher: () => Publisher;
   wakeRelay: () => void;
-  definitions: ReadonlyMap<string, JobDefinition>;
   /** How long what has ended is kept. */
   kept: Pick<PrunerOptions, 'retention' | 'idempotencyKeyMs'>;
 }
@@ -29,7 +27,6 @@ export function createChores({
   database,
   publisher,
   wakeRelay,
-  definitions,
   kept,
 }: ChoreOptions): ReadonlyMap<string, Chore> {
   return new Map([
@@ -45,7 +42,7 @@ export function createChores({
       }),
     ],
     ['unserved-types', createUnservedTypes({ database })],
-    ['pruner', createPruner({ database, definitions, ...kept })],
+    ['pruner', createPruner({ database, ...kept })],
   ]);
 }
 

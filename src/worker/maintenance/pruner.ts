@@ -1,13 +1,14 @@
 /**
  * Deletes what is kept no longer: jobs some time after their end, idempotency keys, workers that are gone.
  *
- * Guarantees: only jobs that have ended are deleted; a round looks at a bounded number of rows and waits for nobody; it works at most a fifth of the
- * time, so that it is never in the way of the jobs. A pass begins at the oldest job and ends at the first that is too young to be deleted, an hour
+ * Guarantees: only jobs that have ended are deleted, each when its type says so, of whichever application it is; a round looks at a bounded number of
+ * rows and waits for nobody; it works at most a fifth of the time, so that it is never in the way of the jobs. A pass begins at the oldest job and ends at the first that is too young to be deleted, an hour
  * before the next.
  */
-import type { JobDefinition, Retention } from '#shared/job/job.ts';
+import type { Retention } from '#shared/job/job.ts';
 import { publishEvent } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import { findRetention } from '#shared/postgres/statements/job-types.ts';
 import { pruneIdempotencyKeys, pruneJobs } from '#shared/postgres/statements/pruning.ts';
 import { pruneWorkers } from '#shared/postgres/statements/workers.ts';
 import type { Chore } from './maintenance.ts';
@@ -24,25 +25,19 @@ export interface PrunerOptions {
   database: Database;
   /** For job types without one of their own. */
   retention: Retention;
-  definitions: ReadonlyMap<string, JobDefinition>;
   idempotencyKeyMs: number;
   /** Rows that a round looks at. Defaults to 1000. */
   batch?: number;
 }
 
-export function createPruner({
-  database,
-  retention,
-  definitions,
-  idempotencyKeyMs,
-  batch = BATCH,
-}: PrunerOptions): Chore {
-  const byType = retentionByType(definitions, retention);
-  const shortestMs = shortest([retention, ...Object.values(byType)]);
+export function createPruner({ database, retention, idempotencyKeyMs, batch = BATCH }: PrunerOptions): Chore {
   let after = BEGINNING;
 
   /** Resolves with whether the pass goes on. */
   const step = async (): Promise<boolean> => {
+    const byType = withDefaults(await database.query(findRetention), retention);
+    const shortestMs = shortest([retention, ...Object.values(byType)]);
+    if (shortestMs === Number.POSITIVE_INFINITY) return false;
     const { deleted, last, lastAgeMs } = await database.query((sql) =>
       pruneJobs(sql, { after, limit: batch, retention, byType }),
     );
@@ -57,7 +52,7 @@ export function createPruner({
     const keys = await database.query((sql) =>
       pruneIdempotencyKeys(sql, { keptMs: idempotencyKeyMs, limit: batch }),
     );
-    const goesOn = shortestMs < Number.POSITIVE_INFINITY && (await step());
+    const goesOn = await step();
     if (goesOn || keys === batch) {
       return Math.max(MIN_REST_MS, REST_FACTOR * (performance.now() - startedAt));
     }
@@ -66,16 +61,14 @@ export function createPruner({
   };
 }
 
-/** The retention of the job types that have one of their own. */
-function retentionByType(
-  definitions: ReadonlyMap<string, JobDefinition>,
+/** What a type does not say is as the settings have it. */
+function withDefaults(
+  byType: Readonly<Record<string, Partial<Retention>>>,
   retention: Retention,
 ): Record<string, Retention> {
-  const own: Record<string, Retention> = {};
-  for (const [type, { retention: ofType }] of definitions) {
-    if (ofType !== undefined) own[type] = { ...retention, ...ofType };
-  }
-  return own;
+  return Object.fromEntries(
+    Object.entries(byType).map(([type, ofType]) => [type, { ...retention, ...ofType }]),
+  );
 }
 
 /** The shortest time, in milliseconds, after which anything is deleted: nothing that is younger needs to be looked at. */
