@@ -3,17 +3,19 @@
  *
  * Every API process that has the same tokens and the same secret knows it; nothing is stored. It ends with its time, or with the token: the
  * token's digest is part of the key of the proof. The secret is the other part, so that a list of digests, which is not secret, makes no sessions.
+ * It is stretched first: whoever has signed in holds a proof, and could try passwords on it elsewhere.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, scryptSync, timingSafeEqual } from 'node:crypto';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
 
 export const SESSION_SECONDS = 12 * 3_600;
+const SECRET_BYTES = 32;
 
 export class Sessions {
-  readonly #secret: string;
+  readonly #secret: Buffer;
 
   constructor(secret: string) {
-    this.#secret = secret;
+    this.#secret = scryptSync(secret, 'warren session', SECRET_BYTES); // some dozens of milliseconds, once
   }
 
   /** `now`: in milliseconds. */

@@ -1,4 +1,5 @@
 // People sign in with a browser: a form, a cookie, and no way for anybody else's page to use it.
+import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { AccessTokens } from '../../../src/api/access/access-tokens.ts';
 import { SESSION_SECONDS, Sessions } from '../../../src/api/access/sessions.ts';
@@ -209,6 +210,14 @@ describe('a session', () => {
     const session = sessions.create(viewer, now);
     expect(new Sessions('secret').find(session, new AccessTokens({ listed: list }), now)).toEqual(viewer);
     expect(new Sessions('another').find(session, tokens, now)).toBeUndefined();
+  });
+
+  test('is no proof on which the secret, an address with a password, could be guessed fast', () => {
+    if (viewer === undefined) throw new Error('there is a viewer');
+    const [expires, name, proof] = sessions.create(viewer, now).split('.');
+    const key = createHmac('sha256', 'secret').update(`warren session ${viewer.sha256}`).digest();
+    const fast = createHmac('sha256', key).update(`${expires}.${name}`).digest('base64url');
+    expect(proof).not.toBe(fast);
   });
 
   test('ends after its time, with its token, and when the token is another under the same name', () => {
