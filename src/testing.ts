@@ -28,7 +28,7 @@ export interface TestWarrenOptions {
   databaseUrl: string;
   /** Defaults to `none`: the kit runs jobs without a broker. */
   amqpUrl?: string;
-  /** As of `Warren`. Defaults to none. */
+  /** As of `Warren`, but for `DATABASE_DIRECT_URL`, which counts for nothing here. Defaults to none. */
   settings?: Readonly<Record<string, string>>;
 }
 
@@ -60,8 +60,9 @@ export async function testWarren({
   app,
   databaseUrl: serverUrl,
   amqpUrl = 'none',
-  settings = {},
+  settings: given = {},
 }: TestWarrenOptions): Promise<TestKit> {
+  const settings = withoutOtherDatabases(given);
   const config = readConfig('worker', app, { ...settings, DATABASE_URL: serverUrl, AMQP_URL: amqpUrl });
   const database = await createThrowawayDatabase(serverUrl, app);
   const kit = new Kit({ app, config: { ...config, databaseUrl: database.url, amqpUrl }, settings, database });
@@ -72,6 +73,11 @@ export async function testWarren({
     throw error;
   }
   return kit;
+}
+
+/** A direct address leads to the application's own database: workers of the kit would show there, and a migration would change it. */
+function withoutOtherDatabases(settings: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => name !== 'DATABASE_DIRECT_URL'));
 }
 
 interface KitParts {

@@ -4,6 +4,8 @@
  * The claims, attempts and records are those of a worker. Guarantees: ends when nothing is due, jobs that were enqueued meanwhile included, or at a bound;
  * leaves no session behind.
  */
+import { withDeadline } from '#shared/base/backoff.ts';
+import { Unavailable } from '#shared/base/errors.ts';
 import type { App } from '#shared/job/app.ts';
 import type { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { Database } from '#shared/postgres/database.ts';
@@ -21,6 +23,8 @@ const MAX_RUNS = 10_000;
 const PROMOTED_AT_ONCE = 1_000;
 /** One that claims, one that records while the next claims. */
 const CONNECTIONS = 2;
+/** What the first session may take, in milliseconds. */
+const HELD_DEADLINE_MS = 15_000;
 
 export interface DrainOptions {
   app: App;
@@ -65,7 +69,9 @@ export async function drainDue({ app, config, name, services }: DrainOptions): P
   database.start();
   presence.start();
   try {
-    await presence.heldOnce();
+    await withDeadline(presence.heldOnce(), HELD_DEADLINE_MS, () => {
+      return new Unavailable('no_presence', `Postgres gave no session within ${HELD_DEADLINE_MS} ms`);
+    });
     return await runAll({ database, attempts, queues });
   } finally {
     giveUp.abort();

@@ -47,6 +47,17 @@ const app = defineApp({
 });
 const start = (): Promise<TestKit> => testWarren({ app, databaseUrl: inject('databaseUrl') });
 
+test('a direct address among the settings leads nothing of the kit to another database', async () => {
+  const databaseUrl = inject('databaseUrl');
+  await using kit = await testWarren({ app, databaseUrl, settings: { DATABASE_DIRECT_URL: databaseUrl } });
+  await using _worker = await kit.warren.startWorker();
+  const sql = postgres(kit.databaseUrl, { max: 1 });
+  const presences = await sql`
+    select from pg_stat_activity where datname = current_database() and application_name like '% presence'`;
+  await sql.end();
+  expect(presences).toHaveLength(1);
+});
+
 test('the kit has a database of its own, which is gone afterwards', async () => {
   const kit = await start();
   const name = new URL(kit.databaseUrl).pathname.slice(1);
