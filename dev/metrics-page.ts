@@ -3,6 +3,7 @@
 import { app } from '../examples/shop/app.ts';
 import { BodyBudget, bodyGauges } from '../src/api/body-budget.ts';
 import { QueueClient } from '../src/queue/client.ts';
+import { Events } from '../src/shared/observe/events.ts';
 import type { MetricDescription } from '../src/shared/observe/metrics/metrics.ts';
 import { createMetrics } from '../src/shared/observe/metrics/metrics.ts';
 import { readConfig } from '../src/shared/settings/config.ts';
@@ -20,8 +21,10 @@ const USUAL = /^(process|nodejs)_/;
 /** The metrics of the two programs, by program. */
 export function describePrograms(): { api: MetricDescription[]; worker: MetricDescription[] } {
   const { databaseUrl: url, amqpUrl } = nowhere;
+  const events = new Events();
   const client = new QueueClient({
     app,
+    events,
     name: 'docs',
     database: { url, min: 1, max: 1 },
     amqpUrl,
@@ -32,12 +35,13 @@ export function describePrograms(): { api: MetricDescription[]; worker: MetricDe
     AMQP_URL: nowhere.amqpUrl,
   });
   const api = createMetrics({
+    events,
     types,
     queues,
     gauges: [...client.gauges, ...bodyGauges(new BodyBudget(1))],
   });
-  const gauges = workerGauges(new Worker({ config, name: 'docs', app }), queues);
-  const worker = createMetrics({ types, queues, gauges });
+  const gauges = workerGauges(new Worker({ config, name: 'docs', app, events }), queues);
+  const worker = createMetrics({ events, types, queues, gauges });
   api.stop();
   worker.stop();
   return { api: api.describe(), worker: worker.describe() };

@@ -52,17 +52,19 @@ function eventsPage(): string {
     const name = /^ {2}'([^']+)': (.*)$/.exec(line);
     if (comment !== undefined) meaning = comment;
     if (name === null) continue;
-    rows.push(`| \`warren:${name[1]}\` | ${meaning} |`);
+    rows.push(`| \`${name[1]}\` | ${meaning} |`);
     meaning = '';
   }
   return `# Events
 
 ${derived('src/shared/observe/events.ts')}
 
-Channels of \`node:diagnostics_channel\`, published in the process where it happens. They cost nothing where nobody subscribes. Log and metrics are
-made from them; those of an attempt, of an end and of one request carry its \`requestId\` and \`traceparent\` (docs/operations.md) where it has them. \`subscribe\` in \`src/shared/observe/events.ts\` is typed.
+Published where it happens, to the \`Events\` of that instance: a program has one, and so has each \`Warren\` object, with its workers
+(\`warren.events.subscribe('job.ended', …)\`, typed). Two instances in one process hear nothing of each other. An event that nobody subscribes to costs a
+look-up; a listener that throws hurts nobody, and Node warns of it once. Log and metrics are made from them; those of an attempt, of an end and of one
+request carry its \`requestId\` and \`traceparent\` (docs/operations.md) where it has them.
 
-| channel | when |
+| event | when |
 |---|---|
 ${rows.join('\n')}
 `;

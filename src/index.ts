@@ -26,6 +26,7 @@ export type {
   JobLog,
 } from '#shared/job/job.ts';
 export type { JobState } from '#shared/job/transitions.ts';
+export type { EventMessages, EventName } from '#shared/observe/events.ts';
 export type { CallersClient, QueryClient, QueryTag } from '#shared/postgres/callers-client.ts';
 export type { Sql } from '#shared/postgres/database.ts';
 export type { HandlerClient } from '#shared/postgres/handler-client.ts';

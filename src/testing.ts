@@ -4,12 +4,14 @@
  * Guarantees: each kit has a database of its own, so that test files may run at once; nothing runs before the test asks for it; all is gone when the
  * kit is disposed of.
  */
+
 import { AssertionError } from 'node:assert';
 import { inspect } from 'node:util';
 import type { App } from '#shared/job/app.ts';
 import { parseArguments } from '#shared/job/arguments.ts';
 import type { Job, JobDefinition } from '#shared/job/job.ts';
 import type { JobState } from '#shared/job/transitions.ts';
+import { Events } from '#shared/observe/events.ts';
 import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { createThrowawayDatabase } from '#shared/postgres/throwaway-database.ts';
 import type { Config } from '#shared/settings/config.ts';
@@ -91,6 +93,7 @@ class Kit implements TestKit {
   readonly warren: Warren;
   readonly databaseUrl: string;
   readonly #app: App;
+  readonly #events = new Events();
   readonly #config: Config;
   readonly #database: AsyncDisposable;
   readonly #services: ApplicationServices;
@@ -103,7 +106,12 @@ class Kit implements TestKit {
     this.#config = config;
     this.#database = database;
     const name = `${CONNECTION_NAME} jobs`;
-    this.#services = new ApplicationServices(app, { url: databaseUrl, name, max: config.jobsPoolMax });
+    this.#services = new ApplicationServices(app, {
+      url: databaseUrl,
+      name,
+      max: config.jobsPoolMax,
+      events: this.#events,
+    });
   }
 
   async perform<Args, Input>(
@@ -114,7 +122,7 @@ class Kit implements TestKit {
     await parseArguments(job, args);
     await this.#services.open();
     const { services, sql } = this.#services;
-    const resources = { services, sql, settings: this.#config };
+    const resources = { services, sql, settings: this.#config, events: this.#events };
     return await performOnce(job as JobDefinition, args, { resources, ...options });
   }
 
@@ -152,6 +160,7 @@ class Kit implements TestKit {
   async drain(): Promise<Partial<Record<JobState, number>>> {
     await this.#services.open();
     const ran = await drainDue({
+      events: this.#events,
       app: this.#app,
       config: this.#config,
       name: CONNECTION_NAME,

@@ -18,6 +18,7 @@ import { waitForEnd } from '#queue/wait.ts';
 import { InvalidInput, Misconfigured, NotFound, Unavailable } from '#shared/base/errors.ts';
 import type { App, QueueOptions } from '#shared/job/app.ts';
 import type { Enqueued, EnqueueOptions, Job, JobDefinition } from '#shared/job/job.ts';
+import { Events } from '#shared/observe/events.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import type { Config } from '#shared/settings/config.ts';
@@ -79,6 +80,7 @@ export interface WarrenJobs extends Pick<Control, 'cancel' | 'retry'> {
 export class Warren {
   readonly #app: App;
   readonly #config: Config;
+  readonly #events = new Events();
   readonly #client: QueueClient;
   readonly #stopping = new AbortController();
   readonly #workers = new Set<Worker>();
@@ -97,12 +99,18 @@ export class Warren {
     const name = processName('api');
     this.#client = new QueueClient({
       app,
+      events: this.#events,
       name,
       database: { url: databaseUrl, isPooled: this.#config.databaseDirectUrl !== undefined, min, max },
       amqpUrl,
       channels,
     });
     this.jobs = this.#createJobs();
+  }
+
+  /** What happens in this instance and its workers, and in no other (docs/events.md): `warren.events.subscribe('job.ended', …)`. */
+  get events(): Pick<Events, 'subscribe'> {
+    return this.#events;
   }
 
   /** Brings the schema `warren` up to date. Resolves with the names of the migrations that were applied. */
@@ -149,6 +157,7 @@ export class Warren {
     const mounted = createMountedApi({
       app: this.#app,
       client: this.#client,
+      events: this.#events,
       secret: this.#config.databaseUrl,
       bodyBytes: this.#config.apiBodyBytes,
       phase: () => this.#phase(),
@@ -166,6 +175,7 @@ export class Warren {
       config: withWorkerOptions(this.#config, this.#app, options),
       name: `${processName('worker')}${number}`,
       app: this.#app,
+      events: this.#events,
     });
     this.#workers.add(worker);
     const stop = async () => {

@@ -9,6 +9,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { QueueClient } from '#queue/client.ts';
 import { HttpServer } from '#shared/http/http-server.ts';
 import type { App } from '#shared/job/app.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Metrics } from '#shared/observe/metrics/metrics.ts';
 import { createMetrics } from '#shared/observe/metrics/metrics.ts';
 import { ApplicationServices } from '#shared/postgres/application-services.ts';
@@ -26,6 +27,8 @@ const STATEMENT_DEADLINE_MS = 1_500;
 export interface ApiOptions {
   config: Config;
   app: App;
+  /** Told of what happens in it. */
+  events: Events;
   /** The name of its connections. */
   name: string;
 }
@@ -45,11 +48,12 @@ export class Api {
   #stopped: Promise<void> | undefined;
 
   /** Opens nothing. */
-  constructor({ config, name, app }: ApiOptions) {
+  constructor({ config, name, app, events }: ApiOptions) {
     const { databaseUrl: url, amqpUrl, poolMin: min, poolMax: max, host, port } = config;
     const queues = [...app.queues.keys()];
     const client = new QueueClient({
       app,
+      events,
       name,
       database: {
         url,
@@ -63,6 +67,7 @@ export class Api {
     });
     const bodies = new BodyBudget(config.apiBodyBytes);
     const metrics = createMetrics({
+      events,
       types: app.definitions.keys(),
       queues,
       gauges: [...client.gauges, ...bodyGauges(bodies)],
@@ -70,6 +75,7 @@ export class Api {
     const { apiToken, tokensFile } = config;
     const tokens = new AccessTokens({ apiToken, listed: tokensFile === undefined ? undefined : [] });
     this.#dependencies = {
+      events,
       database: client.database,
       enqueuer: client.enqueuer,
       control: client.control,
@@ -91,13 +97,14 @@ export class Api {
       port,
       drainMs: config.apiDrainMs,
     });
-    this.#tokenFile = tokensFile === undefined ? undefined : new TokenFile(tokensFile, tokens);
+    this.#tokenFile = tokensFile === undefined ? undefined : new TokenFile(tokensFile, { tokens, events });
     this.#app = app;
     this.#services = new ApplicationServices(app, {
       url,
       isPooled: config.databaseDirectUrl !== undefined,
       name: `${name} routes`,
       max: config.jobsPoolMax,
+      events,
     });
     this.#client = client;
     this.#metrics = metrics;

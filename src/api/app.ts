@@ -5,13 +5,13 @@
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { problemResponse } from '#shared/http/problem-response.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { guard } from './access/guard.ts';
 import { RouteAccessTable } from './access/route-access.ts';
 import type { Sessions } from './access/sessions.ts';
 import type { ApplicationDependencies } from './application-routes.ts';
 import { registerApplication } from './application-routes.ts';
-import { answerError, refuseInvalid } from './problem.ts';
+import { answerErrors, refuseInvalid } from './problem.ts';
 import { tellOfRequests } from './request-events.ts';
 import { identifiedTrace } from './request-trace.ts';
 import type { DocsDependencies } from './routes/docs.ts';
@@ -34,40 +34,44 @@ export type AppDependencies = HealthDependencies &
   JobControlDependencies &
   QueueDependencies &
   DocsDependencies & {
+    events: Events;
     sessions: Sessions;
     /** The `Host` headers that are answered, beside those of this machine. Undefined: all. */
     hosts?: ReadonlySet<string> | undefined;
   };
 
 export function createApp(dependencies: AppDependencies): OpenAPIHono {
+  const { events, tokens, sessions, hosts } = dependencies;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
-  app.onError(answerError);
-  app.use(tellOfRequests);
+  app.onError(answerErrors(events));
+  app.use(tellOfRequests(events));
   registerHealth(app, dependencies);
   const routes = new RouteAccessTable(app);
-  const { tokens, sessions, hosts } = dependencies;
-  app.use(guard({ tokens, sessions, hosts, routes }));
+  app.use(guard({ events, tokens, sessions, hosts, routes }));
   registerApplication(app, routes, dependencies); // first: its routes are the busiest
   registerJobs(app, dependencies);
   registerJobControl(app, dependencies);
   registerQueues(app, dependencies);
   registerMetrics(app, dependencies);
   registerDocs(app, dependencies);
-  registerSignIn(app, { tokens, sessions, routes });
+  registerSignIn(app, { events, tokens, sessions, routes });
   routes.assertDeclared();
   app.notFound(answerUnrouted(app.routes));
   return app;
 }
 
 /** What answers until the database's schema was seen: health, and 503 to everything else. */
-export function createStartingApp(dependencies: HealthDependencies): OpenAPIHono {
+export function createStartingApp(
+  dependencies: HealthDependencies & Pick<AppDependencies, 'events'>,
+): OpenAPIHono {
+  const { events } = dependencies;
   const app = new OpenAPIHono();
-  app.onError(answerError);
-  app.use(tellOfRequests);
+  app.onError(answerErrors(events));
+  app.use(tellOfRequests(events));
   registerHealth(app, dependencies);
   app.notFound((c) => {
     const detail = 'the API is starting: it has not seen the database yet';
-    publishEvent('request.unavailable', { ...identifiedTrace(c), code: 'starting', error: detail });
+    events.publish('request.unavailable', { ...identifiedTrace(c), code: 'starting', error: detail });
     return problemResponse(503, { detail, code: 'starting', headers: { 'retry-after': '1' } });
   });
   return app;

@@ -1,6 +1,7 @@
 /**
  * The API program: `node src/api/main.ts`. Settings in the environment, JSON lines on stdout.
  */
+import { Events } from '#shared/observe/events.ts';
 import { createLogger, logEvents } from '#shared/observe/log.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
 import { programHelp } from '#shared/program/help.ts';
@@ -14,11 +15,12 @@ await runProgram(programHelp('api'), async () => {
   const app = await loadApp(readAppModule());
   const config = readConfig('api', app);
   const name = processName('api');
-  const output = new LogOutput(process.stdout);
+  const events = new Events();
+  const output = new LogOutput(process.stdout, events);
   const log = createLogger({ name: 'api', level: config.logLevel, output });
-  logEvents(log);
+  logEvents(events, log);
   for (const sentence of findUnverifiedServers(config)) log.warn(sentence);
-  const api = new Api({ config, name, app });
+  const api = new Api({ config, name, app, events });
 
   return {
     log,

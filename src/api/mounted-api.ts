@@ -11,6 +11,7 @@ import type { QueueClient } from '#queue/client.ts';
 import { isLoopback } from '#shared/base/loopback.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import type { App } from '#shared/job/app.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Metrics } from '#shared/observe/metrics/metrics.ts';
 import { createMetrics } from '#shared/observe/metrics/metrics.ts';
 import type { AccessToken } from './access/access-tokens.ts';
@@ -39,6 +40,7 @@ export interface MountedApi {
 export interface MountedApiOptions {
   app: App;
   client: QueueClient;
+  events: Events;
   /** What signs the cookies of people who have signed in: the same in every process of a fleet. */
   secret: string;
   /** What request bodies may hold in memory at once. */
@@ -50,6 +52,7 @@ export interface MountedApiOptions {
 export function createMountedApi({
   app,
   client,
+  events,
   secret,
   bodyBytes,
   phase,
@@ -59,6 +62,7 @@ export function createMountedApi({
   const queues = [...app.queues.keys()];
   const bodies = new BodyBudget(bodyBytes);
   const metrics: Metrics = createMetrics({
+    events,
     types: app.definitions.keys(),
     queues,
     gauges: [...client.gauges, ...bodyGauges(bodies)],
@@ -66,8 +70,9 @@ export function createMountedApi({
   const tokens = new AccessTokens({ apiToken, listed });
   const isLocalOnly = tokens.isOpen && !isOpen;
   const check = () => client.check();
-  const starting = createStartingApp({ check, phase });
+  const starting = createStartingApp({ events, check, phase });
   const serving = createApp({
+    events,
     database: client.database,
     enqueuer: client.enqueuer,
     control: client.control,

@@ -6,6 +6,7 @@
  */
 import type { Check } from '#shared/base/health-check.ts';
 import type { App } from '#shared/job/app.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import { checkPostgres } from '#shared/postgres/check-postgres.ts';
 import type { DatabaseOptions } from '#shared/postgres/database.ts';
@@ -23,9 +24,10 @@ import { Enqueuer } from './enqueue.ts';
 
 export interface QueueClientOptions {
   app: App;
+  events: Events;
   /** The name of its connections. */
   name: string;
-  database: Omit<DatabaseOptions, 'name'>;
+  database: Omit<DatabaseOptions, 'name' | 'events'>;
   amqpUrl: string;
   /** Confirm channels. */
   channels: number;
@@ -38,17 +40,19 @@ export class QueueClient {
   /** For an application's own statements (an order that is looked up before its job is enqueued). */
   readonly database: Database;
   readonly #app: App;
+  readonly #events: Events;
   readonly #publisher: Publisher;
 
-  constructor({ app, name, database: databaseOptions, amqpUrl, channels }: QueueClientOptions) {
+  constructor({ app, events, name, database: databaseOptions, amqpUrl, channels }: QueueClientOptions) {
     const queues = [...app.queues.keys()];
-    const database = new Database({ ...databaseOptions, name });
-    const publisher = new Publisher({ url: amqpUrl, name, channels, queues });
-    this.enqueuer = new Enqueuer({ database, publisher, app });
-    this.control = createControl({ database, outbox: this.enqueuer, queues });
+    const database = new Database({ ...databaseOptions, name, events });
+    const publisher = new Publisher({ url: amqpUrl, name, channels, queues, events });
+    this.enqueuer = new Enqueuer({ database, publisher, app, events });
+    this.control = createControl({ database, events, outbox: this.enqueuer, queues });
     this.browser = createBrowser({ database, connection: publisher.connection, queues });
     this.database = database;
     this.#app = app;
+    this.#events = events;
     this.#publisher = publisher;
   }
 
@@ -65,7 +69,7 @@ export class QueueClient {
 
   /** Resolves when Postgres is there and its schema is current. Throws `Misconfigured` where the schema is older. Ends early when `stopping` aborts. */
   async enter(stopping: AbortSignal): Promise<void> {
-    await enterDatabase(this.database, this.#app, stopping);
+    await enterDatabase({ database: this.database, app: this.#app, events: this.#events, stopping });
   }
 
   /** The two servers, in the words of /readyz. Never rejects. */

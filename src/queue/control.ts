@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Conflict, NotFound } from '#shared/base/errors.ts';
 import { parseId } from '#shared/base/row-id.ts';
 import type { Job } from '#shared/job/job.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isUniqueViolation } from '#shared/postgres/failures.ts';
@@ -37,12 +38,13 @@ export interface Control {
 
 export interface ControlOptions {
   database: Database;
+  events: Events;
   outbox: Pick<Outbox, 'publish'>;
   /** The queues of the application. */
   queues: readonly string[];
 }
 
-export function createControl({ database, outbox, queues }: ControlOptions): Control {
+export function createControl({ database, events, outbox, queues }: ControlOptions): Control {
   return {
     cancel: async (id) => {
       assertId(id);
@@ -55,7 +57,7 @@ export function createControl({ database, outbox, queues }: ControlOptions): Con
         state = await cancel(); // null: it has ended meanwhile
       }
       const job = await findJob(database, id);
-      if (state === 'cancelled') publishJobEnd(job, state); // one that ran is told of by its worker
+      if (state === 'cancelled') publishJobEnd(events, job, { state }); // one that ran is told of by its worker
       return job;
     },
     retry: async (id) => {

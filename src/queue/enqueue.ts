@@ -10,7 +10,7 @@ import { Conflict, errorMessage, InvalidInput } from '#shared/base/errors.ts';
 import { mapInSlices } from '#shared/base/slices.ts';
 import type { App } from '#shared/job/app.ts';
 import type { Enqueued, EnqueueOptions } from '#shared/job/job.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
@@ -34,17 +34,26 @@ const MAX_UNIQUE_TRIES = 5;
 /** What a batch of 10 000 jobs may take, in milliseconds. */
 const BATCH_DEADLINE_MS = 10_000;
 
+export interface EnqueuerOptions {
+  database: Database;
+  publisher: Publisher;
+  app: App;
+  events: Events;
+}
+
 /** Enqueues on behalf of a process that has a pool and a publisher of its own. */
 export class Enqueuer {
   readonly #app: App;
   readonly #database: Database;
   readonly #outbox: Outbox;
+  readonly #events: Events;
   readonly #inserts: Batcher<NewJob, InsertedJob>;
 
-  constructor({ database, publisher, app }: { database: Database; publisher: Publisher; app: App }) {
+  constructor({ database, publisher, app, events }: EnqueuerOptions) {
+    this.#events = events;
     this.#app = app;
     this.#database = database;
-    this.#outbox = new Outbox({ database, publisher });
+    this.#outbox = new Outbox({ database, publisher, events });
     this.#inserts = new Batcher({
       run: async (jobs, waitedMs) => {
         const byRelay = !publisher.ready;
@@ -132,7 +141,7 @@ export class Enqueuer {
     const available: Publishable[] = [];
     for (const [index, { id, outcome, state }] of rows.entries()) {
       const { type, queue } = jobs[index] as NewJob;
-      if (outcome === 'inserted') publishEvent('job.enqueued', { type, queue, count: 1 });
+      if (outcome === 'inserted') this.#events.publish('job.enqueued', { type, queue, count: 1 });
       if (state === 'available') available.push({ id, type, queue, fence: 0 });
     }
     // One queue's confirms do not wait for another's, which may be choosing a leader.

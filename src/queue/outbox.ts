@@ -5,7 +5,7 @@
  * place that joins a confirm of RabbitMQ with a mark in Postgres.
  */
 import { pause } from '#shared/base/backoff.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Publishable } from '#shared/postgres/statements/jobs.ts';
 import { markPublished } from '#shared/postgres/statements/jobs.ts';
@@ -17,11 +17,12 @@ const MARK_AFTER_MS = 200;
 export interface OutboxOptions {
   database: Database;
   publisher: Publisher;
+  events: Events;
 }
 
 /** Publishes jobs and marks the confirmed ones at once. Resolves with how many those are. Throws where Postgres refuses the marks. */
 export async function publishAndMark(
-  { database, publisher }: OutboxOptions,
+  { database, publisher }: Pick<OutboxOptions, 'database' | 'publisher'>,
   jobs: readonly Publishable[],
 ): Promise<number> {
   if (jobs.length === 0 || !publisher.ready) return 0;
@@ -34,10 +35,12 @@ export async function publishAndMark(
 export class Outbox {
   readonly #database: Database;
   readonly #publisher: Publisher;
+  readonly #events: Events;
   #confirmed: Publishable[] = [];
   readonly #marks = new Set<Promise<void>>();
 
-  constructor({ database, publisher }: OutboxOptions) {
+  constructor({ database, publisher, events }: OutboxOptions) {
+    this.#events = events;
     this.#database = database;
     this.#publisher = publisher;
   }
@@ -71,7 +74,7 @@ export class Outbox {
       await this.#database.query((sql) => markPublished(sql, jobs));
     } catch (error) {
       // The relay publishes them once more, and the second delivery finds nothing to claim.
-      publishEvent('write.retried', { what: 'mark', retry: 1, error });
+      this.#events.publish('write.retried', { what: 'mark', retry: 1, error });
     }
   }
 }

@@ -9,7 +9,7 @@ import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
 import { target } from '#shared/job/transitions.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
 import { QUARANTINED_FROM } from '#shared/postgres/statements/parts.ts';
@@ -30,6 +30,7 @@ export interface AttemptsOptions {
   definitions: ReadonlyMap<string, JobDefinition>;
   /** What every handler is given beside its own job; asked for when one runs. */
   resources: () => PerformResources;
+  events: Events;
   /** Runs a handler where it cannot take the worker down. */
   quarantine: Perform;
   /** Aborts when the process must stop. */
@@ -41,6 +42,7 @@ export class Attempts {
   readonly #completer: Completer;
   readonly #definitions: ReadonlyMap<string, JobDefinition>;
   readonly #resources: () => PerformResources;
+  readonly #events: Events;
   readonly #running = new Map<string, Abort>();
   readonly #quarantine: Perform;
   readonly #unheard = new Set<Promise<void>>();
@@ -49,7 +51,8 @@ export class Attempts {
   readonly #giveUp: AbortSignal;
   readonly #draining = new AbortController();
 
-  constructor({ claimer, completer, definitions, resources, quarantine, giveUp }: AttemptsOptions) {
+  constructor({ claimer, completer, definitions, resources, events, quarantine, giveUp }: AttemptsOptions) {
+    this.#events = events;
     this.#claimer = claimer;
     this.#completer = completer;
     this.#definitions = definitions;
@@ -65,7 +68,7 @@ export class Attempts {
   async run(delivered: Delivered): Promise<Disposition | 'unknown' | { foreign: string }> {
     const claim = await this.#claim(delivered);
     if (claim === undefined) return 'requeue';
-    if ('reason' in claim) return disposeRefused(delivered.id, claim);
+    if ('reason' in claim) return disposeRefused(this.#events, delivered.id, claim);
     return await this.runClaimed(claim);
   }
 
@@ -167,7 +170,7 @@ export class Attempts {
       try {
         return await this.#claimer.claim(delivered, this.#draining.signal);
       } catch (error) {
-        publishEvent('write.retried', { what: 'claim', retry: retry + 1, error });
+        this.#events.publish('write.retried', { what: 'claim', retry: retry + 1, error });
         if (this.#giveUp.aborted) return undefined;
         await pause(backoffMs(retry + 1, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
       }
@@ -187,7 +190,7 @@ export class Attempts {
     abort: Abort,
   ): Promise<{ ending: Ending; outcome: Outcome }> {
     const { id: jobId, type, queue, attempt, waitMs, trace } = claim;
-    publishEvent('attempt.started', { ...trace, jobId, type, queue, attempt, waitMs });
+    this.#events.publish('attempt.started', { ...trace, jobId, type, queue, attempt, waitMs });
     const startedAt = performance.now();
     const started = () => this.#claimer.started(claim);
     const isQuarantined = claim.crashes >= QUARANTINED_FROM;
@@ -195,7 +198,7 @@ export class Attempts {
     const run = isQuarantined ? this.#quarantine : perform;
     const ending = await run(definition, claim, abort, { ...this.#resources(), started });
     const outcome = toOutcome(ending, claim, definition);
-    publishEvent('attempt.finished', {
+    this.#events.publish('attempt.finished', {
       ...trace,
       jobId,
       type,
@@ -217,17 +220,21 @@ export class Attempts {
     });
     if (recorded === 'fenced') {
       const { id: jobId, type, attempt, trace } = claim;
-      publishEvent('attempt.fenced', { ...trace, jobId, type, attempt });
+      this.#events.publish('attempt.fenced', { ...trace, jobId, type, attempt });
     }
     return recorded;
   }
 }
 
 /** Refused deliveries are spent: the row decides what happens next. */
-function disposeRefused(jobId: string, refusal: Refusal): 'ack' | 'unknown' | { foreign: string } {
+function disposeRefused(
+  events: Events,
+  jobId: string,
+  refusal: Refusal,
+): 'ack' | 'unknown' | { foreign: string } {
   if (refusal.reason === 'unknown') return 'unknown';
   if (refusal.reason === 'foreign') return { foreign: refusal.type };
-  publishEvent('delivery.suppressed', { jobId, reason: refusal.reason });
+  events.publish('delivery.suppressed', { jobId, reason: refusal.reason });
   return 'ack';
 }
 

@@ -7,6 +7,7 @@
  */
 import { Batcher } from '#shared/base/batcher.ts';
 import { Unavailable } from '#shared/base/errors.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
@@ -39,6 +40,7 @@ type Wish = Pick<Delivered, 'id'> & { hasRoom: boolean };
 
 export interface ClaimerOptions {
   database: Database;
+  events: Events;
   presence: Presence;
   room: ArgsRoom;
   /** The job types that this worker knows. */
@@ -66,7 +68,7 @@ export class Claimer {
   readonly #claims: Batcher<Wish, Claim | Refusal | NoRoom>;
   readonly #spent: Batcher<string, undefined>;
 
-  constructor({ database, presence, room, types }: ClaimerOptions) {
+  constructor({ database, events, presence, room, types }: ClaimerOptions) {
     this.#types = new Set(types);
     this.#typesLiteral = texts(types);
     this.#room = room;
@@ -77,13 +79,8 @@ export class Claimer {
       owner: () => this.#owner(),
       isRunning: () => this.#held.size > 0,
     });
-    this.#takeover = new Takeover({
-      database,
-      startMarks: this.#startMarks,
-      room,
-      types: this.#typesLiteral,
-      owner: () => this.#owner(),
-    });
+    const shared = { database, events, startMarks: this.#startMarks, room, types: this.#typesLiteral };
+    this.#takeover = new Takeover({ ...shared, owner: () => this.#owner() });
     this.#claims = new Batcher({
       run: (wishes) =>
         this.#startMarks.claimed(

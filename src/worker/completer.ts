@@ -7,7 +7,7 @@ import { Batcher } from '#shared/base/batcher.ts';
 import { MAX_ORIGIN_BYTES } from '#shared/base/error-origin.ts';
 import type { JobState } from '#shared/job/transitions.ts';
 import { target } from '#shared/job/transitions.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
@@ -17,12 +17,20 @@ import { recordOutcomes } from '#shared/postgres/statements/jobs.ts';
 /** `fenced`: the attempt had lost its claim, and its outcome was refused. `unrecorded`: the process had to stop before the write held. */
 export type Recorded = 'recorded' | 'fenced' | 'unrecorded';
 
+export interface CompleterOptions {
+  database: Database;
+  events: Events;
+  /** Aborts when the process must stop. */
+  giveUp: AbortSignal;
+}
+
 export class Completer {
   readonly #batcher: Batcher<Outcome, JobState | undefined>;
+  readonly #events: Events;
   readonly #giveUp: AbortSignal;
 
-  /** `giveUp` aborts when the process must stop. */
-  constructor({ database, giveUp }: { database: Database; giveUp: AbortSignal }) {
+  constructor({ database, events, giveUp }: CompleterOptions) {
+    this.#events = events;
     this.#giveUp = giveUp;
     this.#batcher = new Batcher({
       run: async (outcomes) => {
@@ -44,11 +52,15 @@ export class Completer {
         // A try that failed may have been committed without our hearing of it: then this one matches no row, and nothing is wrong.
         if (state === undefined && retry > 1) state = target(outcome.act);
         if (state === undefined) return 'fenced';
-        publishJobEnd(job, state, outcome);
+        publishJobEnd(this.#events, job, {
+          state,
+          error: outcome.error,
+          errorOrigin: outcome.errorOrigin,
+        });
         return 'recorded';
       } catch (error) {
         if (isRowError(error)) throw error;
-        publishEvent('write.retried', { what: 'record', retry, error });
+        this.#events.publish('write.retried', { what: 'record', retry, error });
         if (this.#giveUp.aborted) return 'unrecorded';
         await pause(backoffMs(retry, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
       }

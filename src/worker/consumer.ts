@@ -8,7 +8,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { backoffMs, pause, withDeadline } from '#shared/base/backoff.ts';
 import { Unavailable } from '#shared/base/errors.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { Acknowledgements } from '#shared/rabbitmq/acknowledgements.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import { decodeJobId } from '#shared/rabbitmq/message.ts';
@@ -27,6 +27,7 @@ export interface DeadLetter {
 
 export interface ConsumerOptions {
   connection: BrokerConnection;
+  events: Events;
   queue: string;
   prefetch: number;
   /** RabbitMQ prefers the consumers with the greatest, as long as they have room. */
@@ -121,7 +122,7 @@ export class Consumer {
       if (this.#closing.signal.aborted) return;
       const { connection, tag } = this.#options;
       if (wasReady || connection.model !== undefined) {
-        publishEvent('consumer.lost', { tag, queue: this.queue, reason });
+        this.#options.events.publish('consumer.lost', { tag, queue: this.queue, reason });
       }
       await pause(backoffMs(retry, { firstMs: 100, maxMs: 5_000, jitter: 0.5 }), this.#closing.signal);
     }
@@ -182,12 +183,15 @@ export class Consumer {
     };
     await inTime(channel.consume(brokerQueue(this.queue), onMessage, { consumerTag: tag, priority }));
     this.#registered = true;
-    publishEvent('consumer.ready', { tag, queue: this.queue });
+    this.#options.events.publish('consumer.ready', { tag, queue: this.queue });
   }
 
   #take(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): void {
     acknowledgements.delivered(message);
-    publishEvent('delivery.received', { queue: this.queue, redelivered: message.fields.redelivered });
+    this.#options.events.publish('delivery.received', {
+      queue: this.queue,
+      redelivered: message.fields.redelivered,
+    });
     void this.#handle(channel, acknowledgements, message);
   }
 
@@ -239,7 +243,7 @@ export class Consumer {
     reason: string,
   ): Promise<void> {
     const { queue } = this;
-    publishEvent('delivery.dead-lettered', {
+    this.#options.events.publish('delivery.dead-lettered', {
       jobId: message.content.toString('latin1', 0, 40),
       queue,
       reason,

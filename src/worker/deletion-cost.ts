@@ -12,7 +12,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { join } from 'node:path';
 import { pause } from '#shared/base/backoff.ts';
-import { publishEvent, subscribe } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 
 const ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
 const CREDENTIALS_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -21,6 +21,7 @@ const SHORTEST_MS = 2_000;
 const DEADLINE_MS = 5_000;
 
 export interface DeletionCostOptions {
+  events: Events;
   /** The pod at the API server: `https://…/api/v1/namespaces/<namespace>/pods/<name>`. */
   podUrl: string;
   /** Holds `token` and `ca.crt`, read anew each time because the kubelet renews them. Defaults to where service accounts are mounted. */
@@ -54,11 +55,11 @@ export class DeletionCost {
 
   start(): void {
     this.#unsubscribe = [
-      subscribe('attempt.started', () => {
+      this.#options.events.subscribe('attempt.started', () => {
         this.#running += 1;
         this.#noteChange();
       }),
-      subscribe('attempt.finished', () => {
+      this.#options.events.subscribe('attempt.finished', () => {
         this.#running -= 1;
         this.#noteChange();
       }),
@@ -100,7 +101,8 @@ export class DeletionCost {
       this.#isFailing = false;
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      if (!this.#isFailing) publishEvent('maintenance.failed', { task: 'deletion cost', error });
+      if (!this.#isFailing)
+        this.#options.events.publish('maintenance.failed', { task: 'deletion cost', error });
       this.#isFailing = true;
     }
   }

@@ -7,6 +7,7 @@
 import { withDeadline } from '#shared/base/backoff.ts';
 import { Unavailable } from '#shared/base/errors.ts';
 import type { App } from '#shared/job/app.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { Presence } from '#shared/postgres/presence.ts';
@@ -33,14 +34,15 @@ export interface DrainOptions {
   name: string;
   /** Open already. */
   services: ApplicationServices;
+  events: Events;
 }
 
 /** Resolves with the ids of the jobs that ran, in their order; one that ran twice stands twice. Throws where it does not come to an end. */
-export async function drainDue({ app, config, name, services }: DrainOptions): Promise<string[]> {
+export async function drainDue({ app, config, name, services, events }: DrainOptions): Promise<string[]> {
   const { databaseUrl: url } = config;
   const queues = [...app.queues.keys()];
   const types = [...app.definitions.keys()];
-  const database = new Database({ url, name, min: 1, max: CONNECTIONS });
+  const database = new Database({ url, name, min: 1, max: CONNECTIONS, events });
   const presence: Presence = new Presence({
     url,
     name,
@@ -53,6 +55,7 @@ export async function drainDue({ app, config, name, services }: DrainOptions): P
   });
   const claimer: Claimer = new Claimer({
     database,
+    events,
     presence,
     room: new ArgsRoom(config.workerArgsMaxBytes),
     types,
@@ -60,9 +63,10 @@ export async function drainDue({ app, config, name, services }: DrainOptions): P
   const giveUp = new AbortController();
   const attempts = new Attempts({
     claimer,
-    completer: new Completer({ database, giveUp: giveUp.signal }),
+    completer: new Completer({ database, events, giveUp: giveUp.signal }),
     definitions: app.definitions,
-    resources: () => ({ services: services.services, settings: config, sql: services.sql }),
+    resources: () => ({ services: services.services, settings: config, sql: services.sql, events }),
+    events,
     quarantine: perform,
     giveUp: giveUp.signal,
   });

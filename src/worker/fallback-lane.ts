@@ -7,7 +7,7 @@
  * is there. Messages that come back later find nothing to claim.
  */
 import { backoffMs, pause } from '#shared/base/backoff.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import type { Claim } from '#shared/postgres/statements/jobs.ts';
 import type { QueueChannels } from '#shared/settings/settings.ts';
@@ -19,6 +19,7 @@ const NOT_NEEDED_MS = 500;
 const IDLE_WAIT = { firstMs: 20, maxMs: 500, jitter: 0.5 };
 
 export interface FallbackLaneOptions {
+  events: Events;
   queues: readonly QueueChannels[];
   isNeeded: () => boolean;
   /** Throws `Unavailable`. */
@@ -72,7 +73,7 @@ export class FallbackLane {
       const isNeeded = this.#options.isNeeded();
       if (isNeeded !== this.#isActive) {
         this.#isActive = isNeeded;
-        publishEvent('lane.changed', { lane: isNeeded ? 'postgres' : 'rabbitmq' });
+        this.#options.events.publish('lane.changed', { lane: isNeeded ? 'postgres' : 'rabbitmq' });
       }
       if (!isNeeded) {
         await pause(NOT_NEEDED_MS, this.#stopping.signal);
@@ -96,7 +97,7 @@ export class FallbackLane {
       for (const claim of claims) this.#run(claim);
       return claims.length;
     } catch (error) {
-      publishEvent('write.retried', { what: 'claim', retry: 1, error });
+      this.#options.events.publish('write.retried', { what: 'claim', retry: 1, error });
       return 0;
     }
   }

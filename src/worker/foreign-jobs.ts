@@ -8,7 +8,7 @@
 import { pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import { cached } from '#shared/base/cached.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { spendMessages } from '#shared/postgres/statements/jobs.ts';
 import { findServedTypes } from '#shared/postgres/statements/workers.ts';
@@ -42,17 +42,20 @@ interface Spent {
 
 export interface ForeignJobsOptions {
   database: Database;
+  events: Events;
   queues: readonly QueueChannels[];
 }
 
 export class ForeignJobs {
   /** By queue, how many messages may be held in a pause, and how many are. */
   readonly #places: ReadonlyMap<string, { limit: number; held: number }>;
+  readonly #events: Events;
   readonly #spent: Batcher<Spent, undefined>;
   readonly #served: () => Promise<ReadonlySet<string>>;
   readonly #draining = new AbortController();
 
-  constructor({ database, queues }: ForeignJobsOptions) {
+  constructor({ database, events, queues }: ForeignJobsOptions) {
+    this.#events = events;
     this.#places = new Map(
       queues.map(({ queue, channels, prefetch }) => [
         queue,
@@ -73,14 +76,14 @@ export class ForeignJobs {
 
   /** What becomes of the message. Never rejects. */
   async take(job: ForeignJob): Promise<Disposition> {
-    publishEvent('delivery.suppressed', { jobId: job.id, reason: 'foreign' });
+    this.#events.publish('delivery.suppressed', { jobId: job.id, reason: 'foreign' });
     try {
       const isServed = (await this.#served()).has(keyOf(job));
       if (isServed && (await this.#mayReturn(job))) return 'requeue';
       await this.#spent.add({ id: job.id, isServed });
       return 'ack';
     } catch (error) {
-      publishEvent('write.retried', { what: 'look', retry: 1, error });
+      this.#events.publish('write.retried', { what: 'look', retry: 1, error });
       await pause(MAX_PAUSE_MS, this.#draining.signal); // Postgres is away: nothing can run
       return 'requeue';
     }

@@ -1,6 +1,7 @@
 /**
  * The worker program: `node src/worker/main.ts`. Settings in the environment, JSON lines on stdout.
  */
+import { Events } from '#shared/observe/events.ts';
 import { createLogger, logEvents } from '#shared/observe/log.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
 import { createMetrics } from '#shared/observe/metrics/metrics.ts';
@@ -18,19 +19,21 @@ await runProgram(programHelp('worker'), async () => {
   const app = await loadApp(readAppModule());
   const config = readConfig('worker', app);
   const name = processName('worker');
-  const output = new LogOutput(process.stdout);
+  const events = new Events();
+  const output = new LogOutput(process.stdout, events);
   const log = createLogger({ name: 'worker', level: config.logLevel, output });
-  logEvents(log);
+  logEvents(events, log);
   for (const sentence of findUnverifiedServers(config)) log.warn(sentence);
-  const worker = new Worker({ config, name, app });
+  const worker = new Worker({ config, name, app, events });
   const queues = [...app.queues.keys()];
   const metrics = createMetrics({
+    events,
     types: app.definitions.keys(),
     queues,
     gauges: workerGauges(worker, queues),
   });
   const { podUrl } = config;
-  const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl });
+  const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl, events });
   let closeHealth = async () => {};
 
   return {

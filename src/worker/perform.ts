@@ -10,7 +10,7 @@ import { errorMessage, InvalidInput, Unavailable } from '#shared/base/errors.ts'
 import { parseArguments } from '#shared/job/arguments.ts';
 import type { JobDefinition, JobSettings, ShippedJobContext } from '#shared/job/job.ts';
 import { redactEnding } from '#shared/job/redaction.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
 import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
@@ -50,6 +50,7 @@ export interface PerformResources {
   sql: HandlerClient;
   /** Called in the turn in which the handler starts, after its arguments were checked. Defaults to nothing. */
   started?: () => void;
+  events: Events;
 }
 
 /** Runs one attempt's handler to its ending. Never rejects. */
@@ -66,7 +67,7 @@ export async function perform(
   const handler = settle(definition, claim, toContext(claim, abort, resources), resources.started);
   const settled = await orGivenUp(handler, abort);
   clearTimeout(timeout);
-  if (settled === 'given-up') reportAbandoned(claim, handler);
+  if (settled === 'given-up') reportAbandoned(resources.events, claim, handler);
   const ending = toEnding(settled, abort.reason, { timeoutMs: definition.timeoutMs, sql: resources.sql });
   return redactEnding(ending, claim.args, definition);
 }
@@ -117,7 +118,11 @@ function retryMs(definition: JobDefinition, attempt: number): number {
   return backoffMs(attempt, DEFAULT_RETRY);
 }
 
-function toContext(claim: Claim, abort: Abort, { services, settings }: PerformResources): ShippedJobContext {
+function toContext(
+  claim: Claim,
+  abort: Abort,
+  { services, settings, events }: PerformResources,
+): ShippedJobContext {
   const { id, attempt, maxAttempts, fence, trace } = claim;
   return {
     ...trace,
@@ -128,7 +133,7 @@ function toContext(claim: Claim, abort: Abort, { services, settings }: PerformRe
     services,
     settings,
     get log() {
-      return createJobLog(claim); // most handlers never ask
+      return createJobLog(events, claim); // most handlers never ask
     },
     get signal() {
       return abort.signal;
@@ -169,9 +174,9 @@ function orGivenUp(handler: Promise<Settled>, abort: Abort): Promise<Settled> {
   });
 }
 
-function reportAbandoned({ id: jobId, type, trace }: Claim, handler: Promise<Settled>): void {
-  publishEvent('attempt.abandoned', { ...trace, jobId, type, running: true });
-  void handler.then(() => publishEvent('attempt.abandoned', { ...trace, jobId, type, running: false }));
+function reportAbandoned(events: Events, { id: jobId, type, trace }: Claim, handler: Promise<Settled>): void {
+  events.publish('attempt.abandoned', { ...trace, jobId, type, running: true });
+  void handler.then(() => events.publish('attempt.abandoned', { ...trace, jobId, type, running: false }));
 }
 
 function toEnding(

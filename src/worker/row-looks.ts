@@ -7,7 +7,7 @@
  */
 import { pause } from '#shared/base/backoff.ts';
 import { coalesce } from '#shared/base/coalesce.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { findOwnJobs } from '#shared/postgres/statements/control.ts';
 import { findPausedQueues } from '#shared/postgres/statements/queues.ts';
@@ -21,6 +21,7 @@ const BETWEEN_LOOKS_MS = 50;
 
 export interface RowLooksOptions {
   database: Database;
+  events: Events;
   /** This worker's number; undefined before its presence was held. */
   owner: () => string | undefined;
   /** Whether rows may say that jobs run here. */
@@ -99,6 +100,6 @@ export class RowLooks {
   }
 
   #report(task: string, error: unknown): void {
-    if (!this.#stopped) publishEvent('maintenance.failed', { task, error });
+    if (!this.#stopped) this.#options.events.publish('maintenance.failed', { task, error });
   }
 }

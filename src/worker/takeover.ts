@@ -3,7 +3,7 @@
  */
 import { pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Claim } from '#shared/postgres/statements/jobs.ts';
@@ -21,6 +21,7 @@ const LOOKUPS = 4;
 
 export interface TakeoverOptions {
   database: Database;
+  events: Events;
   startMarks: StartMarks;
   room: ArgsRoom;
   /** The job types that this worker knows, as a literal of `texts`. */
@@ -38,12 +39,14 @@ interface Tally {
 export class Takeover {
   readonly #watch: OwnerWatch;
   readonly #room: ArgsRoom;
+  readonly #events: Events;
   readonly #orphans: Batcher<string, SizedOrphan | undefined>;
   readonly #takings: Batcher<Orphan, Claim | undefined>;
   /** By owner, what is to be told of. */
   readonly #tallies = new Map<string, Tally>();
 
-  constructor({ database, startMarks, room, types, owner }: TakeoverOptions) {
+  constructor({ database, events, startMarks, room, types, owner }: TakeoverOptions) {
+    this.#events = events;
     this.#room = room;
     this.#watch = new OwnerWatch(database);
     this.#orphans = new Batcher({
@@ -65,7 +68,7 @@ export class Takeover {
         const byId = new Map<string, Claim>();
         for (const { state, ...claim } of taken) {
           if (state === 'running') byId.set(claim.id, claim);
-          else publishJobEnd(claim, state);
+          else publishJobEnd(events, claim, { state });
         }
         return orphans.map(({ id }) => {
           const claim = byId.get(id);
@@ -106,7 +109,7 @@ export class Takeover {
     void pause(TELL_AFTER_MS).then(() => {
       this.#tallies.delete(owner);
       const { count, lastAt } = tally;
-      publishEvent('owner.taken-over', { owner, name, count, ms: Math.round(lastAt - tally.since) });
+      this.#events.publish('owner.taken-over', { owner, name, count, ms: Math.round(lastAt - tally.since) });
     });
   }
 }

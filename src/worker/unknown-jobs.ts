@@ -8,7 +8,7 @@
  */
 import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { spendMessages } from '#shared/postgres/statements/jobs.ts';
 import { findStandings } from '#shared/postgres/statements/read.ts';
@@ -22,6 +22,7 @@ const RETRY = { firstMs: 100, maxMs: 2_000, jitter: 0.5 };
 
 export interface UnknownJobsOptions {
   database: Database;
+  events: Events;
   /** Puts a message where people look. Rejects where the broker does not take it now. */
   deadLetter: (letter: { content: Buffer; queue: string; reason: string }) => Promise<void>;
   /** Aborts when the process must stop. */
@@ -36,11 +37,13 @@ interface Letter {
 export class UnknownJobs {
   readonly #looks: Batcher<string, boolean>;
   readonly #letters: Batcher<Letter, boolean>;
+  readonly #events: Events;
   readonly #giveUp: AbortSignal;
   readonly #draining = new AbortController();
   readonly #waiting = new Set<Promise<void>>();
 
-  constructor({ database, deadLetter, giveUp }: UnknownJobsOptions) {
+  constructor({ database, events, deadLetter, giveUp }: UnknownJobsOptions) {
+    this.#events = events;
     this.#giveUp = giveUp;
     this.#looks = new Batcher({ run: (ids) => findAndSignal(database, ids) });
     this.#letters = new Batcher({
@@ -82,8 +85,8 @@ export class UnknownJobs {
       await pause(waitMs, this.#draining.signal);
       if (await this.#isThere(id)) return;
     }
-    publishEvent('delivery.suppressed', { jobId: id, reason: 'unknown' });
-    publishEvent('delivery.dead-lettered', { jobId: id, queue, reason: reasonOf(id) });
+    this.#events.publish('delivery.suppressed', { jobId: id, reason: 'unknown' });
+    this.#events.publish('delivery.dead-lettered', { jobId: id, queue, reason: reasonOf(id) });
     for (let retry = 1; !(await this.#letters.add({ id, queue })) && !this.#giveUp.aborted; retry += 1)
       await pause(backoffMs(retry, RETRY), this.#giveUp);
   }
@@ -94,7 +97,7 @@ export class UnknownJobs {
         return await this.#looks.add(id);
       } catch (error) {
         if (this.#giveUp.aborted) return true; // nobody can tell; if it is there, it has no mark
-        publishEvent('write.retried', { what: 'look', retry, error });
+        this.#events.publish('write.retried', { what: 'look', retry, error });
         await pause(backoffMs(retry, RETRY), this.#giveUp);
       }
     }

@@ -4,11 +4,10 @@
  * Stopping: no new deliveries → what runs may finish within the drain time → the rest is aborted and handed back uncharged → the
  * acknowledgements reach the broker → channels, connections, presence, pool.
  */
-
 import { pause, resolvedWithin } from '#shared/base/backoff.ts';
 import type { Check } from '#shared/base/health-check.ts';
 import type { App } from '#shared/job/app.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
@@ -53,18 +52,21 @@ export interface WorkerOptions {
   /** The name of its connections. */
   name: string;
   app: App;
+  /** Told of what happens in it. */
+  events: Events;
 }
 
 export class Worker {
   readonly database: Database;
   readonly argsRoom: ArgsRoom;
+  readonly connection: BrokerConnection;
   readonly #config: Config;
   readonly #app: App;
+  readonly #events: Events;
   readonly #queues: readonly string[];
   readonly #name: string;
   readonly #presence: Presence;
   readonly #services: ApplicationServices;
-  readonly #connection: BrokerConnection;
   readonly #consumers: Consumer[];
   readonly #claimer: Claimer;
   readonly #attempts: Attempts;
@@ -77,14 +79,15 @@ export class Worker {
   readonly #givingUp = new AbortController();
   #publisher: Publisher | undefined;
 
-  constructor({ config, name, app }: WorkerOptions) {
+  constructor({ config, name, app, events }: WorkerOptions) {
+    this.#events = events;
     this.#app = app;
     this.#queues = [...app.queues.keys()];
     this.#config = config;
     const types = [...app.definitions.keys()];
     this.#name = name;
     const place = { url: config.databaseUrl, isPooled: config.databaseDirectUrl !== undefined };
-    const database = new Database({ ...place, name, min: config.poolMin, max: config.poolMax });
+    const database = new Database({ ...place, name, min: config.poolMin, max: config.poolMax, events });
     this.database = database;
     this.argsRoom = new ArgsRoom(config.workerArgsMaxBytes);
     this.#presence = new Presence({
@@ -95,69 +98,69 @@ export class Worker {
       onNotice: (notice) => onNotice(notice),
       onHeld: () => this.#onPresenceHeld(),
       onLeading: () => this.#maintenance.wakeAll(),
-      onLost: (error) => publishEvent('presence.lost', { error }),
+      onLost: (error) => events.publish('presence.lost', { error }),
     });
     const { jobsPoolMax: max, logLevel } = config;
-    const services = new ApplicationServices(app, { ...place, name: `${name} jobs`, max });
+    const services = new ApplicationServices(app, { ...place, name: `${name} jobs`, max, events });
     this.#services = services;
-    this.#connection = new BrokerConnection({
+    this.connection = new BrokerConnection({
       url: config.amqpUrl,
       name,
+      events,
       prepare: (model) => prepareTopology(model, this.#queues),
     });
-    this.#claimer = new Claimer({ database, presence: this.#presence, room: this.argsRoom, types });
+    this.#claimer = new Claimer({ database, events, presence: this.#presence, room: this.argsRoom, types });
     this.#attempts = new Attempts({
       claimer: this.#claimer,
-      completer: new Completer({ database, giveUp: this.#givingUp.signal }),
+      completer: new Completer({ database, events, giveUp: this.#givingUp.signal }),
       definitions: app.definitions,
-      resources: () => ({ services: services.services, settings: config, sql: services.sql }),
-      quarantine: createQuarantine({ module: app.module, logLevel, place, name }),
+      resources: () => ({ services: services.services, settings: config, sql: services.sql, events }),
+      events,
+      quarantine: createQuarantine({ events, module: app.module, logLevel, place, name }),
       giveUp: this.#givingUp.signal,
     });
     const deadLetter = (letter: DeadLetter) => this.#deadLetter(letter);
     this.#handlers = {
       attempts: this.#attempts,
-      unknownJobs: new UnknownJobs({ database, deadLetter, giveUp: this.#givingUp.signal }),
-      foreignJobs: new ForeignJobs({ database, queues: config.workerQueues }),
+      unknownJobs: new UnknownJobs({ database, events, deadLetter, giveUp: this.#givingUp.signal }),
+      foreignJobs: new ForeignJobs({ database, events, queues: config.workerQueues }),
     };
     this.#consumers = config.amqpUrl === NO_BROKER ? [] : this.#createConsumers();
     this.#fallbackLane = new FallbackLane({
+      events,
       queues: config.workerQueues,
       isNeeded: () =>
-        this.#connection.lostForMs > FALLBACK_AFTER_MS || this.#publisher?.connection.blocked === true,
+        this.connection.lostForMs > FALLBACK_AFTER_MS || this.#publisher?.connection.blocked === true,
       claimNext: (wanted) => this.#attempts.claimNext(wanted),
       run: (claim) => this.#attempts.runClaimed(claim),
       runningIn: (queue) => this.#attempts.runningIn(queue),
     });
     const chores = createChores({
       database,
+      events,
       publisher: () => this.#openPublisher(),
       wakeRelay: () => this.#maintenance.wake('relay'),
       kept: config,
     });
-    this.#maintenance = new Maintenance({ presence: this.#presence, chores });
+    this.#maintenance = new Maintenance({ presence: this.#presence, chores, events });
     this.#rowLooks = this.#createRowLooks();
-    const onNotice = createNoticeHandler({
-      attempts: this.#attempts,
-      rowLooks: this.#rowLooks,
-      maintenance: this.#maintenance,
-      fallbackLane: this.#fallbackLane,
-    });
+    const told = { attempts: this.#attempts, rowLooks: this.#rowLooks, maintenance: this.#maintenance };
+    const onNotice = createNoticeHandler({ ...told, fallbackLane: this.#fallbackLane });
   }
 
   /** Rejects with `Misconfigured` where the broker can never serve this worker. */
   get failed(): Promise<never> {
-    return this.#connection.failed;
+    return this.connection.failed;
   }
 
   /** Resolves when the schema was seen and every part is started; the broker may still be away. Ends early when `stopping` aborts. */
   async start(stopping: AbortSignal): Promise<void> {
     this.database.start();
-    await enterDatabase(this.database, this.#app, stopping);
+    await enterDatabase({ database: this.database, app: this.#app, events: this.#events, stopping });
     if (stopping.aborted) return;
     await this.#services.open();
     this.#presence.start();
-    this.#connection.start();
+    this.connection.start();
     await this.#presence.heldOnce(); // nothing can be claimed before
     if (!this.#stopping.signal.aborted) await this.#rowLooks.atPausedQueues();
     if (this.#stopping.signal.aborted) return;
@@ -199,14 +202,10 @@ export class Worker {
     await pause(ACKS_SETTLE_MS);
     await Promise.all(this.#consumers.map((consumer) => consumer.close()));
     await this.#attempts.handBackUnfinished(); // needs Postgres alone: not behind a silent broker
-    await Promise.all([chores, this.#rowLooks.stop(), this.#connection.stop()]);
+    await Promise.all([chores, this.#rowLooks.stop(), this.connection.stop()]);
     await this.#publisher?.stop();
     await this.#presence.stop();
     await Promise.all([this.database.stop(), this.#services.close()]);
-  }
-
-  get connection(): BrokerConnection {
-    return this.#connection;
   }
 
   /** For /metrics. */
@@ -224,7 +223,7 @@ export class Worker {
   checks(): Promise<Record<string, Check>> {
     return checkWorker({
       database: this.database,
-      connection: this.#connection,
+      connection: this.connection,
       standing: this.standing,
       isAccepting: !this.#stopping.signal.aborted,
     });
@@ -232,7 +231,7 @@ export class Worker {
 
   /** For /livez: false where the broker is there and a consumer has been missing for a minute all the same. A restart would bring it back. */
   get alive(): boolean {
-    if (this.#connection.openForMs < CONSUMERS_MISSING_MS) return true;
+    if (this.connection.openForMs < CONSUMERS_MISSING_MS) return true;
     return this.#consumers.every((consumer) => consumer.unreadyForMs < CONSUMERS_MISSING_MS);
   }
 
@@ -241,7 +240,8 @@ export class Worker {
     return this.#config.workerQueues.flatMap(({ queue, channels, prefetch }) =>
       Array.from({ length: channels }, (_, index) => {
         return new Consumer({
-          connection: this.#connection,
+          connection: this.connection,
+          events: this.#events,
           queue,
           prefetch,
           priority: -index, // the first channels of all workers take turns, so that single jobs do not clump on the channels of one
@@ -263,7 +263,8 @@ export class Worker {
   #openPublisher(): Publisher {
     if (this.#publisher === undefined) {
       const { amqpUrl: url } = this.#config;
-      this.#publisher = new Publisher({ url, name: this.#name, channels: 1, queues: this.#queues });
+      const own = { name: this.#name, queues: this.#queues, events: this.#events };
+      this.#publisher = new Publisher({ url, channels: 1, ...own });
       this.#publisher.start();
     }
     return this.#publisher;
@@ -272,6 +273,7 @@ export class Worker {
   #createRowLooks(): RowLooks {
     return new RowLooks({
       database: this.database,
+      events: this.#events,
       owner: () => this.#presence.owner,
       mayHold: () => this.#claimer.mayHold,
       cancel: (jobId) => this.#attempts.cancel(jobId),
@@ -286,7 +288,7 @@ export class Worker {
   }
 
   #onPresenceHeld(): void {
-    publishEvent('presence.held', { owner: this.#presence.owner ?? '' });
+    this.#events.publish('presence.held', { owner: this.#presence.owner ?? '' });
     void this.#rowLooks.atPausedQueues();
     void this.#rowLooks.atOwnJobs();
   }

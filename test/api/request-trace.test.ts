@@ -2,10 +2,12 @@
 import { expect, test } from 'vitest';
 import { AccessTokens } from '../../src/api/access/access-tokens.ts';
 import { createStartingApp } from '../../src/api/app.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { createOfflineApp } from '../support/api.ts';
 import { listen } from '../support/events.ts';
 
-const app = createOfflineApp();
+const events = new Events();
+const app = createOfflineApp({ events });
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -38,11 +40,12 @@ test('a request without an id gets one with a problem, each another, and none ot
 });
 
 test('a request that ends in a 503 is told of with its trace', async () => {
-  using unavailable = listen('request.unavailable');
+  using unavailable = listen(events, 'request.unavailable');
   const headers = { 'x-request-id': 'r-2', traceparent };
   await app.request('/v1/jobs/1', { headers });
   await app.request('/v1/jobs/1', { headers: { traceparent: 'malformed' } });
   const starting = createStartingApp({
+    events,
     check: async () => ({ postgres: { ok: true }, rabbitmq: { ok: true } }),
   });
   const answer = await starting.request('/v1/jobs/1');
@@ -54,8 +57,9 @@ test('a request that ends in a 503 is told of with its trace', async () => {
 });
 
 test('a fault of ours is told of under the id that the answer has', async () => {
-  using failed = listen('request.failed');
+  using failed = listen(events, 'request.failed');
   const failing = createOfflineApp({
+    events,
     metrics: { render: () => Promise.reject(new Error('unforeseen')), contentType: 'text/plain' },
   });
   const answer = await failing.request('/metrics', { headers: { traceparent } });
@@ -66,9 +70,9 @@ test('a fault of ours is told of under the id that the answer has', async () => 
 });
 
 test('what somebody does and what is refused is told of with the trace', async () => {
-  const locked = createOfflineApp({ tokens: new AccessTokens({ apiToken: 'secret' }) });
-  using acted = listen('access.acted');
-  using refused = listen('access.refused');
+  const locked = createOfflineApp({ events, tokens: new AccessTokens({ apiToken: 'secret' }) });
+  using acted = listen(events, 'access.acted');
+  using refused = listen(events, 'access.refused');
   const post = (headers: Record<string, string>) =>
     locked.request('/v1/queues/default/pause', {
       method: 'POST',

@@ -10,7 +10,7 @@ test.each(referencePages())('$path says what the code says (npm run docs)', ({ p
 test('every setting, event, error and metric has a row', () => {
   const [settingsPage, eventsPage, errorsPage, metricsPage] = referencePages().map(({ text }) => text);
   for (const name of Object.keys(settings)) expect(settingsPage).toContain(`| \`${name}\` |`);
-  expect(eventsPage).toContain('`warren:attempt.finished`');
+  expect(eventsPage).toContain('`attempt.finished`');
   expect(errorsPage).toContain('`invalid_args`');
   expect(metricsPage).toContain('| `warren_jobs` | gauge | `queue`, `state` | both |');
   expect(metricsPage).toContain('| `warren_worker_lane` | gauge | `lane` | worker |');

@@ -1,5 +1,6 @@
 import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { expect, test } from 'vitest';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Acknowledgements } from '../../src/shared/rabbitmq/acknowledgements.ts';
 import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
@@ -16,6 +17,7 @@ async function open(url: string) {
   const connection = new BrokerConnection({
     url,
     name: 'test',
+    events: new Events(),
     prepare: (model) => prepareTopology(model, queueNames),
   });
   connection.start();
@@ -103,6 +105,7 @@ test('what was acknowledged in the turn before a consumer closes is not redelive
   let running = 0;
   const consumer = new Consumer({
     connection,
+    events: new Events(),
     queue: 'default',
     prefetch: 20,
     priority: 0,

@@ -1,16 +1,19 @@
 import { expect, test } from 'vitest';
 import type { AppOptions, AppResources } from '../../src/shared/job/app.ts';
 import { defineApp } from '../../src/shared/job/app.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { ApplicationServices } from '../../src/shared/postgres/application-services.ts';
 import { listen } from '../support/events.ts';
 import { createDatabase } from '../support/servers.ts';
+
+const events = new Events();
 
 function withServices(
   services: AppOptions['services'],
   url = 'postgres://127.0.0.1:1/none',
 ): ApplicationServices {
   const app = defineApp({ name: 'test', queues: {}, jobs: [], services });
-  return new ApplicationServices(app, { url, name: 'services-test', max: 1 });
+  return new ApplicationServices(app, { url, name: 'services-test', max: 1, events });
 }
 
 test('services are made once, with a client on the database, and disposed of at the end', async () => {
@@ -46,7 +49,7 @@ test('what an application throws when it makes its services is thrown; when it d
     }).open(),
   ).rejects.toThrow('no mail server');
 
-  using failed = listen('services.failed');
+  using failed = listen(events, 'services.failed');
   const services = withServices(() => ({
     [Symbol.dispose]: () => {
       throw new Error('still open');

@@ -61,7 +61,7 @@ test('the panel shows twenty consumers of a default worker, each with its channe
 });
 
 test('when the connection is closed all consumers come back, on one connection', async () => {
-  using ready = listen('consumer.ready');
+  using ready = listen(fleet.events, 'consumer.ready');
   await closeConnections(fleet.vhost, name);
   await ready.count(20);
   await untilTwentyConsumers();
@@ -75,8 +75,8 @@ test('when the connection is closed all consumers come back, on one connection',
 });
 
 test('a queue that is deleted is declared anew and consumed again; the other consumers go on', async () => {
-  using lost = listen('consumer.lost');
-  using ready = listen('consumer.ready');
+  using lost = listen(fleet.events, 'consumer.lost');
+  using ready = listen(fleet.events, 'consumer.ready');
   await fleet.vhost.management.deleteQueue('warren.default');
   await ready.count(5, ({ queue }) => queue === 'default');
   await untilTwentyConsumers();
@@ -98,8 +98,8 @@ test('a new channel starts nothing beyond the prefetch while the jobs of the one
     }),
   );
   await other.startWorker({ WORKER_QUEUES: 'default:1:2,critical:1:1' });
-  using started = listen('attempt.started');
-  using ready = listen('consumer.ready');
+  using started = listen(other.events, 'attempt.started');
+  using ready = listen(other.events, 'consumer.ready');
   const ids = await Promise.all([1, 2, 3, 4].map(() => other.enqueue({ waits: true })));
   await started.count(2);
   await closeConnections(other.vhost, name);

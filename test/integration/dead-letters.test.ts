@@ -69,7 +69,7 @@ test('the id of no job goes to warren.dead with the reason', async () => {
 });
 
 test('the message of a job that nobody alive knows is acknowledged, and the job waits, uncharged', async () => {
-  using deliveries = listen('delivery.suppressed');
+  using deliveries = listen(fleet.events, 'delivery.suppressed');
   const [row] = await fleet.database.query((sql) =>
     insertJobs(sql, [{ type: 'no-such-type', queue: 'default', args: {}, maxAttempts: 3 }]),
   );

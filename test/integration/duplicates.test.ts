@@ -29,7 +29,7 @@ test('however often a job is delivered, before, while and after it runs, it star
   await publishAll();
   await publishAll();
   const workers = [await fleet.startWorker(), await fleet.startWorker()];
-  using suppressed = listen('delivery.suppressed');
+  using suppressed = listen(fleet.events, 'delivery.suppressed');
   for (const [index, id] of ids.entries()) await fleet.until(id, index % 4 === 0 ? 'running' : 'completed');
   await publishAll();
   await suppressed.count(15, ({ reason }) => reason === 'runs-here' || reason === 'runs-elsewhere');

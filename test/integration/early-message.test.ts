@@ -6,8 +6,8 @@ import { startFleet, testJob } from '../support/fleet.ts';
 test('a message that comes before its transaction commits is not dead-lettered: its job runs when it is there', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   await fleet.startWorker();
-  using received = listen('delivery.received');
-  using dead = listen('delivery.dead-lettered');
+  using received = listen(fleet.events, 'delivery.received');
+  using dead = listen(fleet.events, 'delivery.dead-lettered');
   const id = await fleet.sql((sql) =>
     sql.begin(async (transaction) => {
       const job = { type: 'test-job', queue: 'default', args: {}, maxAttempts: 1 };

@@ -18,8 +18,15 @@ async function publishedAt(fleet: Fleet, id: string): Promise<Date | null> {
 
 test('an enqueue is answered although RabbitMQ was never reached, and the relay publishes the job', async () => {
   await using fleet = await startFleet(definition);
-  const publisher = new Publisher({ url: fleet.vhost.url, name: 'idle', channels: 4, queues: queueNames });
-  const enqueuer = new Enqueuer({ database: fleet.database, publisher, app: testApp([definition]) });
+  const { database, events } = fleet;
+  const publisher = new Publisher({
+    url: fleet.vhost.url,
+    name: 'idle',
+    channels: 4,
+    queues: queueNames,
+    events,
+  });
+  const enqueuer = new Enqueuer({ database, publisher, app: testApp([definition]), events });
   const { job } = await enqueuer.enqueue({ definition, args: {} });
   const ids = await enqueuer.enqueueBatch([{ definition, args: {} }]);
   expect(await publishedAt(fleet, job.id)).toBeNull();
@@ -31,7 +38,7 @@ test('an enqueue is answered although RabbitMQ was never reached, and the relay 
 test('an enqueue is answered at the moment when the connection is lost, and the job runs', async () => {
   await using fleet = await startFleet(definition);
   await fleet.startWorker();
-  using lost = listen('broker.disconnected');
+  using lost = listen(fleet.events, 'broker.disconnected');
   await closeConnections(fleet.vhost, 'fleet');
   await lost.first(({ connection }) => connection === 'fleet');
   expect(fleet.publisher.ready).toBe(false);
@@ -42,7 +49,7 @@ test('an enqueue is answered at the moment when the connection is lost, and the 
 test('a row whose enqueuer died between the commit and the publish is relayed', async () => {
   await using fleet = await startFleet(definition);
   await fleet.startWorker();
-  using relayed = listen('maintenance.done');
+  using relayed = listen(fleet.events, 'maintenance.done');
   const [row] = await fleet.database.query((sql) =>
     insertJobs(sql, [{ type: 'test-job', queue: 'default', args: {}, maxAttempts: 1 }]),
   );

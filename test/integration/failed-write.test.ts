@@ -27,8 +27,8 @@ test('when Postgres is away at the moment of recording, the job is not run again
   await fleet.startWorker();
   const ids = await Promise.all([fleet.enqueue(), fleet.enqueue(), fleet.enqueue()]);
   for (const id of ids) await fleet.until(id, 'running');
-  using retried = listen('write.retried');
-  using held = listen('presence.held');
+  using retried = listen(fleet.events, 'write.retried');
+  using held = listen(fleet.events, 'presence.held');
   await setReachable(fleet, false);
   release.resolve();
   await retried.first(({ what, retry }) => what === 'record' && retry === 3);
@@ -51,7 +51,7 @@ test('jobs that come while Postgres is away wait unclaimed, and run uncharged wh
     Array.from({ length: 30 }, () => ({ definition: testJob(async () => {}), args: {}, delayMs: 60_000 })),
   );
   await fleet.sql((sql) => sql`update warren.jobs set state = 'available', published_at = now()`);
-  using retried = listen('write.retried');
+  using retried = listen(fleet.events, 'write.retried');
   await setReachable(fleet, false);
   await Promise.all(ids.map((id) => fleet.publisher.publish({ id, type: 'test-job', queue: 'default' })));
   await retried.first(({ what, retry }) => what === 'claim' && retry === 3);

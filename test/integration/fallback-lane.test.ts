@@ -47,7 +47,7 @@ test('the fleet goes on while the broker is away, and returns to it', async () =
   await using proxy = await startFaultyProxy(fleet.vhost.url);
   const worker = await fleet.startWorker({ AMQP_URL: proxy.url });
   await fleet.until(await fleet.enqueue(), 'completed');
-  using lanes = listen('lane.changed');
+  using lanes = listen(fleet.events, 'lane.changed');
 
   proxy.cut();
   await eventually(

@@ -42,7 +42,7 @@ test('a worker whose claim was taken from it reports the refused outcome and let
     }),
   );
   await fleet.startWorker();
-  using fenced = listen('attempt.fenced');
+  using fenced = listen(fleet.events, 'attempt.fenced');
   const id = await fleet.enqueue();
   await fleet.until(id, 'running');
   await fleet.sql(

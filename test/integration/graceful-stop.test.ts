@@ -20,7 +20,7 @@ test('a worker that is stopped finishes what runs and starts nothing more; what 
     }),
   );
   const worker = await fleet.startWorker({ WORKER_QUEUES: 'default:2:5' });
-  using started = listen('attempt.started');
+  using started = listen(fleet.events, 'attempt.started');
   const ids = await fleet.enqueuer.enqueueBatch(
     Array.from({ length: 40 }, () => ({ definition: testJob(async () => {}), args: {} })),
   );
@@ -54,7 +54,7 @@ test('the acknowledgements of many quick jobs reach the broker before the worker
     Array.from({ length: 300 }, () => ({ definition: testJob(async () => {}), args: {} })),
   );
   await fleet.publisher.stop(); // all is published
-  using finished = listen('attempt.finished');
+  using finished = listen(fleet.events, 'attempt.finished');
   const worker = await fleet.startWorker({ WORKER_QUEUES: 'default:2:200' });
   await finished.count(300);
   await fleet.stopWorker(worker);
@@ -74,7 +74,7 @@ test('a worker that is stopped in the middle of a rush leaves every job either d
   const ids = await fleet.enqueuer.enqueueBatch(
     Array.from({ length: 1_500 }, () => ({ definition: testJob(async () => {}), args: {} })),
   );
-  using finished = listen('attempt.finished');
+  using finished = listen(fleet.events, 'attempt.finished');
   const worker = await fleet.startWorker({ WORKER_QUEUES: 'default:5:20' });
   await finished.count(200);
   const stopped = fleet.stopWorker(worker);
@@ -146,6 +146,7 @@ test('a handler that ignores the abort does not hold the worker up, and its job 
 test('a worker that cannot reach RabbitMQ does not wait for it when it is stopped', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const worker = new Worker({
+    events: fleet.events,
     config: readConfig('worker', testApp(), {
       DATABASE_URL: asRole(fleet.testDatabase.url, 'worker'),
       AMQP_URL: 'amqp://127.0.0.1:1',
@@ -153,7 +154,7 @@ test('a worker that cannot reach RabbitMQ does not wait for it when it is stoppe
     name: 'warren-worker@test:1',
     app: testApp(),
   });
-  using lost = listen('consumer.lost');
+  using lost = listen(fleet.events, 'consumer.lost');
   await worker.start(new AbortController().signal);
   expect((await worker.checks())['rabbitmq']).toMatchObject({ ok: false });
   await worker.stop();

@@ -25,7 +25,7 @@ async function cancelledOrphan(fleet: Fleet): Promise<string> {
 
 test('a job that completes, fails for good, cancels itself or has a dead owner: one end each', async () => {
   await using fleet = await fleetOfEveryEnd();
-  using ends = listen('job.ended');
+  using ends = listen(fleet.events, 'job.ended');
   const orphan = await cancelledOrphan(fleet);
   const completed = await fleet.enqueue();
   const discarded = await fleet.enqueue({ how: 'throws' }, { maxAttempts: 2 });
@@ -57,8 +57,12 @@ test('a waiting job that the API cancels is told of by the API, a running one by
         }),
     ),
   );
-  await using api = await startApi({ databaseUrl: fleet.testDatabase.url, amqpUrl: fleet.vhost.url });
-  using ends = listen('job.ended');
+  await using api = await startApi({
+    databaseUrl: fleet.testDatabase.url,
+    amqpUrl: fleet.vhost.url,
+    events: fleet.events,
+  });
+  using ends = listen(fleet.events, 'job.ended');
   const waiting = await fleet.enqueue({}, { delayMs: 3_600_000 });
   expect((await api.post(`/v1/jobs/${waiting}/cancel`)).status).toBe(200);
   await fleet.startWorker();

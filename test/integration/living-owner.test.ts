@@ -19,7 +19,7 @@ test('a job whose worker lost its connection to RabbitMQ, but lives, is started 
   const id = await fleet.enqueue();
   await fleet.until(id, 'running');
   await fleet.startWorker();
-  using suppressed = listen('delivery.suppressed');
+  using suppressed = listen(fleet.events, 'delivery.suppressed');
   await closeConnections(fleet.vhost, owner);
   const { jobId, reason } = await suppressed.first();
   expect(jobId).toBe(id);
@@ -42,7 +42,7 @@ test('a job that is handed back after its message was spent elsewhere runs again
   const id = await fleet.enqueue();
   await fleet.until(id, 'running');
   await fleet.startWorker();
-  using suppressed = listen('delivery.suppressed');
+  using suppressed = listen(fleet.events, 'delivery.suppressed');
   await closeConnections(fleet.vhost, owner);
   await suppressed.first();
   await fleet.stopWorker(first);

@@ -50,6 +50,7 @@ test('a worker tells of its lane, its presence and its consumers, and of the fle
   await using fleet = await startFleet(testJob(async () => {}));
   const worker = await fleet.startWorker({ WORKER_QUEUES: 'default:2:10' });
   const metrics = createMetrics({
+    events: fleet.events,
     types: ['test-job'],
     queues: ['default'],
     gauges: workerGauges(worker, ['default']),
@@ -93,7 +94,7 @@ test('counting the live jobs reads no job that has ended', async () => {
 
 test('a statement that finds no free connection in time is told of', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
-  using exhausted = listen('pool.exhausted');
+  using exhausted = listen(fleet.events, 'pool.exhausted');
   const slow = Array.from({ length: 5 }, () =>
     fleet.database.query(async (sql) => await sql`select pg_sleep(1)`),
   );

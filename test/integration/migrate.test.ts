@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { seedOrders } from '../../examples/shop/orders.ts';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
 import type { App } from '../../src/shared/job/app.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
@@ -15,6 +16,7 @@ import { testApp } from '../support/test-app.ts';
 const files = readdirSync(new URL('../../src/shared/postgres/migrate/migrations/', import.meta.url)).sort();
 const versions = files.map((name) => Number.parseInt(name, 10));
 const current = versions.at(-1) ?? 0;
+const events = new Events();
 const forever = new AbortController().signal;
 
 test('of five that migrate at once one applies each file, and the next finds nothing to do', async () => {
@@ -26,17 +28,19 @@ test('of five that migrate at once one applies each file, and the next finds not
 
 test('a database without a schema, or with an older one, is refused; a newer one is not', async () => {
   await using empty = await createDatabase({ migrated: false });
-  const database = new Database({ url: empty.url, name: 'test', min: 1, max: 2 });
-  await expect(enterDatabase(database, testApp(), forever)).rejects.toThrow(Misconfigured);
-  await expect(enterDatabase(database, testApp(), forever)).rejects.toThrow(
+  const database = new Database({ url: empty.url, name: 'test', min: 1, max: 2, events });
+  await expect(enterDatabase({ database, app: testApp(), events, stopping: forever })).rejects.toThrow(
+    Misconfigured,
+  );
+  await expect(enterDatabase({ database, app: testApp(), events, stopping: forever })).rejects.toThrow(
     `the database's schema has version 0, this program needs ${current}: run "npm run migrate" first`,
   );
   await migrate({ databaseUrl: empty.url });
-  await enterDatabase(database, testApp(), forever);
+  await enterDatabase({ database, app: testApp(), events, stopping: forever });
   await database.query(async (sql) => await sql`insert into warren.migrations values (9999, 'of tomorrow')`);
-  await enterDatabase(database, testApp(), forever);
+  await enterDatabase({ database, app: testApp(), events, stopping: forever });
   await database.query(async (sql) => await sql`delete from warren.migrations where version >= ${current}`);
-  await expect(enterDatabase(database, testApp(), forever)).rejects.toThrow(
+  await expect(enterDatabase({ database, app: testApp(), events, stopping: forever })).rejects.toThrow(
     `has version ${versions.at(-2)}, this program needs ${current}`,
   );
   await database.stop();
@@ -89,10 +93,10 @@ test('an upgrade from the versions that made the table of the shop themselves ch
 });
 
 test('a program waits for a Postgres that is away, until it is told to stop', async () => {
-  const database = new Database({ url: 'postgres://127.0.0.1:1/none', name: 'test', min: 1, max: 1 });
+  const database = new Database({ url: 'postgres://127.0.0.1:1/none', name: 'test', min: 1, max: 1, events });
   const stopping = new AbortController();
-  using retried = listen('write.retried');
-  const waiting = enterDatabase(database, testApp(), stopping.signal);
+  using retried = listen(events, 'write.retried');
+  const waiting = enterDatabase({ database, app: testApp(), events, stopping: stopping.signal });
   await retried.first(({ what, retry }) => what === 'start' && retry === 2);
   stopping.abort();
   await waiting;

@@ -18,6 +18,7 @@ function claimerOf(fleet: Fleet, database: Pick<Database, 'query'> = fleet.datab
   return new Claimer({
     types: ['test-job'],
     database: database as Database,
+    events: fleet.events,
     presence,
     room: new ArgsRoom(1_048_576),
   });

@@ -67,7 +67,7 @@ test('a worker whose lock goes to another role takes a new number, and its runni
   await using outsider = await createRole();
   await using fleet = await startFleet(testJob(() => released));
   for (const number of [31, 32]) draw.mockReturnValueOnce(number);
-  using held = listen('presence.held');
+  using held = listen(fleet.events, 'presence.held');
   await fleet.startWorker();
   const id = await fleet.enqueue();
   await fleet.until(id, 'running');
@@ -108,7 +108,7 @@ test('a worker whose lock goes to another role takes a new number, and its runni
 test('a lost session that Postgres believes in still is ended by its own worker, which keeps its number', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   await using proxy = await startFaultyProxy(fleet.testDatabase.url);
-  using held = listen('presence.held');
+  using held = listen(fleet.events, 'presence.held');
   await fleet.startWorker({ DATABASE_URL: proxy.url });
   const [number] = await owners(fleet);
   proxy.abandon();

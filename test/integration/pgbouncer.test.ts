@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
 import type { JobDefinition } from '../../src/shared/job/job.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
@@ -135,9 +136,15 @@ describe.skipIf(!isThere)('through PgBouncer in transaction mode', () => {
   test('a program refuses to start while the search path of its role is not set', async () => {
     await using testDatabase = await createDatabase();
     const url = pooler.through(asRole(testDatabase.url, 'worker'));
-    const database = new Database({ url, isPooled: true, name: 'test', min: 0, max: 1 });
+    const events = new Events();
+    const database = new Database({ url, isPooled: true, name: 'test', min: 0, max: 1, events });
     try {
-      const waiting = enterDatabase(database, testApp(), new AbortController().signal);
+      const waiting = enterDatabase({
+        database,
+        app: testApp(),
+        events,
+        stopping: new AbortController().signal,
+      });
       await expect(waiting).rejects.toThrow(Misconfigured);
     } finally {
       await database.stop();

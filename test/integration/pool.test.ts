@@ -1,6 +1,7 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Unavailable } from '../../src/shared/base/errors.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { eventually } from '../support/eventually.ts';
 import type { TestDatabase } from '../support/servers.ts';
@@ -15,7 +16,7 @@ let database: Database;
 beforeAll(async () => {
   testDatabase = await createDatabase();
   admin = postgres(testDatabase.url, { max: 1, connection: { application_name: 'admin' } });
-  database = new Database({ url: testDatabase.url, name: 'pool', min: MIN, max: MAX });
+  database = new Database({ url: testDatabase.url, name: 'pool', min: MIN, max: MAX, events: new Events() });
   database.start();
 });
 
@@ -84,7 +85,13 @@ test('a statement that Postgres refuses throws what Postgres says; one that can 
 });
 
 test('a stopped pool refuses statements and leaves no connection open', async () => {
-  const stopped = new Database({ url: testDatabase.url, name: 'stopped', min: 2, max: 4 });
+  const stopped = new Database({
+    url: testDatabase.url,
+    name: 'stopped',
+    min: 2,
+    max: 4,
+    events: new Events(),
+  });
   stopped.start();
   await stopped.query(async (sql) => await sql`select 1`);
   await stopped.stop();

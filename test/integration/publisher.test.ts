@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Unavailable } from '../../src/shared/base/errors.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { closeConnections, connectionsOf, readyCount } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
@@ -10,12 +11,13 @@ import { createVhost } from '../support/servers.ts';
 import { queueNames } from '../support/shop.ts';
 
 const name = 'warren-api@test:1';
+const events = new Events();
 let vhost: TestVhost;
 let publisher: Publisher;
 
 beforeAll(async () => {
   vhost = await createVhost();
-  publisher = new Publisher({ url: vhost.url, name, channels: 4, queues: queueNames });
+  publisher = new Publisher({ url: vhost.url, name, channels: 4, queues: queueNames, events });
   publisher.start();
   await publisher.connection.opened(HANG_MS);
 });
@@ -51,7 +53,7 @@ test('the panel shows four confirm channels on one connection with the name of t
 
 test('a message that no queue takes counts as not published, and those beside it as published', async () => {
   await vhost.management.deleteQueue('warren.reports');
-  using returned = listen('publish.returned');
+  using returned = listen(events, 'publish.returned');
   const settled = await Promise.allSettled([
     publisher.publish(message(1, 'critical')),
     publisher.publish(message(2, 'reports')),
@@ -63,8 +65,8 @@ test('a message that no queue takes counts as not published, and those beside it
 });
 
 test('when the connection is lost every publish settles, later ones are refused at once, and it comes back with four channels', async () => {
-  using disconnected = listen('broker.disconnected');
-  using connected = listen('broker.connected');
+  using disconnected = listen(events, 'broker.disconnected');
+  using connected = listen(events, 'broker.connected');
   const closing = closeConnections(vhost, name);
   const settled: Promise<PromiseSettledResult<void>[]>[] = [];
   const refused = disconnected.first().then(() => {
@@ -107,7 +109,7 @@ test('an exchange that somebody deleted is declared again', async () => {
 });
 
 test('stopping right after five hundred publishes loses none', async () => {
-  const other = new Publisher({ url: vhost.url, name: 'stopping', channels: 4, queues: queueNames });
+  const other = new Publisher({ url: vhost.url, name: 'stopping', channels: 4, queues: queueNames, events });
   other.start();
   await other.connection.opened(HANG_MS);
   const before = await readyCount(vhost, 'warren.webhooks');
@@ -126,7 +128,7 @@ test('stopping right after five hundred publishes loses none', async () => {
 test('while the broker is behind with its confirms later publishes are left to the relay', async () => {
   await using vhost = await createVhost();
   await using proxy = await startFaultyProxy(vhost.url);
-  const behind = new Publisher({ url: proxy.url, name: 'behind', channels: 1, queues: queueNames });
+  const behind = new Publisher({ url: proxy.url, name: 'behind', channels: 1, queues: queueNames, events });
   behind.start();
   await eventually(
     () => behind.ready,

@@ -35,13 +35,19 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     const run = createQuarantine({
       module,
       logLevel: 'info',
+      events: fleet.events,
       place: { url: fleet.testDatabase.url },
       name: 'quarantine-test',
     });
     return async (type: string, abort = new Abort()) => {
       const definition = poisonJobs.get(type);
       if (definition === undefined) throw new Error(`no job type ${type}`);
-      return await run(definition, claim(type), abort, { sql, settings, services: undefined });
+      return await run(definition, claim(type), abort, {
+        sql,
+        settings,
+        services: undefined,
+        events: fleet.events,
+      });
     };
   };
   const run = runIn(app.module);

@@ -30,7 +30,13 @@ beforeAll(async () => {
     ['b', lasting],
   ] as const)
     await fleet.sql((sql) => tellJobTypes(sql, { ...testApp([type as JobDefinition]), name }));
-  database = new Database({ url: asRole(fleet.testDatabase.url, 'worker'), name: 'pruner', min: 1, max: 2 });
+  database = new Database({
+    url: asRole(fleet.testDatabase.url, 'worker'),
+    name: 'pruner',
+    min: 1,
+    max: 2,
+    events: fleet.events,
+  });
 });
 
 afterAll(async () => {
@@ -42,7 +48,7 @@ beforeEach(async () => {
   await fleet.sql((sql) => sql`truncate warren.jobs, warren.idempotency_keys`);
 });
 
-const pruner = (batch: number) => createPruner({ database, ...config, batch });
+const pruner = (batch: number) => createPruner({ database, events: fleet.events, ...config, batch });
 
 interface Row {
   type?: string;
@@ -114,7 +120,7 @@ test('a job type may keep its jobs for less or for ever; what it does not say is
 });
 
 test('a round looks at a bounded number of jobs, and the next goes on behind them; a pass ends at the young ones', async () => {
-  using done = listen('maintenance.done');
+  using done = listen(fleet.events, 'maintenance.done');
   await insert(Array.from({ length: 25 }, () => ({ state: 'completed', daysOld: 8 })));
   await insert(Array.from({ length: 15 }, () => ({ state: 'running', daysOld: 8 })));
   await insert(Array.from({ length: 10 }, () => ({ state: 'completed', daysOld: 8 })));
@@ -151,7 +157,7 @@ test('0 days keep for ever', async () => {
     RETENTION_DISCARDED_DAYS: '0',
   });
   await insert([{ state: 'completed', daysOld: 4_000 }]);
-  const round = createPruner({ database, ...forEver });
+  const round = createPruner({ database, events: fleet.events, ...forEver });
   expect(await round()).toBe(HOUR_MS);
   expect(await left()).toEqual(['other completed']);
 });
@@ -168,6 +174,6 @@ test('an idempotency key is remembered for a day, or as the settings have it', a
   );
   await pass(1_000);
   expect(await keys()).toEqual(['b']);
-  await createPruner({ database, ...config, idempotencyKeyMs: HOUR_MS })();
+  await createPruner({ database, events: fleet.events, ...config, idempotencyKeyMs: HOUR_MS })();
   expect(await keys()).toEqual([]);
 });

@@ -50,8 +50,8 @@ test('what was thrown keeps its stack and its causes, in the row, in the API and
   await using fleet = await startFleet(failing);
   await fleet.startWorker();
   await using api = await startApi({ databaseUrl: fleet.testDatabase.url, amqpUrl: fleet.vhost.url });
-  using finished = listen('attempt.finished');
-  using ended = listen('job.ended');
+  using finished = listen(fleet.events, 'attempt.finished');
+  using ended = listen(fleet.events, 'job.ended');
   const id = await fleet.enqueue({}, { maxAttempts: 2 });
   const origin = {
     stack: expect.stringMatching(/^ +at .*retries\.test\.ts/),

@@ -2,6 +2,7 @@
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { enterDatabase } from '../../src/shared/postgres/enter-database.ts';
 import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
@@ -79,9 +80,15 @@ test('nor as the role that migrates, whatever the search path of the database is
 test('a program does not start where the server looks for functions in more schemas than its own', async () => {
   await using testDatabase = await createDatabase();
   const url = `${testDatabase.url}?search_path=public`;
-  const database = new Database({ url, name: 'test', min: 0, max: 1 });
+  const events = new Events();
+  const database = new Database({ url, name: 'test', min: 0, max: 1, events });
   try {
-    const waiting = enterDatabase(database, testApp(), new AbortController().signal);
+    const waiting = enterDatabase({
+      database,
+      app: testApp(),
+      events,
+      stopping: new AbortController().signal,
+    });
     await expect(waiting).rejects.toThrow(Misconfigured);
     await expect(waiting).rejects.toThrow('set search_path = pg_catalog');
   } finally {

@@ -35,7 +35,7 @@ test('sixty webhooks to dead names: good ones are delivered, Postgres is reconne
   );
   await nameserver.asked(DEAD);
 
-  using held = listen('presence.held');
+  using held = listen(fleet.events, 'presence.held');
   await fleet.sql(
     (sql) => sql`
       select pg_terminate_backend(pid) from pg_stat_activity

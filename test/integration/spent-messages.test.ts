@@ -48,7 +48,7 @@ test('jobs that are delivered at the moment of a pause run when the queue is res
   );
   await fleet.startWorker();
   await fleet.sql((sql) => sql`update warren.queues set paused = true where name = 'default'`); // no notice: it still consumes
-  using suppressed = listen('delivery.suppressed');
+  using suppressed = listen(fleet.events, 'delivery.suppressed');
   const ids = await Promise.all(Array.from({ length: 20 }, () => fleet.enqueue()));
   await suppressed.count(20);
   expect(runs).toBe(0);
@@ -70,7 +70,7 @@ test('a worker that is delivered a job which it runs does not start it again', a
   await fleet.startWorker();
   const id = await fleet.enqueue();
   await fleet.until(id, 'running');
-  using suppressed = listen('delivery.suppressed');
+  using suppressed = listen(fleet.events, 'delivery.suppressed');
   await makeAvailable(fleet, id); // as a false rescue would
   await fleet.publisher.publish({ id, type: 'test-job', queue: 'default' });
   expect((await suppressed.first()).reason).toBe('runs-here');

@@ -52,7 +52,7 @@ test('the jobs of a worker that is killed are taken over by another, and only th
       );
     }),
   );
-  using takeovers = listen('owner.taken-over');
+  using takeovers = listen(fleet.events, 'owner.taken-over');
   await fleet.startWorker();
 
   for (const id of running) {
@@ -116,7 +116,7 @@ test('the rescuer gives back a job of a killed worker whose message is gone', as
     (ready) => ready === 1,
   );
   await fleet.vhost.management.purgeQueue('warren.default');
-  using rescues = listen('owner.rescued');
+  using rescues = listen(fleet.events, 'owner.rescued');
   await fleet.startWorker();
   const job = await fleet.until(id);
   expect(job).toMatchObject({ state: 'completed', attempt: 2, output: 'rescued' });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
@@ -32,6 +33,7 @@ test('a queue of ours that exists with other arguments fails a worker and a publ
     config: readConfig('worker', testApp(), environment),
     name: 'warren-worker@test:1',
     app: testApp(),
+    events: new Events(),
   });
   const started = worker.start(new AbortController().signal);
   const refusal = await failure(worker.failed);
@@ -41,7 +43,13 @@ test('a queue of ours that exists with other arguments fails a worker and a publ
   await started;
   await worker.stop();
 
-  const publisher = new Publisher({ url: vhost.url, name: 'test', channels: 1, queues: queueNames });
+  const publisher = new Publisher({
+    url: vhost.url,
+    name: 'test',
+    channels: 1,
+    queues: queueNames,
+    events: new Events(),
+  });
   publisher.start();
   expect((await failure(publisher.connection.failed)).message).toMatch(namesAll);
   await publisher.stop();

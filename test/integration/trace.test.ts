@@ -68,6 +68,7 @@ test('each job of a batch has it, and a job without a trace has none', async () 
 });
 
 test('every event and every log line of a job carries its trace', async () => {
+  const { events } = fleet;
   const lines: Record<string, unknown>[] = [];
   const stream = new Writable({
     write: (chunk, _encoding, done) => {
@@ -76,11 +77,12 @@ test('every event and every log line of a job carries its trace', async () => {
     },
   });
   const stopLogging = logEvents(
-    createLogger({ name: 'test', level: 'debug', output: new LogOutput(stream) }),
+    events,
+    createLogger({ name: 'test', level: 'debug', output: new LogOutput(stream, events) }),
   );
-  using started = listen('attempt.started');
-  using finished = listen('attempt.finished');
-  using ended = listen('job.ended');
+  using started = listen(events, 'attempt.started');
+  using finished = listen(events, 'attempt.finished');
+  using ended = listen(events, 'job.ended');
   try {
     const jobId = await fleet.enqueue({ fails: true }, trace);
     const isOurs = (message: { jobId: string }) => message.jobId === jobId;

@@ -23,8 +23,8 @@ test('a job behind 2 000 messages of unknown jobs does not wait for them, and ea
     { timeoutMs: MAX_MS },
   );
   const id = await fleet.enqueue();
-  using dead = listen('delivery.dead-lettered');
-  using finished = listen('attempt.finished');
+  using dead = listen(fleet.events, 'delivery.dead-lettered');
+  using finished = listen(fleet.events, 'attempt.finished');
   let deadBefore: number | undefined;
   const ran = finished.first().then(() => {
     deadBefore = dead.all.length;
@@ -46,7 +46,7 @@ test('a job behind 2 000 messages of unknown jobs does not wait for them, and ea
 test('a worker that stops puts the messages of unknown jobs into the dead letters first', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const worker = await fleet.startWorker();
-  using received = listen('delivery.received');
+  using received = listen(fleet.events, 'delivery.received');
   await fleet.publisher.publish({ id: String(FIRST), type: 'test-job', queue: 'default' });
   await received.first();
   await fleet.stopWorker(worker);
@@ -56,7 +56,7 @@ test('a worker that stops puts the messages of unknown jobs into the dead letter
 test('a row whose message came before it is published again, though it was marked meanwhile', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   await fleet.startWorker();
-  using received = listen('delivery.received');
+  using received = listen(fleet.events, 'delivery.received');
   const id = await fleet.sql((sql) =>
     sql.begin(async (transaction) => {
       const job = { type: 'test-job', queue: 'default', args: {}, maxAttempts: 1 };

@@ -8,6 +8,7 @@ import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
 import { BodyBudget } from '../../src/api/body-budget.ts';
 import { QueueClient } from '../../src/queue/client.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { eventually } from './eventually.ts';
 import { asRole, asUser } from './servers.ts';
@@ -21,8 +22,10 @@ export function createOfflineApp(
   options: Partial<AppDependencies> = {},
   { amqpUrl = `amqp://${NOWHERE}` } = {},
 ): ReturnType<typeof createApp> {
+  const { events = new Events() } = options;
   const client = new QueueClient({
     app,
+    events,
     name: 'offline',
     database: { url: `postgres://${NOWHERE}/none`, min: 0, max: 1 },
     amqpUrl,
@@ -30,6 +33,7 @@ export function createOfflineApp(
   });
   const metrics = { render: async () => 'up 1\n', contentType: 'text/plain; version=0.0.4' };
   return createApp({
+    events,
     application: { app, services: undefined }, // its routes need none
     database: client.database,
     enqueuer: client.enqueuer,
@@ -88,6 +92,8 @@ export interface StartApiOptions {
   /** Defaults to `ready` where there is a broker, else to `serving`. */
   until?: 'listening' | 'serving' | 'ready';
   environment?: Record<string, string>;
+  /** Defaults to its own. */
+  events?: Events;
 }
 
 /** Listens on a free port. `serving`: the schema was seen. `ready`: RabbitMQ is connected, too. */
@@ -96,6 +102,7 @@ export async function startApi({
   amqpUrl,
   until = amqpUrl === undefined ? 'serving' : 'ready',
   environment = {},
+  events = new Events(),
 }: StartApiOptions): Promise<RunningApi> {
   const config = readConfig('api', app, {
     DATABASE_URL: asRole(databaseUrl, 'api'),
@@ -105,7 +112,7 @@ export async function startApi({
     ...environment,
   });
   await using stack = new AsyncDisposableStack();
-  const api = stack.use(new Api({ config, app, name: `warren-api@test:${process.pid}` }));
+  const api = stack.use(new Api({ config, app, name: `warren-api@test:${process.pid}`, events }));
   const running = new RunningApi(api, await api.listen());
   if (until !== 'listening') await api.start();
   if (until === 'ready')

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define.ts';
 import type { JobDefinition } from '../../src/shared/job/job.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { testApp } from './test-app.ts';
@@ -22,6 +23,7 @@ const worker = new Worker({
   config: readConfig('worker', app),
   name: `crash-worker@test:${process.pid}`,
   app,
+  events: new Events(),
 });
 await worker.start(new AbortController().signal);
 say({ msg: 'ready' });

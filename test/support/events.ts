@@ -1,6 +1,5 @@
-// What happened in this process, kept from the moment of listening on: tests wait for events instead of time.
-import type { EventMessages, EventName } from '../../src/shared/observe/events.ts';
-import { subscribe } from '../../src/shared/observe/events.ts';
+// What happened in an instance of Warren, kept from the moment of listening on: tests wait for events instead of time.
+import type { EventMessages, EventName, Events } from '../../src/shared/observe/events.ts';
 import { HANG_MS } from './eventually.ts';
 
 export interface Heard<Message> extends Disposable {
@@ -12,11 +11,14 @@ export interface Heard<Message> extends Disposable {
   count(wanted: number, satisfies?: (message: Message) => boolean): Promise<void>;
 }
 
-export function listen<Name extends EventName>(name: Name): Heard<EventMessages[Name]> {
+export function listen<Name extends EventName>(
+  events: Pick<Events, 'subscribe'>,
+  name: Name,
+): Heard<EventMessages[Name]> {
   type Message = EventMessages[Name];
   const all: Message[] = [];
   const looks = new Set<() => void>();
-  const unsubscribe = subscribe(name, (message) => {
+  const unsubscribe = events.subscribe(name, (message) => {
     all.push(message);
     for (const look of looks) look();
   });

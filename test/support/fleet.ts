@@ -1,5 +1,6 @@
 // A fleet in this process, on a database and a vhost of its own: an enqueuer and workers with the test's own job types.
 // Guarantees: everything is stopped and dropped when it is disposed of; a connection to Postgres that outlives it fails the test.
+
 import postgres from 'postgres';
 import type { ZodType } from 'zod';
 import { z } from 'zod';
@@ -8,6 +9,7 @@ import { defineJob } from '../../src/jobs/define.ts';
 import { Enqueuer } from '../../src/queue/enqueue.ts';
 import type { App } from '../../src/shared/job/app.ts';
 import type { EnqueueOptions, Job, JobDefinition } from '../../src/shared/job/job.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { findJobs } from '../../src/shared/postgres/statements/read.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
@@ -48,6 +50,8 @@ interface FleetParts {
 }
 
 export class Fleet {
+  /** What happens in the enqueuer and in the workers. */
+  readonly events = new Events();
   /** An administrator's, for what a test asks and breaks. */
   readonly database: Database;
   readonly #apiDatabase: Database;
@@ -64,7 +68,13 @@ export class Fleet {
     this.vhost = vhost;
     this.#pooler = pooler;
     this.#app = testApp(definitions as readonly JobDefinition[]);
-    this.database = new Database({ url: testDatabase.url, name: 'administrator', min: 1, max: 5 });
+    this.database = new Database({
+      url: testDatabase.url,
+      name: 'administrator',
+      min: 1,
+      max: 5,
+      events: this.events,
+    });
     const { DATABASE_URL: url } = this.environment('api');
     this.#apiDatabase = new Database({
       url,
@@ -72,14 +82,21 @@ export class Fleet {
       name: 'fleet',
       min: 1,
       max: 5,
+      events: this.events,
     });
     this.publisher = new Publisher({
       url: asUser(vhost.url, 'api'),
       name: 'fleet',
       channels: 4,
       queues: queueNames,
+      events: this.events,
     });
-    this.enqueuer = new Enqueuer({ database: this.#apiDatabase, publisher: this.publisher, app: this.#app });
+    this.enqueuer = new Enqueuer({
+      database: this.#apiDatabase,
+      publisher: this.publisher,
+      app: this.#app,
+      events: this.events,
+    });
   }
 
   /** The URLs of a program: its own role, its own user, and the pooler where there is one. */
@@ -114,6 +131,7 @@ export class Fleet {
       config,
       name: `warren-worker@test:${this.#workers.size + 1}`,
       app: this.#app,
+      events: this.events,
     });
     this.#workers.add(worker);
     await worker.start(new AbortController().signal);

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import { Enqueuer } from '../../src/queue/enqueue.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { HANG_MS } from '../support/eventually.ts';
@@ -102,11 +103,18 @@ async function enqueueWebhook(options: {
   amqpUrl: string;
   port: number;
 }): Promise<void> {
-  const database = new Database({ url: options.databaseUrl, name: 'signals', min: 0, max: 1 });
-  const publisher = new Publisher({ url: options.amqpUrl, name: 'signals', channels: 1, queues: queueNames });
+  const events = new Events();
+  const database = new Database({ url: options.databaseUrl, name: 'signals', min: 0, max: 1, events });
+  const publisher = new Publisher({
+    url: options.amqpUrl,
+    name: 'signals',
+    channels: 1,
+    queues: queueNames,
+    events,
+  });
   publisher.start();
   await publisher.connection.opened(HANG_MS);
-  const enqueuer = new Enqueuer({ database, publisher, app });
+  const enqueuer = new Enqueuer({ database, publisher, app, events });
   await enqueuer.enqueue({
     definition: deliverWebhook,
     args: { url: `http://127.0.0.1:${options.port}/`, timeoutMs: 60_000 },

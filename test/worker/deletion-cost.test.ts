@@ -1,18 +1,19 @@
 import { expect, test } from 'vitest';
-import { publishEvent } from '../../src/shared/observe/events.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import type { DeletionCostOptions } from '../../src/worker/deletion-cost.ts';
 import { DeletionCost } from '../../src/worker/deletion-cost.ts';
 import { listen } from '../support/events.ts';
 import { hasOpenssl, PodServer } from '../support/pod-server.ts';
 
+const events = new Events();
 const intervalMs = 20;
 const shortestMs = 10;
 /** An interval that no test waits for. */
 const NEVER_MS = 3_600_000;
 const attempt = { type: 'test', queue: 'default', attempt: 1 };
-const begin = (jobId: string) => publishEvent('attempt.started', { ...attempt, jobId, waitMs: 0 });
+const begin = (jobId: string) => events.publish('attempt.started', { ...attempt, jobId, waitMs: 0 });
 const end = (jobId: string) =>
-  publishEvent('attempt.finished', {
+  events.publish('attempt.finished', {
     ...attempt,
     jobId,
     outcome: 'completed',
@@ -32,7 +33,7 @@ async function tell(
   options: Partial<DeletionCostOptions> = {},
 ): Promise<AsyncDisposable & { cost: DeletionCost }> {
   const { podUrl, credentialsFolder } = api;
-  const cost = new DeletionCost({ podUrl, credentialsFolder, intervalMs, shortestMs, ...options });
+  const cost = new DeletionCost({ events, podUrl, credentialsFolder, intervalMs, shortestMs, ...options });
   cost.start();
   return { cost, [Symbol.asyncDispose]: () => cost.stop() };
 }
@@ -105,7 +106,7 @@ test('tells nothing sooner than the shortest time, however often it changes betw
 test('is refused, says so once, and goes on trying until it works', async () => {
   await using api = await PodServer.start();
   api.answer = 'forbidden';
-  using failures = listen('maintenance.failed');
+  using failures = listen(events, 'maintenance.failed');
   await using _telling = await tell(api);
   await api.received(3);
   expect(failures.all.map(({ task, error }) => [task, (error as Error).message])).toEqual([
@@ -133,8 +134,9 @@ test('reads a renewed token', async () => {
 });
 
 test('without a token, or without anybody to tell, it fails once and hurts nobody', async () => {
-  using failures = listen('maintenance.failed');
+  using failures = listen(events, 'maintenance.failed');
   const nowhere = new DeletionCost({
+    events,
     podUrl: 'https://127.0.0.1:1/pod',
     credentialsFolder: '/nowhere',
     intervalMs,
@@ -164,7 +166,7 @@ test.skipIf(!hasOpenssl)(
     await api.received(1);
     expect(costs(api)).toEqual(['0']);
     await using other = await PodServer.start({ secure: true });
-    using failures = listen('maintenance.failed');
+    using failures = listen(events, 'maintenance.failed');
     const { podUrl } = other;
     await using _distrusting = await tell({
       podUrl,

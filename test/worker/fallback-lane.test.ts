@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Events } from '../../src/shared/observe/events.ts';
 import { FallbackLane } from '../../src/worker/fallback-lane.ts';
 
 /** Without a wake they would take longer than the test may: a round that finds nothing is followed by up to half a second. */
@@ -8,6 +9,7 @@ test('a wake ends the wait after a round that found nothing, also one that comes
   const enough = Promise.withResolvers<void>();
   let rounds = 0;
   const lane = new FallbackLane({
+    events: new Events(),
     queues: [{ queue: 'default', channels: 1, prefetch: 1 }],
     isNeeded: () => true,
     claimNext: async () => {

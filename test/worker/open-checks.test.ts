@@ -1,5 +1,7 @@
 // /readyz of a worker is open to everybody: it says what is away, and nothing about where it is or who asks for it.
+
 import { expect, test } from 'vitest';
+import { Events } from '../../src/shared/observe/events.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { app } from '../support/shop.ts';
@@ -9,7 +11,7 @@ test('the checks of a worker whose servers are away name no host, user or passwo
     DATABASE_URL: 'postgres://secret-user:secret-password@127.0.0.1:1/secret-database',
     AMQP_URL: 'amqp://secret-user:secret-password@127.0.0.1:1/secret-vhost',
   });
-  const worker = new Worker({ config, name: 'warren-worker@test:1', app });
+  const worker = new Worker({ config, name: 'warren-worker@test:1', app, events: new Events() });
   worker.database.start();
   const checks = await worker.checks();
   await worker.stop();

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { cancel, defineJob, snooze } from '../../src/jobs/define.ts';
 import { Unavailable } from '../../src/shared/base/errors.ts';
 import type { JobContext, JobDefinition } from '../../src/shared/job/job.ts';
-import { subscribe } from '../../src/shared/observe/events.ts';
+import { Events } from '../../src/shared/observe/events.ts';
 import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
 import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
@@ -32,6 +32,7 @@ const claim: Claim = {
   trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', requestId: 'r-1' },
 };
 const context = {
+  events: new Events(),
   services: { mailer: 'of the application' },
   sql: createHandlerClient({ url: 'postgres://x:1234/x', name: 'test', max: 1 }),
   settings: readConfig('worker', testApp(), { DATABASE_URL: 'postgres://x/x', AMQP_URL: 'amqp://x' }),
@@ -92,7 +93,7 @@ test('a handler is given its arguments and who it is', async () => {
 
 test('what a handler logs is told with the job that it belongs to', async () => {
   const lines: object[] = [];
-  const unsubscribe = subscribe('handler.logged', (line) => lines.push(line));
+  const unsubscribe = context.events.subscribe('handler.logged', (line) => lines.push(line));
   await run(async (_args, { log }) => {
     log.info('found the customer', { customer: 12 });
     log.warn('no address');
@@ -274,7 +275,7 @@ test('a handler that was given up is reported when it goes on and when it ends; 
   const reports: boolean[] = [];
   const released = Promise.withResolvers<never>();
   const ended = Promise.withResolvers<void>();
-  const unsubscribe = subscribe('attempt.abandoned', ({ jobId, running }) => {
+  const unsubscribe = context.events.subscribe('attempt.abandoned', ({ jobId, running }) => {
     expect(jobId).toBe('7');
     reports.push(running);
     if (!running) ended.resolve();

@@ -4,6 +4,7 @@ import amqp from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../../dev/wait-until.ts';
 import { Enqueuer } from '../../../src/queue/enqueue.ts';
+import { Events } from '../../../src/shared/observe/events.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
 import { Publisher } from '../../../src/shared/rabbitmq/publisher.ts';
 import { brokerQueue } from '../../../src/shared/rabbitmq/topology.ts';
@@ -96,9 +97,10 @@ async function enqueueAndWait(
   works: readonly Work[],
 ): Promise<void> {
   const name = 'versus-fill';
-  const database = new Database({ url: databaseUrl, name, min: 1, max: 4 });
-  const publisher = new Publisher({ url: amqpUrl, name, channels: CHANNELS, queues: queueNames });
-  const enqueuer = new Enqueuer({ database, publisher, app });
+  const events = new Events();
+  const database = new Database({ url: databaseUrl, name, min: 1, max: 4, events });
+  const publisher = new Publisher({ url: amqpUrl, name, channels: CHANNELS, queues: queueNames, events });
+  const enqueuer = new Enqueuer({ database, publisher, app, events });
   database.start();
   publisher.start();
   try {

@@ -6,6 +6,7 @@ import type { Order } from '../../../examples/shop/orders.ts';
 import { findOrders } from '../../../examples/shop/orders.ts';
 import { createLookup } from '../../../src/queue/lookup.ts';
 import { HttpServer } from '../../../src/shared/http/http-server.ts';
+import { Events } from '../../../src/shared/observe/events.ts';
 import { Database } from '../../../src/shared/postgres/database.ts';
 import type { Work } from '../contender.ts';
 import { findContender } from '../contenders.ts';
@@ -46,7 +47,13 @@ function singleLookup(): (id: string) => Promise<Order | undefined> {
 }
 
 function groupedLookup(): (id: string) => Promise<Order | undefined> {
-  const database = new Database({ url: places.databaseUrl, name: 'versus', min: 2, max: 10 });
+  const database = new Database({
+    url: places.databaseUrl,
+    name: 'versus',
+    min: 2,
+    max: 10,
+    events: new Events(),
+  });
   database.start();
   return createLookup(database, findOrders);
 }

@@ -10,7 +10,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import type { Trace } from '#shared/job/trace.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { identifiedTrace } from '../request-trace.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import { findForeignHost, findForeignOrigin, isNavigation, isProvenSameOrigin } from './browser-requests.ts';
@@ -27,6 +27,7 @@ declare module 'hono' {
 }
 
 export interface GuardOptions {
+  events: Events;
   tokens: AccessTokens;
   sessions: Sessions;
   /** The `Host` headers that are answered, beside those of this machine. Undefined: all. */
@@ -39,7 +40,7 @@ export const SESSION_COOKIE = 'warren-session';
 const MAX_PATH_CHARACTERS = 200;
 const ANYBODY: Identity = { name: 'anybody', role: 'admin' };
 
-export function guard({ tokens, sessions, hosts, routes }: GuardOptions): MiddlewareHandler {
+export function guard({ events, tokens, sessions, hosts, routes }: GuardOptions): MiddlewareHandler {
   return async (c, next) => {
     const access = routes.find(c);
     if (access === undefined) return forbid('nobody may use this route: it does not declare a role');
@@ -53,8 +54,9 @@ export function guard({ tokens, sessions, hosts, routes }: GuardOptions): Middle
     }
     const identity = tokens.isOpen ? ANYBODY : identify(c, authorization);
     if (access.role !== 'none') {
-      if (identity === undefined) return unknown(c, authorization);
+      if (identity === undefined) return unknown(events, c, authorization);
       const refusal = refuse(c, {
+        events,
         role: access.role,
         identity,
         isByCookie: !tokens.isOpen && authorization === undefined,
@@ -63,7 +65,7 @@ export function guard({ tokens, sessions, hosts, routes }: GuardOptions): Middle
     }
     c.set('identity', identity);
     await next();
-    if (access.isAudited && identity !== undefined) reportAct(c, identity);
+    if (access.isAudited && identity !== undefined) reportAct(events, c, identity);
     return undefined;
   };
 
@@ -78,13 +80,17 @@ export function guard({ tokens, sessions, hosts, routes }: GuardOptions): Middle
   }
 }
 
+interface Asked {
+  events: Events;
+  role: Role;
+  identity: Identity;
+  isByCookie: boolean;
+}
+
 /** The first that stands in the way of somebody who is known, or nothing. */
-function refuse(
-  c: Context,
-  { role, identity, isByCookie }: { role: Role; identity: Identity; isByCookie: boolean },
-): Response | undefined {
+function refuse(c: Context, { events, role, identity, isByCookie }: Asked): Response | undefined {
   if (!allows(identity.role, role)) {
-    publishEvent('access.refused', { token: identity.name, ...requestOf(c), reason: `needs ${role}` });
+    events.publish('access.refused', { token: identity.name, ...requestOf(c), reason: `needs ${role}` });
     return forbid(
       `this needs the role ${role}; the token ${identity.name} has ${identity.role}`,
       'role_missing',
@@ -97,12 +103,12 @@ function refuse(
 }
 
 /** People are shown where to sign in, programs what to send. */
-function unknown(c: Context, authorization: string | undefined): Response {
+function unknown(events: Events, c: Context, authorization: string | undefined): Response {
   const accepts = c.req.header('accept') ?? '';
   if (authorization === undefined && c.req.method === 'GET' && accepts.includes('text/html'))
     return c.redirect(`/sign-in?to=${encodeURIComponent(c.req.path)}`, 302);
   const reason = authorization === undefined ? 'no token' : 'a wrong token';
-  publishEvent('access.refused', { token: undefined, ...requestOf(c), reason });
+  events.publish('access.refused', { token: undefined, ...requestOf(c), reason });
   return problemResponse(401, {
     detail:
       authorization?.match(/^Bearer +\S/i) == null
@@ -116,8 +122,8 @@ function forbid(detail: string, code?: string): Response {
   return problemResponse(403, code === undefined ? { detail } : { detail, code });
 }
 
-function reportAct(c: Context, { name, role }: Identity): void {
-  publishEvent('access.acted', { token: name, role, ...requestOf(c), status: c.res.status });
+function reportAct(events: Events, c: Context, { name, role }: Identity): void {
+  events.publish('access.acted', { token: name, role, ...requestOf(c), status: c.res.status });
 }
 
 function requestOf(c: Context): Trace & { method: string; path: string } {

@@ -9,7 +9,7 @@ import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { pause, withDeadline } from '#shared/base/backoff.ts';
 import { errorMessage, Misconfigured } from '#shared/base/errors.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
 import { API_TOKEN_NAME } from './access-tokens.ts';
 import { roles } from './roles.ts';
@@ -40,13 +40,15 @@ const tokenList = z
 export class TokenFile {
   readonly #path: string;
   readonly #tokens: AccessTokens;
+  readonly #events: Events;
   readonly #stopping = new AbortController();
   #reading: Promise<string> | undefined;
   #lastText: string | undefined;
   #lastProblem: string | undefined;
   #watching: Promise<void> | undefined;
 
-  constructor(path: string, tokens: AccessTokens) {
+  constructor(path: string, { tokens, events }: { tokens: AccessTokens; events: Events }) {
+    this.#events = events;
     this.#path = path;
     this.#tokens = tokens;
   }
@@ -92,13 +94,15 @@ export class TokenFile {
     const listed = parseTokens(text);
     this.#lastText = text;
     this.#tokens.replace(listed);
-    publishEvent('access.tokens-read', { tokens: listed.map(({ name, role }) => `${name} (${role})`) });
+    this.#events.publish('access.tokens-read', {
+      tokens: listed.map(({ name, role }) => `${name} (${role})`),
+    });
   }
 
   #report(problem: string): void {
     if (problem === this.#lastProblem || this.#stopping.signal.aborted) return;
     this.#lastProblem = problem;
-    publishEvent('access.tokens-refused', { path: this.#path, problem });
+    this.#events.publish('access.tokens-refused', { path: this.#path, problem });
   }
 }
 

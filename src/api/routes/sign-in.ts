@@ -9,7 +9,7 @@ import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { HTTPException } from 'hono/http-exception';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { AccessTokens } from '../access/access-tokens.ts';
 import { SESSION_COOKIE } from '../access/guard.ts';
 import type { Identity } from '../access/roles.ts';
@@ -27,12 +27,16 @@ const MAX_FORM_BYTES = 16_384;
 const HOME = '/docs';
 
 export interface SignInDependencies {
+  events: Events;
   tokens: AccessTokens;
   sessions: Sessions;
   routes: RouteAccessTable;
 }
 
-export function registerSignIn(app: OpenAPIHono, { tokens, sessions, routes }: SignInDependencies): void {
+export function registerSignIn(
+  app: OpenAPIHono,
+  { events, tokens, sessions, routes }: SignInDependencies,
+): void {
   const headers = pageHeaders(signInStyle);
   const show = async (c: Context, status: 200 | 401 | 403, page: SignInPage) =>
     c.body(await renderSignInPage(page), status, headers);
@@ -54,7 +58,7 @@ export function registerSignIn(app: OpenAPIHono, { tokens, sessions, routes }: S
     if (tokens.isOpen) return c.redirect(to, 303);
     const token = tokens.find(form.token?.trim() ?? '');
     if (token === undefined) {
-      publishEvent('access.refused', {
+      events.publish('access.refused', {
         ...identifiedTrace(c),
         token: undefined,
         method: 'POST',
@@ -75,13 +79,13 @@ export function registerSignIn(app: OpenAPIHono, { tokens, sessions, routes }: S
       httpOnly: true,
       sameSite: 'Strict',
     });
-    report(c, token, '/sign-in');
+    report(events, c, { identity: token, path: '/sign-in' });
     return c.redirect(to, 303);
   });
 
   app.openapi(signOutRoute, (c) => {
     const { identity } = c.var;
-    if (identity !== undefined && !tokens.isOpen) report(c, identity, '/sign-out');
+    if (identity !== undefined && !tokens.isOpen) report(events, c, { identity, path: '/sign-out' });
     deleteCookie(c, SESSION_COOKIE, cookieOptions(c));
     return c.redirect('/sign-in', 303);
   });
@@ -95,8 +99,12 @@ function cookieOptions(c: Context): { path: '/'; secure: boolean; prefix?: 'host
     : { path: '/', secure: false };
 }
 
-function report(c: Context, { name, role }: Identity, path: string): void {
-  publishEvent('access.acted', {
+function report(
+  events: Events,
+  c: Context,
+  { identity: { name, role }, path }: { identity: Identity; path: string },
+): void {
+  events.publish('access.acted', {
     ...identifiedTrace(c),
     token: name,
     role,

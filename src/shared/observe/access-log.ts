@@ -3,18 +3,17 @@
  */
 
 import type { Logger } from 'pino';
-import type { EventMessages } from './events.ts';
-import { subscribe } from './events.ts';
+import type { EventMessages, Events } from './events.ts';
 
 const SELDOM_MS = 10_000;
 
 /** Each function ends a subscription. */
-export function logAccess(log: Logger): (() => void)[] {
+export function logAccess(events: Events, log: Logger): (() => void)[] {
   return [
-    subscribe('access.acted', (message) => log.info(message, 'somebody acted')),
-    subscribe('access.refused', logRefused(log)),
-    subscribe('access.tokens-read', (message) => log.info(message, 'the list of tokens is in force')),
-    subscribe('access.tokens-refused', (message) =>
+    events.subscribe('access.acted', (message) => log.info(message, 'somebody acted')),
+    events.subscribe('access.refused', logRefused(log)),
+    events.subscribe('access.tokens-read', (message) => log.info(message, 'the list of tokens is in force')),
+    events.subscribe('access.tokens-refused', (message) =>
       log.error(message, 'the list of tokens is wrong; the last good one stays'),
     ),
   ];

@@ -4,20 +4,25 @@
  */
 import type { Logger } from 'pino';
 import { errorMessage } from '../base/errors.ts';
-import { subscribe } from './events.ts';
+import type { Events } from './events.ts';
 
 /** The consumers of a connection are lost in the same moment: they are told of together, so long after the first, in milliseconds. */
 const TOGETHER_MS = 250;
 
 /** Returns functions that end the subscriptions. */
-export function logConnections(log: Logger): (() => void)[] {
-  return [...logBroker(log), ...logConsumers(log), ...logLane(log), ...logPresence(log)];
+export function logConnections(events: Events, log: Logger): (() => void)[] {
+  return [
+    ...logBroker(events, log),
+    ...logConsumers(events, log),
+    ...logLane(events, log),
+    ...logPresence(events, log),
+  ];
 }
 
-function logBroker(log: Logger): (() => void)[] {
+function logBroker(events: Events, log: Logger): (() => void)[] {
   let awaySince: number | undefined;
   return [
-    subscribe('broker.connected', ({ connection, reconnect }) => {
+    events.subscribe('broker.connected', ({ connection, reconnect }) => {
       if (awaySince !== undefined) {
         const awayMs = Math.round(performance.now() - awaySince);
         log.info({ connection, awayMs }, 'RabbitMQ is back');
@@ -25,7 +30,7 @@ function logBroker(log: Logger): (() => void)[] {
       else log.info({ connection }, 'RabbitMQ connected');
       awaySince = undefined;
     }),
-    subscribe('broker.disconnected', ({ connection, retries, error }) => {
+    events.subscribe('broker.disconnected', ({ connection, retries, error }) => {
       const fields = { connection, retries, error: errorMessage(error) };
       if (retries > 0 || awaySince !== undefined) {
         log.debug(fields, 'RabbitMQ is still away');
@@ -34,7 +39,7 @@ function logBroker(log: Logger): (() => void)[] {
       awaySince = performance.now();
       log.warn(fields, 'RabbitMQ is away, connecting again');
     }),
-    subscribe('broker.blocked', ({ connection, blocked, reason }) => {
+    events.subscribe('broker.blocked', ({ connection, blocked, reason }) => {
       if (blocked) log.warn({ connection, reason }, 'RabbitMQ has a resource alarm and takes no messages');
       else log.info({ connection }, 'RabbitMQ takes messages again');
     }),
@@ -42,7 +47,7 @@ function logBroker(log: Logger): (() => void)[] {
 }
 
 /** Says how many consumers were lost together, and when the last of them is back. */
-function logConsumers(log: Logger): (() => void)[] {
+function logConsumers(events: Events, log: Logger): (() => void)[] {
   /** The queues of the consumers that are lost now, by tag. */
   const lost = new Map<string, string>();
   let together: { count: number; queues: Set<string>; reason: string; timer: NodeJS.Timeout } | undefined;
@@ -57,7 +62,7 @@ function logConsumers(log: Logger): (() => void)[] {
     if (lost.size === 0 && together === undefined) log.info({}, 'every consumer is registered again');
   };
   return [
-    subscribe('consumer.lost', (message) => {
+    events.subscribe('consumer.lost', (message) => {
       const { tag, queue, reason } = message;
       log.debug(message, 'consumer lost');
       if (lost.has(tag)) return; // told already: it could not register
@@ -69,7 +74,7 @@ function logConsumers(log: Logger): (() => void)[] {
       together.count += 1;
       together.queues.add(queue);
     }),
-    subscribe('consumer.ready', (message) => {
+    events.subscribe('consumer.ready', (message) => {
       log.debug(message, 'consumer registered');
       if (lost.delete(message.tag)) tellRecovery();
     }),
@@ -77,9 +82,9 @@ function logConsumers(log: Logger): (() => void)[] {
   ];
 }
 
-function logLane(log: Logger): (() => void)[] {
+function logLane(events: Events, log: Logger): (() => void)[] {
   return [
-    subscribe('lane.changed', ({ lane }) => {
+    events.subscribe('lane.changed', ({ lane }) => {
       if (lane === 'rabbitmq')
         log.info({ lane }, 'jobs come from RabbitMQ again: the fallback lane is closed');
       else log.warn({ lane }, 'jobs are taken straight from Postgres: the fallback lane is active');
@@ -87,15 +92,15 @@ function logLane(log: Logger): (() => void)[] {
   ];
 }
 
-function logPresence(log: Logger): (() => void)[] {
+function logPresence(events: Events, log: Logger): (() => void)[] {
   let lostSince: number | undefined;
   return [
-    subscribe('presence.held', ({ owner }) => {
+    events.subscribe('presence.held', ({ owner }) => {
       if (lostSince === undefined) log.info({ owner }, 'presence held');
       else log.info({ owner, lostMs: Math.round(performance.now() - lostSince) }, 'presence held again');
       lostSince = undefined;
     }),
-    subscribe('presence.lost', ({ error }) => {
+    events.subscribe('presence.lost', ({ error }) => {
       const fields = { error: errorMessage(error) };
       if (lostSince !== undefined) log.debug(fields, 'presence is still lost');
       else log.warn(fields, 'presence lost: nothing is claimed until it is held again');

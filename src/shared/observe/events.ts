@@ -1,10 +1,13 @@
 /**
- * What happens in a process, as `node:diagnostics_channel` events: the one seam of observability. The code that works publishes and knows
- * nobody; log, metrics, dashboard and tests subscribe. Costs nothing where nobody listens.
+ * What happens in an instance of Warren (a program, or an object that an application holds): the one seam of observability. The code that works
+ * publishes and knows nobody; log, metrics, dashboard and tests subscribe.
+ *
+ * Guarantees: nothing is shared between two `Events`; listeners are called at once and in the order in which they subscribed; where nobody listens a
+ * message costs a look-up. A listener that throws hurts neither the publisher nor other listeners: Node warns of it once for each
+ * listener (`process.on('warning')`, standard error), however often it throws.
  */
-import type { Channel } from 'node:diagnostics_channel';
-import { channel } from 'node:diagnostics_channel';
 import type { ErrorOrigin } from '../base/error-origin.ts';
+import { errorMessage } from '../base/errors.ts';
 import type { JobLogLevel } from '../job/job.ts';
 import type { Trace } from '../job/trace.ts';
 import type { EndState } from '../job/transitions.ts';
@@ -124,28 +127,42 @@ export interface EventMessages {
 
 export type EventName = keyof EventMessages;
 
-const channels = new Map<EventName, Channel>();
+type Listener = (message: unknown) => void;
 
-function channelOf(name: EventName): Channel {
-  let found = channels.get(name);
-  if (found === undefined) {
-    found = channel(`warren:${name}`);
-    channels.set(name, found);
+export class Events {
+  /** Replaced when it changes, so that a listener may end its own subscription while it is called. */
+  readonly #listeners = new Map<EventName, readonly Listener[]>();
+  readonly #failed = new WeakSet<Listener>();
+
+  publish<Name extends EventName>(name: Name, message: EventMessages[Name]): void {
+    const listeners = this.#listeners.get(name);
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      try {
+        listener(message);
+      } catch (error) {
+        this.#warn(name, listener, error);
+      }
+    }
   }
-  return found;
-}
 
-export function publishEvent<Name extends EventName>(name: Name, message: EventMessages[Name]): void {
-  channelOf(name).publish(message);
-}
+  /** Returns a function that ends the subscription. */
+  subscribe<Name extends EventName>(
+    name: Name,
+    listener: (message: EventMessages[Name]) => void,
+  ): () => void {
+    const own: Listener = (message) => listener(message as EventMessages[Name]);
+    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), own]);
+    return () => {
+      const others = this.#listeners.get(name)?.filter((other) => other !== own) ?? [];
+      if (others.length > 0) this.#listeners.set(name, others);
+      else this.#listeners.delete(name);
+    };
+  }
 
-/** Returns a function that ends the subscription. */
-export function subscribe<Name extends EventName>(
-  name: Name,
-  listener: (message: EventMessages[Name]) => void,
-): () => void {
-  const target = channelOf(name);
-  const onMessage = (message: unknown) => listener(message as EventMessages[Name]);
-  target.subscribe(onMessage);
-  return () => target.unsubscribe(onMessage);
+  #warn(name: EventName, listener: Listener, error: unknown): void {
+    if (this.#failed.has(listener)) return;
+    this.#failed.add(listener);
+    process.emitWarning(`a listener of "${name}" throws: ${errorMessage(error)}`, 'WarrenWarning');
+  }
 }

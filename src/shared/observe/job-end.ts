@@ -5,13 +5,21 @@ import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { Trace } from '../job/trace.ts';
 import type { JobState } from '../job/transitions.ts';
 import { isEnd } from '../job/transitions.ts';
-import { publishEvent } from './events.ts';
+import type { Events } from './events.ts';
 
-/** Tells of it where the state that the job was brought to is one of the last. `error`: why it is discarded. */
+export interface JobEnd {
+  /** What the job was brought to. */
+  state: JobState;
+  /** Why it is discarded. */
+  error?: string | undefined;
+  errorOrigin?: ErrorOrigin | undefined;
+}
+
+/** Tells of it where the state is one of the last. */
 export function publishJobEnd(
+  events: Events,
   { id, type, queue, trace }: { id: string; type: string; queue: string; trace?: Trace | null },
-  state: JobState,
-  { error, errorOrigin: origin }: { error?: string; errorOrigin?: ErrorOrigin | undefined } = {},
+  { state, error, errorOrigin: origin }: JobEnd,
 ): void {
-  if (isEnd(state)) publishEvent('job.ended', { ...trace, jobId: id, type, queue, state, error, origin });
+  if (isEnd(state)) events.publish('job.ended', { ...trace, jobId: id, type, queue, state, error, origin });
 }

@@ -6,7 +6,7 @@
  * or fails.
  */
 import type { Writable } from 'node:stream';
-import { publishEvent } from './events.ts';
+import type { Events } from './events.ts';
 
 const MAX_WAITING_BYTES = 1_048_576;
 
@@ -15,12 +15,15 @@ const guarded = new WeakSet<Writable>();
 
 export class LogOutput {
   readonly #stream: Writable;
+  readonly #events: Events;
   readonly #flushes = new Set<() => void>();
   #underWay = 0;
   #dropped = 0;
 
-  constructor(stream: Writable) {
+  /** `events`: told of lines that were dropped. */
+  constructor(stream: Writable, events: Events) {
     this.#stream = stream;
+    this.#events = events;
     if (!guarded.has(stream)) stream.on('error', () => {});
     guarded.add(stream);
   }
@@ -55,12 +58,12 @@ export class LogOutput {
 
   #drop(): void {
     this.#dropped += 1;
-    publishEvent('log.dropped', {});
+    this.#events.publish('log.dropped', {});
   }
 
   #tellOfDropped(): void {
     const lines = this.#dropped;
     this.#dropped = 0;
-    if (lines > 0) publishEvent('log.recovered', { lines });
+    if (lines > 0) this.#events.publish('log.recovered', { lines });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * JSON lines on stdout, and the lines that the events of a process are worth. Nothing on the path of a job logs by itself.
+ * JSON lines on stdout, and the lines that events are worth. Nothing on the path of a job logs by itself.
  */
 
 import type { Logger } from 'pino';
@@ -8,8 +8,7 @@ import { errorOrigin } from '../base/error-origin.ts';
 import { errorMessage } from '../base/errors.ts';
 import { logAccess } from './access-log.ts';
 import { logConnections } from './connection-log.ts';
-import type { EventMessages } from './events.ts';
-import { subscribe } from './events.ts';
+import type { EventMessages, Events } from './events.ts';
 import type { LogOutput } from './log-output.ts';
 import { logUnavailable } from './unavailable-log.ts';
 
@@ -27,15 +26,15 @@ export function createLogger({ name, level, output }: LoggerOptions): Logger {
 }
 
 /** Logs what happens from now on. Returns a function that ends it. */
-export function logEvents(log: Logger): () => void {
+export function logEvents(events: Events, log: Logger): () => void {
   const subscriptions = [
-    ...logConnections(log),
-    ...logJobs(log),
-    ...logAccess(log),
-    logUnavailable(log),
-    logHandlers(log),
-    logServices(log),
-    logDropped(log),
+    ...logConnections(events, log),
+    ...logJobs(events, log),
+    ...logAccess(events, log),
+    logUnavailable(events, log),
+    logHandlers(events, log),
+    logServices(events, log),
+    logDropped(events, log),
   ];
   return () => {
     for (const unsubscribe of subscriptions) unsubscribe();
@@ -43,16 +42,16 @@ export function logEvents(log: Logger): () => void {
 }
 
 /** What handlers say by `context.log`. */
-export function logHandlers(log: Logger): () => void {
-  return subscribe('handler.logged', ({ level, message, details, ...job }) => {
+export function logHandlers(events: Events, log: Logger): () => void {
+  return events.subscribe('handler.logged', ({ level, message, details, ...job }) => {
     const error =
       details instanceof Error ? { error: errorMessage(details), ...errorOrigin(details) } : undefined;
     log[level]({ ...job, ...(error ?? (details === undefined ? {} : { details })) }, message);
   });
 }
 
-function logServices(log: Logger): () => void {
-  return subscribe('services.failed', ({ error }) =>
+function logServices(events: Events, log: Logger): () => void {
+  return events.subscribe('services.failed', ({ error }) =>
     log.error(
       { error: errorMessage(error), ...errorOrigin(error) },
       'the services of the application could not be disposed of',
@@ -60,15 +59,15 @@ function logServices(log: Logger): () => void {
   );
 }
 
-function logDropped(log: Logger): () => void {
-  return subscribe('log.recovered', (message) =>
+function logDropped(events: Events, log: Logger): () => void {
+  return events.subscribe('log.recovered', (message) =>
     log.warn(message, 'log lines were dropped: they could not be written'),
   );
 }
 
-function logJobs(log: Logger): (() => void)[] {
+function logJobs(events: Events, log: Logger): (() => void)[] {
   return [
-    subscribe('attempt.finished', ({ retryInMs, origin, ...message }) => {
+    events.subscribe('attempt.finished', ({ retryInMs, origin, ...message }) => {
       if (retryInMs === undefined) log.debug(message, 'attempt finished');
       else
         log.warn(
@@ -76,44 +75,50 @@ function logJobs(log: Logger): (() => void)[] {
           'attempt failed, the job is tried again',
         );
     }),
-    subscribe('job.ended', ({ origin, ...message }) => {
+    events.subscribe('job.ended', ({ origin, ...message }) => {
       if (message.state === 'discarded')
         log.error({ ...message, ...origin }, 'job discarded: it is not tried again');
       else log.debug(message, 'job ended');
     }),
-    subscribe('attempt.fenced', (message) =>
+    events.subscribe('attempt.fenced', (message) =>
       log.warn(message, 'an outcome was refused: the attempt had lost its claim'),
     ),
-    subscribe('attempt.abandoned', (message) => {
+    events.subscribe('attempt.abandoned', (message) => {
       log.error(
         message,
         message.running ? 'a handler ignores its abort signal' : 'an abandoned handler has ended',
       );
     }),
-    subscribe('owner.taken-over', (message) => log.warn(message, 'jobs of a dead worker were taken over')),
-    subscribe('owner.rescued', (message) => log.warn(message, 'jobs of a dead worker were given back')),
-    subscribe('type.unserved', ({ unserved, ...message }) => {
+    events.subscribe('owner.taken-over', (message) =>
+      log.warn(message, 'jobs of a dead worker were taken over'),
+    ),
+    events.subscribe('owner.rescued', (message) =>
+      log.warn(message, 'jobs of a dead worker were given back'),
+    ),
+    events.subscribe('type.unserved', ({ unserved, ...message }) => {
       if (unserved) log.warn(message, 'jobs wait for a worker that knows their type');
       else log.info(message, 'no job waits any more for a worker that knows its type');
     }),
-    subscribe('delivery.suppressed', (message) => log.debug(message, 'a delivery started nothing')),
-    subscribe('delivery.dead-lettered', (message) => log.error(message, 'a delivery was dead-lettered')),
-    subscribe('publish.returned', (message) => log.error(message, 'RabbitMQ has no queue for a job')),
-    subscribe('publish.failed', logFailedPublishes(log)),
-    ...logRetriedWrites(log),
-    subscribe('request.failed', ({ error, ...message }) => {
+    events.subscribe('delivery.suppressed', (message) => log.debug(message, 'a delivery started nothing')),
+    events.subscribe('delivery.dead-lettered', (message) =>
+      log.error(message, 'a delivery was dead-lettered'),
+    ),
+    events.subscribe('publish.returned', (message) => log.error(message, 'RabbitMQ has no queue for a job')),
+    events.subscribe('publish.failed', logFailedPublishes(log)),
+    ...logRetriedWrites(events, log),
+    events.subscribe('request.failed', ({ error, ...message }) => {
       log.error(
         { ...message, error: error instanceof Error ? error.stack : errorMessage(error) },
         'a request failed',
       );
     }),
-    subscribe('maintenance.done', (message) => log.debug(message, 'maintenance')),
-    subscribe('maintenance.failed', ({ task, failures = 1, error }) => {
+    events.subscribe('maintenance.done', (message) => log.debug(message, 'maintenance')),
+    events.subscribe('maintenance.failed', ({ task, failures = 1, error }) => {
       const fields = { task, error: errorMessage(error) };
       if (failures === 1) log.warn(fields, 'maintenance failed, trying again');
       else log.debug(fields, 'maintenance failed again');
     }),
-    subscribe('maintenance.recovered', (message) => log.info(message, 'maintenance goes on')),
+    events.subscribe('maintenance.recovered', (message) => log.info(message, 'maintenance goes on')),
   ];
 }
 
@@ -125,10 +130,10 @@ function inMs(ms: number): string {
 const SELDOM_MS = 10_000;
 
 /** One line for many, of each kind: when Postgres is away, all that is under way is tried again. */
-function logRetriedWrites(log: Logger): (() => void)[] {
+function logRetriedWrites(events: Events, log: Logger): (() => void)[] {
   const byKind = new Map<string, { count: number; loggedAt: number }>();
   return [
-    subscribe('write.retried', ({ what, retry, error }) => {
+    events.subscribe('write.retried', ({ what, retry, error }) => {
       const kind = byKind.get(what) ?? { count: 0, loggedAt: Number.NEGATIVE_INFINITY };
       byKind.set(what, kind);
       kind.count += 1;

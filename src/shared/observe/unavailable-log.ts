@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { errorMessage } from '../base/errors.ts';
-import { subscribe } from './events.ts';
+import type { Events } from './events.ts';
 
 /** Requests of one code that end in a 503, from the first after a quiet time on. */
 interface Spell {
@@ -17,7 +17,7 @@ interface Spell {
 const QUIET_MS = 10_000;
 
 /** Logs from now on. `quietMs`: without another 503 of the code for so long it is over, defaults to 10 000. Returns a function that ends it. */
-export function logUnavailable(log: Logger, { quietMs = QUIET_MS } = {}): () => void {
+export function logUnavailable(events: Events, log: Logger, { quietMs = QUIET_MS } = {}): () => void {
   const spells = new Map<string, Spell>();
 
   const finish = (code: string, { count, sinceMs, lastMs }: Spell) => {
@@ -26,7 +26,7 @@ export function logUnavailable(log: Logger, { quietMs = QUIET_MS } = {}): () => 
     log.info({ code, count, seconds }, 'requests are no longer answered with 503');
   };
 
-  const unsubscribe = subscribe('request.unavailable', ({ code, error, ...trace }) => {
+  const unsubscribe = events.subscribe('request.unavailable', ({ code, error, ...trace }) => {
     log.debug({ ...trace, code, error: errorMessage(error) }, 'a request was answered with 503');
     const now = performance.now();
     const spell = spells.get(code);

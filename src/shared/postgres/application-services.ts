@@ -7,22 +7,28 @@
 import { withDeadline } from '../base/backoff.ts';
 import { Misconfigured } from '../base/errors.ts';
 import type { App, AppResources } from '../job/app.ts';
-import { publishEvent } from '../observe/events.ts';
+import type { Events } from '../observe/events.ts';
 import type { HandlerClient, HandlerClientOptions } from './handler-client.ts';
 import { createHandlerClient } from './handler-client.ts';
 
 const MAKE_MS = 60_000;
 const DISPOSE_MS = 3_000;
 
+export interface ApplicationServicesOptions extends HandlerClientOptions {
+  events: Events;
+}
+
 export class ApplicationServices {
   readonly sql: HandlerClient;
   readonly #app: App;
+  readonly #events: Events;
   readonly #databaseUrl: string;
   #made: Promise<unknown> | undefined;
   #services: unknown;
 
-  constructor(app: App, options: HandlerClientOptions) {
+  constructor(app: App, { events, ...options }: ApplicationServicesOptions) {
     this.#app = app;
+    this.#events = events;
     this.#databaseUrl = options.url;
     this.sql = createHandlerClient(options);
   }
@@ -53,7 +59,7 @@ export class ApplicationServices {
     try {
       if (this.#made !== undefined) await withDeadline(dispose(this.#made), DISPOSE_MS, notEnded);
     } catch (error) {
-      publishEvent('services.failed', { error });
+      this.#events.publish('services.failed', { error });
     }
     await this.sql.end({ timeout: 2 });
   }

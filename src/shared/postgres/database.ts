@@ -9,7 +9,7 @@
 import postgres from 'postgres';
 import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
-import { publishEvent } from '../observe/events.ts';
+import type { Events } from '../observe/events.ts';
 import type { ConnectionPlace } from './connection-options.ts';
 import { connectionOptions } from './connection-options.ts';
 import { isTimeout, isUnavailable } from './failures.ts';
@@ -23,6 +23,7 @@ export interface DatabaseOptions extends ConnectionPlace {
   name: string;
   min: number;
   max: number;
+  events: Events;
   /** What a statement may take in milliseconds, the wait for a connection included, where the call says nothing. Defaults to 5000. */
   deadlineMs?: number;
 }
@@ -146,7 +147,7 @@ export class Database {
       return idle;
     }
     if (this.#waiting.length >= MAX_WAITING) {
-      publishEvent('pool.exhausted', {});
+      this.#options.events.publish('pool.exhausted', {});
       throw new Unavailable('postgres_busy', `${MAX_WAITING} statements wait for a connection already`);
     }
     const { promise, resolve } = Promise.withResolvers<Connection>();
@@ -154,7 +155,7 @@ export class Database {
     return withDeadline(promise, deadlineMs, () => {
       const place = this.#waiting.indexOf(resolve);
       if (place >= 0) this.#waiting.splice(place, 1);
-      publishEvent('pool.exhausted', {});
+      this.#options.events.publish('pool.exhausted', {});
       return new Unavailable('postgres_busy', `no connection was free within ${deadlineMs} ms`);
     });
   }

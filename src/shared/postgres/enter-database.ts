@@ -5,14 +5,21 @@
 import { backoffMs, pause } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import type { App } from '../job/app.ts';
-import { publishEvent } from '../observe/events.ts';
+import type { Events } from '../observe/events.ts';
 import type { Database } from './database.ts';
 import { assertSchemaIsCurrent } from './migrate/migrate.ts';
 import { assertSearchPath } from './search-path.ts';
 import { tellJobTypes } from './statements/job-types.ts';
 
+export interface Entrance {
+  database: Database;
+  app: App;
+  events: Events;
+  stopping: AbortSignal;
+}
+
 /** Waits for Postgres. Throws `Misconfigured` where the schema is older than this code or the search path is not safe; ends early when `stopping` aborts. */
-export async function enterDatabase(database: Database, app: App, stopping: AbortSignal): Promise<void> {
+export async function enterDatabase({ database, app, events, stopping }: Entrance): Promise<void> {
   for (let retry = 1; !stopping.aborted; retry += 1) {
     try {
       await assertSearchPath(database);
@@ -20,7 +27,7 @@ export async function enterDatabase(database: Database, app: App, stopping: Abor
       return await database.query((sql) => tellJobTypes(sql, app));
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
-      publishEvent('write.retried', { what: 'start', retry, error });
+      events.publish('write.retried', { what: 'start', retry, error });
       await pause(backoffMs(retry, { firstMs: 200, maxMs: 2_000, jitter: 0.5 }), stopping);
     }
   }

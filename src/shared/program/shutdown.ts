@@ -6,6 +6,7 @@
  */
 import { aborted } from '../base/backoff.ts';
 import { errorMessage, Misconfigured } from '../base/errors.ts';
+import { Events } from '../observe/events.ts';
 import type { Logger } from '../observe/log.ts';
 import { LogOutput } from '../observe/log-output.ts';
 
@@ -88,7 +89,7 @@ async function exitFailed({ log, output }: Created, error: unknown): Promise<voi
 
 function exitMisconfigured(error: unknown): void {
   const line = error instanceof Misconfigured ? error.message : describe(error);
-  new LogOutput(process.stderr).write(`${line.replaceAll('\n', ' ')}\n`);
+  new LogOutput(process.stderr, new Events()).write(`${line.replaceAll('\n', ' ')}\n`);
   process.exit(1);
 }
 

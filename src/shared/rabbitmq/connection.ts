@@ -10,7 +10,7 @@ import type { ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
 import { aborted, backoffMs, pause, withDeadline } from '../base/backoff.ts';
 import { Misconfigured, Unavailable } from '../base/errors.ts';
-import { publishEvent } from '../observe/events.ts';
+import type { Events } from '../observe/events.ts';
 import { writeTogether } from './write-together.ts';
 
 const CONNECT_DEADLINE_MS = 5_000;
@@ -27,6 +27,7 @@ export interface BrokerConnectionOptions {
   url: string;
   /** Shown by the management plugin. */
   name: string;
+  events: Events;
   /** Runs on every new connection before it counts as opened: declare the topology, open channels. */
   prepare?: (model: ChannelModel) => Promise<void>;
 }
@@ -106,7 +107,10 @@ export class BrokerConnection {
         this.#model = model;
         this.#openedAt = performance.now();
         this.#opened.resolve(model);
-        publishEvent('broker.connected', { connection: this.#options.name, reconnect: wasOpen });
+        this.#options.events.publish('broker.connected', {
+          connection: this.#options.name,
+          reconnect: wasOpen,
+        });
         wasOpen = true;
         retry = 1;
         const error = await Promise.race([closed, this.#stopped]);
@@ -115,10 +119,18 @@ export class BrokerConnection {
         this.#blocked = false;
         this.#opened = Promise.withResolvers();
         if (this.#stopping.signal.aborted) return await close(model);
-        publishEvent('broker.disconnected', { connection: this.#options.name, retries: 0, error });
+        this.#options.events.publish('broker.disconnected', {
+          connection: this.#options.name,
+          retries: 0,
+          error,
+        });
       } catch (error) {
         if (error instanceof Misconfigured && !wasOpen) this.#failed.reject(error);
-        publishEvent('broker.disconnected', { connection: this.#options.name, retries: retry - 1, error });
+        this.#options.events.publish('broker.disconnected', {
+          connection: this.#options.name,
+          retries: retry - 1,
+          error,
+        });
       }
       await pause(backoffMs(retry, { firstMs: 200, maxMs: 5_000, jitter: 0.75 }), this.#stopping.signal);
     }
@@ -174,7 +186,7 @@ export class BrokerConnection {
 
   #setBlocked(blocked: boolean, reason: string): void {
     this.#blocked = blocked;
-    publishEvent('broker.blocked', { connection: this.#options.name, blocked, reason });
+    this.#options.events.publish('broker.blocked', { connection: this.#options.name, blocked, reason });
   }
 }
 

@@ -13,7 +13,7 @@ import { createPool } from 'generic-pool';
 import { pause, resolvedWithin, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import { nextTurn } from '../base/slices.ts';
-import { publishEvent } from '../observe/events.ts';
+import type { Events } from '../observe/events.ts';
 import { BrokerConnection } from './connection.ts';
 import { decodeJobId, messageOptions } from './message.ts';
 import { DEAD_EXCHANGE, declareTopology, EXCHANGE, prepareTopology } from './topology.ts';
@@ -39,6 +39,7 @@ export interface PublisherOptions {
   channels: number;
   /** Queues to declare. */
   queues: readonly string[];
+  events: Events;
 }
 
 export interface Publishing {
@@ -74,6 +75,7 @@ export class Publisher {
     this.connection = new BrokerConnection({
       url: options.url,
       name: options.name,
+      events: options.events,
       prepare: (model) => this.#prepare(model),
     });
   }
@@ -108,7 +110,7 @@ export class Publisher {
     const failures = await this.#publish(jobs);
     return jobs.filter(({ id: jobId }, index) => {
       const error = failures[index];
-      if (error !== undefined) publishEvent('publish.failed', { jobId, error });
+      if (error !== undefined) this.#options.events.publish('publish.failed', { jobId, error });
       return error === undefined;
     });
   }
@@ -128,7 +130,7 @@ export class Publisher {
     }
     const failures = (await Promise.all(windows)).flat();
     const count = failures.filter((failure) => failure === undefined).length;
-    if (count > 0) publishEvent('publish.confirmed', { count });
+    if (count > 0) this.#options.events.publish('publish.confirmed', { count });
     return failures;
   }
 
@@ -188,7 +190,7 @@ export class Publisher {
   async #prepare(model: ChannelModel): Promise<void> {
     await retire(this.#pool);
     await prepareTopology(model, this.#options.queues); // tells a conflict; the pool would try for ever
-    const pool = createPool(channelFactory(model, this.#options.queues), {
+    const pool = createPool(channelFactory(model, this.#options), {
       min: this.#options.channels,
       max: this.#options.channels,
       fifo: true,
@@ -207,10 +209,12 @@ export class Publisher {
 class PooledChannel {
   readonly channel: ConfirmChannel;
   open = true;
+  readonly #events: Events;
   readonly #returned = new Set<string>();
 
-  constructor(channel: ConfirmChannel) {
+  constructor(channel: ConfirmChannel, events: Events) {
     this.channel = channel;
+    this.#events = events;
     channel.on('error', () => {}); // `close` follows; without a listener the connection would go too
     channel.on('close', () => {
       this.open = false;
@@ -248,7 +252,7 @@ class PooledChannel {
   #failureOf(key: string, messageId: string | undefined, error: unknown): Unavailable | undefined {
     if (error != null) return refused(messageId, error);
     if (messageId === undefined || !this.#returned.delete(messageId)) return undefined;
-    publishEvent('publish.returned', { jobId: messageId, queue: key });
+    this.#events.publish('publish.returned', { jobId: messageId, queue: key });
     return new Unavailable('publish_returned', `RabbitMQ has no queue "${key}" for message ${messageId}`);
   }
 }
@@ -258,11 +262,14 @@ function refused(messageId: string | undefined, error: unknown): Unavailable {
 }
 
 /** A create that fails waits first: generic-pool tries again at once, for ever. */
-function channelFactory(model: ChannelModel, queues: readonly string[]): Factory<PooledChannel> {
+function channelFactory(
+  model: ChannelModel,
+  { queues, events }: Pick<PublisherOptions, 'queues' | 'events'>,
+): Factory<PooledChannel> {
   return {
     create: async () => {
       try {
-        const channel = new PooledChannel(await model.createConfirmChannel());
+        const channel = new PooledChannel(await model.createConfirmChannel(), events);
         await declareTopology(channel.channel, queues); // the one before it may have met a deleted exchange
         return channel;
       } catch (error) {

@@ -1,6 +1,7 @@
 /**
  * The chores of the fleet, by name, made from what a worker has.
  */
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { findServedTypes } from '#shared/postgres/statements/workers.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -16,6 +17,7 @@ import { createUnservedTypes } from './unserved-types.ts';
 
 export interface ChoreOptions {
   database: Database;
+  events: Events;
   /** Opened by the first call. */
   publisher: () => Publisher;
   wakeRelay: () => void;
@@ -25,24 +27,26 @@ export interface ChoreOptions {
 
 export function createChores({
   database,
+  events,
   publisher,
   wakeRelay,
   kept,
 }: ChoreOptions): ReadonlyMap<string, Chore> {
   return new Map([
-    ['scheduler', createScheduler({ database, publisher })],
-    ['relay', createRelay({ database, publisher })],
-    ['rescuer', createRescuer({ database, onRescued: wakeRelay })],
+    ['scheduler', createScheduler({ database, publisher, events })],
+    ['relay', createRelay({ database, publisher, events })],
+    ['rescuer', createRescuer({ database, events, onRescued: wakeRelay })],
     [
       'reconciler',
       createReconciler({
         database,
+        events,
         emptyQueues: () => findEmptyQueues(publisher(), database),
         onFound: wakeRelay,
       }),
     ],
-    ['unserved-types', createUnservedTypes({ database })],
-    ['pruner', createPruner({ database, ...kept })],
+    ['unserved-types', createUnservedTypes({ database, events })],
+    ['pruner', createPruner({ database, events, ...kept })],
   ]);
 }
 

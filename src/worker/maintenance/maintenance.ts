@@ -3,7 +3,7 @@
  * is reported and tried again.
  */
 import { backoffMs, pause } from '#shared/base/backoff.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
 
 /** Does one round and returns the milliseconds until the next. */
@@ -12,14 +12,22 @@ export type Chore = () => Promise<number>;
 /** A worker that does not lead waits to be told: to look would wake an idle process many times a second. In milliseconds. */
 const NOT_LEADING_MS = 60_000;
 
+export interface MaintenanceOptions {
+  presence: Presence;
+  chores: ReadonlyMap<string, Chore>;
+  events: Events;
+}
+
 export class Maintenance {
   readonly #presence: Presence;
   readonly #chores: ReadonlyMap<string, Chore>;
+  readonly #events: Events;
   readonly #stopping = new AbortController();
   readonly #wakes = new Map<string, AbortController>();
   #loops: Promise<void>[] = [];
 
-  constructor({ presence, chores }: { presence: Presence; chores: ReadonlyMap<string, Chore> }) {
+  constructor({ presence, chores, events }: MaintenanceOptions) {
+    this.#events = events;
     this.#presence = presence;
     this.#chores = chores;
   }
@@ -53,12 +61,12 @@ export class Maintenance {
       let waitMs = NOT_LEADING_MS;
       try {
         if (this.#presence.leader) waitMs = await chore();
-        if (failures > 0) publishEvent('maintenance.recovered', { task, failures });
+        if (failures > 0) this.#events.publish('maintenance.recovered', { task, failures });
         failures = 0;
       } catch (error) {
         failures += 1;
         waitMs = backoffMs(failures, { firstMs: 250, maxMs: 5_000 });
-        publishEvent('maintenance.failed', { task, failures, error });
+        this.#events.publish('maintenance.failed', { task, failures, error });
       }
       await pause(waitMs, wake.signal);
     }

@@ -6,7 +6,7 @@
  * before the next.
  */
 import type { Retention } from '#shared/job/job.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { findRetention } from '#shared/postgres/statements/job-types.ts';
 import { pruneIdempotencyKeys, pruneJobs } from '#shared/postgres/statements/pruning.ts';
@@ -23,6 +23,7 @@ const BEGINNING = '0';
 
 export interface PrunerOptions {
   database: Database;
+  events: Events;
   /** For job types without one of their own. */
   retention: Retention;
   idempotencyKeyMs: number;
@@ -30,7 +31,13 @@ export interface PrunerOptions {
   batch?: number;
 }
 
-export function createPruner({ database, retention, idempotencyKeyMs, batch = BATCH }: PrunerOptions): Chore {
+export function createPruner({
+  database,
+  events,
+  retention,
+  idempotencyKeyMs,
+  batch = BATCH,
+}: PrunerOptions): Chore {
   let after = BEGINNING;
 
   /** Resolves with whether the pass goes on. */
@@ -41,7 +48,7 @@ export function createPruner({ database, retention, idempotencyKeyMs, batch = BA
     const { deleted, last, lastAgeMs } = await database.query((sql) =>
       pruneJobs(sql, { after, limit: batch, retention, byType }),
     );
-    if (deleted > 0) publishEvent('maintenance.done', { task: 'pruner', count: deleted });
+    if (deleted > 0) events.publish('maintenance.done', { task: 'pruner', count: deleted });
     const goesOn = last !== null && lastAgeMs > shortestMs;
     after = goesOn ? last : BEGINNING;
     return goesOn;

@@ -6,7 +6,7 @@
  */
 
 import { publishAndMark } from '#queue/outbox.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { leaseUnpublishedJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -20,20 +20,20 @@ const SOON_FOR_MS = 10_000;
 const NOT_READY_MS = 100;
 const BATCH = 1_000;
 
-export function createRelay({
-  database,
-  publisher,
-}: {
+export interface RelayOptions {
   database: Database;
   publisher: () => Publisher;
-}): Chore {
+  events: Events;
+}
+
+export function createRelay({ database, publisher, events }: RelayOptions): Chore {
   let foundAt = Number.NEGATIVE_INFINITY;
   return async () => {
     const target = publisher();
     if (!target.ready) return NOT_READY_MS;
     const jobs = await database.query((sql) => leaseUnpublishedJobs(sql, BATCH));
     const count = await publishAndMark({ database, publisher: target }, jobs);
-    if (jobs.length > 0) publishEvent('maintenance.done', { task: 'relay', count });
+    if (jobs.length > 0) events.publish('maintenance.done', { task: 'relay', count });
     const now = performance.now();
     if (jobs.length > 0) foundAt = now;
     if (jobs.length === BATCH) return 0;

@@ -5,7 +5,7 @@
  * holds its lock and its lease has been over for six (time for a late beat). After a look that failed nobody is given up for six seconds: all may be
  * reconnecting. (A redelivered message is a witness of its own; then the claim takes over at once.)
  */
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { RescuedJob, SilentOwner } from '#shared/postgres/statements/maintenance.ts';
@@ -20,8 +20,14 @@ const RETURN_MS = 6_000;
 const MAX_GAP_MS = 2_500;
 const BATCH = 1_000;
 
-/** `onRescued` is called when rows wait for the relay. */
-export function createRescuer({ database, onRescued }: { database: Database; onRescued: () => void }): Chore {
+export interface RescuerOptions {
+  database: Database;
+  events: Events;
+  /** Called when rows wait for the relay. */
+  onRescued: () => void;
+}
+
+export function createRescuer({ database, events, onRescued }: RescuerOptions): Chore {
   let silentSince = new Map<string, number>();
   let lookedAt = 0;
   let trustedFrom = 0;
@@ -47,17 +53,17 @@ export function createRescuer({ database, onRescued }: { database: Database; onR
     if (gone.length === 0 || now < trustedFrom) return LOOK_AGAIN_MS;
     const owners = gone.map(({ owner }) => owner);
     const rescued = await database.query((sql) => rescueJobs(sql, owners, BATCH));
-    publishEvent('maintenance.done', { task: 'rescuer', count: rescued.length });
-    tellOwners(gone, rescued);
-    for (const job of rescued) publishJobEnd(job, job.state);
+    events.publish('maintenance.done', { task: 'rescuer', count: rescued.length });
+    tellOwners(events, gone, rescued);
+    for (const job of rescued) publishJobEnd(events, job, { state: job.state });
     if (rescued.length > 0) onRescued();
     return rescued.length === BATCH ? 0 : LOOK_AGAIN_MS;
   };
 }
 
-function tellOwners(gone: readonly SilentOwner[], rescued: readonly RescuedJob[]): void {
+function tellOwners(events: Events, gone: readonly SilentOwner[], rescued: readonly RescuedJob[]): void {
   for (const { owner, name } of gone) {
     const count = rescued.filter((job) => job.owner === owner).length;
-    if (count > 0) publishEvent('owner.rescued', { owner, name, count });
+    if (count > 0) events.publish('owner.rescued', { owner, name, count });
   }
 }

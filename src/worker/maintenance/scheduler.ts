@@ -4,7 +4,7 @@
  * It sleeps until the next one is due, at most a second: what is inserted meanwhile with a shorter delay comes with a notice (`due`).
  */
 import { publishAndMark } from '#queue/outbox.ts';
-import { publishEvent } from '#shared/observe/events.ts';
+import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { nextDueMs, promoteDueJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
@@ -15,13 +15,13 @@ const LOOK_AHEAD_MS = 1_000;
 const LOCKED_MS = 20;
 const BATCH = 1_000;
 
-export function createScheduler({
-  database,
-  publisher,
-}: {
+export interface SchedulerOptions {
   database: Database;
   publisher: () => Publisher;
-}): Chore {
+  events: Events;
+}
+
+export function createScheduler({ database, publisher, events }: SchedulerOptions): Chore {
   return async () => {
     const dueMs = await database.query(nextDueMs);
     if (dueMs === null || dueMs > LOOK_AHEAD_MS) return LOOK_AHEAD_MS;
@@ -32,7 +32,7 @@ export function createScheduler({
     if (jobs.length === 0) return LOCKED_MS;
     if (byRelay) return 0;
     const count = await publishAndMark({ database, publisher: target }, jobs);
-    publishEvent('maintenance.done', { task: 'scheduler', count });
+    events.publish('maintenance.done', { task: 'scheduler', count });
     return 0;
   };
 }

@@ -2,6 +2,7 @@
  * The quarantine program, forked by a worker for one job. Not for people.
  */
 import { errorMessage } from '#shared/base/errors.ts';
+import { Events } from '#shared/observe/events.ts';
 import { createLogger, logHandlers } from '#shared/observe/log.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
 import { loadApp } from '#shared/program/load-app.ts';
@@ -27,12 +28,14 @@ process.on('message', (message) => {
   else abort.abort(instruction.reason);
 });
 const instruction = await told.promise;
-const output = new LogOutput(process.stdout);
-logHandlers(createLogger({ name: 'quarantine', level: instruction.logLevel, output }));
+const events = new Events();
+const output = new LogOutput(process.stdout, events);
+logHandlers(events, createLogger({ name: 'quarantine', level: instruction.logLevel, output }));
 await serveQuarantine({
   app: await loadApp(instruction.module),
   instruction,
   abort,
+  events,
   report: (report) => new Promise((resolve) => process.send?.(report, () => resolve())),
 });
 await output.flushed(FLUSH_MS);

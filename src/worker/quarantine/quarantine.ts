@@ -12,6 +12,7 @@ import { extname } from 'node:path';
 import { aborted, MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
 import type { JobSettings } from '#shared/job/job.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
 import type { ConnectionPlace } from '#shared/postgres/connection-options.ts';
 import type { Claim } from '#shared/postgres/statements/jobs.ts';
@@ -51,13 +52,14 @@ export interface QuarantineOptions {
   /** The application's own module. Without it nothing can be run elsewhere. */
   module: string | undefined;
   logLevel: string;
+  events: Events;
   /** Where its database is. */
   place: ConnectionPlace;
   /** The worker's name; the process's connection shows as `<name> quarantine`. */
   name: string;
 }
 
-export function createQuarantine({ module, logLevel, place, name }: QuarantineOptions): Perform {
+export function createQuarantine({ module, logLevel, events, place, name }: QuarantineOptions): Perform {
   if (module === undefined) return async () => nowhereToRun();
   const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
   let next = 0;
@@ -75,16 +77,24 @@ export function createQuarantine({ module, logLevel, place, name }: QuarantineOp
     const lane = next++ % PROCESSES;
     const turn = lanes[lane] ?? Promise.resolve();
     const ending = Promise.race([turn, aborted(signal)]).then(() =>
-      signal.aborted ? stopped(signal) : runAlone(instruction, signal, definition.timeoutMs),
+      signal.aborted
+        ? stopped(signal)
+        : runAlone(instruction, { events, signal, timeoutMs: definition.timeoutMs }),
     );
     lanes[lane] = Promise.all([turn, ending.catch(() => {})]);
     return await ending.catch((error: unknown) => notStarted(errorMessage(error)));
   };
 }
 
-async function runAlone(instruction: Instruction, signal: AbortSignal, timeoutMs: number): Promise<Ending> {
+interface Run {
+  events: Events;
+  signal: AbortSignal;
+  timeoutMs: number;
+}
+
+async function runAlone(instruction: Instruction, { events, signal, timeoutMs }: Run): Promise<Ending> {
   const child = fork(MAIN, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-  passOn(child);
+  passOn(child, events);
   let hasStarted = false;
   let isLate = false;
   let ending: Ending | undefined;
@@ -115,12 +125,12 @@ async function runAlone(instruction: Instruction, signal: AbortSignal, timeoutMs
 }
 
 /** Not inherited: a child that shares the worker's output would make it wait for the reader of that output. */
-function passOn(child: ChildProcess): void {
+function passOn(child: ChildProcess, events: Events): void {
   for (const [from, to] of [
     [child.stdout, process.stdout],
     [child.stderr, process.stderr],
   ] as const) {
-    const output = new LogOutput(to);
+    const output = new LogOutput(to, events);
     from?.on('data', (chunk: Buffer) => output.write(chunk));
   }
   child.once('exit', () => {

@@ -2,6 +2,7 @@
  * The other side of the quarantine: performs the one job that it is told, says how it ended, and lets go of everything.
  */
 import type { App } from '#shared/job/app.ts';
+import type { Events } from '#shared/observe/events.ts';
 import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import type { Abort } from '../abort.ts';
 import type { Ending } from '../perform.ts';
@@ -15,18 +16,25 @@ export interface QuarantinedJob {
   app: App;
   instruction: PerformInstruction;
   abort: Abort;
+  events: Events;
   /** Resolves when the report has been handed over. */
   report: (report: Report) => Promise<void>;
 }
 
 /** Resolves when the job has ended and its ending was reported. */
-export async function serveQuarantine({ app, instruction, abort, report }: QuarantinedJob): Promise<void> {
+export async function serveQuarantine({
+  app,
+  instruction,
+  abort,
+  events,
+  report,
+}: QuarantinedJob): Promise<void> {
   const { claim, settings, place, name } = instruction;
-  const services = new ApplicationServices(app, { ...place, name, max: MAX_CONNECTIONS });
+  const services = new ApplicationServices(app, { ...place, name, max: MAX_CONNECTIONS, events });
   await services.open();
   const definition = app.definitions.get(claim.type);
   await report('started');
-  const resources = { services: services.services, settings, sql: services.sql };
+  const resources = { services: services.services, settings, sql: services.sql, events };
   const ending: Ending =
     definition === undefined
       ? { kind: 'failed', message: `the quarantine has no job type "${claim.type}"` }

@@ -5,12 +5,13 @@ import { AccessTokens } from '../../../src/api/access/access-tokens.ts';
 import type { Role } from '../../../src/api/access/roles.ts';
 import { roles } from '../../../src/api/access/roles.ts';
 import { RouteAccessTable } from '../../../src/api/access/route-access.ts';
-import { subscribe } from '../../../src/shared/observe/events.ts';
+import { Events } from '../../../src/shared/observe/events.ts';
 import { createOfflineApp } from '../../support/api.ts';
 import { listOf } from './tokens.ts';
 
 const tokens = new AccessTokens({ listed: listOf(roles.map((role) => [`the ${role} token`, role])) });
-const app = createOfflineApp({ tokens });
+const events = new Events();
+const app = createOfflineApp({ tokens, events });
 
 /** The least that may use each route; `none`: no token is needed. */
 const table: Record<string, Role | 'none'> = {
@@ -102,7 +103,7 @@ function isUnknown(route: string, status: number): boolean {
 
 test('a refused role is an event with the name of the token', async () => {
   const seen: unknown[] = [];
-  const unsubscribe = subscribe('access.refused', (message) => seen.push(message));
+  const unsubscribe = events.subscribe('access.refused', (message) => seen.push(message));
   await ask('POST /v1/queues/:name/pause', bearer('the viewer token'));
   unsubscribe();
   expect(seen).toEqual([
@@ -118,7 +119,7 @@ test('a refused role is an event with the name of the token', async () => {
 
 test('what acts on jobs and queues is an event with the name of the token, and reading is none', async () => {
   const seen: unknown[] = [];
-  const unsubscribe = subscribe('access.acted', (message) => seen.push(message));
+  const unsubscribe = events.subscribe('access.acted', (message) => seen.push(message));
   await ask('GET /v1/jobs/:id', bearer('the admin token'));
   await ask('POST /v1/jobs/:id/cancel', bearer('the operator token'));
   unsubscribe();

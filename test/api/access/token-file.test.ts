@@ -8,18 +8,19 @@ import { AccessTokens } from '../../../src/api/access/access-tokens.ts';
 import { parseTokens, TokenFile } from '../../../src/api/access/token-file.ts';
 import { Misconfigured } from '../../../src/shared/base/errors.ts';
 import type { EventName } from '../../../src/shared/observe/events.ts';
-import { subscribe } from '../../../src/shared/observe/events.ts';
+import { Events } from '../../../src/shared/observe/events.ts';
 import { listOf, sha256 } from './tokens.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'warren-tokens-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const events = new Events();
 const written = (token: string): string => JSON.stringify(listOf([[token, 'viewer']]));
 
 /** Resolves with the next event of this name. */
 function next(name: EventName): Promise<unknown> {
   return new Promise((resolve) => {
-    const unsubscribe = subscribe(name, (message) => {
+    const unsubscribe = events.subscribe(name, (message) => {
       unsubscribe();
       resolve(message);
     });
@@ -34,7 +35,7 @@ test('a list that was swapped by a symbolic link is in force, and ends what was 
   symlinkSync('v1', join(mount, '..data'));
   symlinkSync('..data/tokens.json', join(mount, 'tokens.json'));
   const tokens = new AccessTokens({ apiToken: 'short', listed: [] });
-  const file = new TokenFile(join(mount, 'tokens.json'), tokens);
+  const file = new TokenFile(join(mount, 'tokens.json'), { tokens, events });
   await file.start();
   expect(tokens.find('first')).toMatchObject({ name: 'viewer-0', role: 'viewer' });
 
@@ -52,7 +53,7 @@ test('a list that is wrong, and one that is gone, leave the last good one in for
   const path = join(folder, 'broken.json');
   writeFileSync(path, written('good'));
   const tokens = new AccessTokens({ listed: [] });
-  const file = new TokenFile(path, tokens);
+  const file = new TokenFile(path, { tokens, events });
   await file.start();
 
   const refused = next('access.tokens-refused');
@@ -95,7 +96,7 @@ describe('a program does not start with a list', () => {
     ],
   ])('%s', async (_, create) => {
     const path = create();
-    const started = new TokenFile(path, new AccessTokens({ listed: [] })).start();
+    const started = new TokenFile(path, { tokens: new AccessTokens({ listed: [] }), events }).start();
     await expect(started).rejects.toThrow(Misconfigured);
     await expect(started).rejects.toThrow(`TOKENS_FILE ${path}`);
   });

@@ -1,11 +1,14 @@
 import type { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { Events } from '../../../src/shared/observe/events.ts';
 import { createLogger } from '../../../src/shared/observe/log.ts';
 import { LogOutput } from '../../../src/shared/observe/log-output.ts';
 import { listen } from '../../support/events.ts';
 
 /** Longer than any test may run. */
 const HANG_MS = 600_000;
+
+const events = new Events();
 
 type Done = (error?: Error) => void;
 
@@ -42,7 +45,7 @@ class Outlet {
 
 test('a logger writes its lines to the output', async () => {
   const outlet = new Outlet();
-  const output = new LogOutput(outlet.stream);
+  const output = new LogOutput(outlet.stream, events);
   createLogger({ name: 'test', level: 'info', output }).info({ jobId: '7' }, 'hello');
   await output.flushed(HANG_MS);
   expect(outlet.taken.map((line) => JSON.parse(line))).toMatchObject([
@@ -51,10 +54,10 @@ test('a logger writes its lines to the output', async () => {
 });
 
 test('a line that fails is dropped and counted, and the count is told when one can be written again', async () => {
-  using dropped = listen('log.dropped');
-  using recovered = listen('log.recovered');
+  using dropped = listen(events, 'log.dropped');
+  using recovered = listen(events, 'log.recovered');
   const outlet = new Outlet();
-  const output = new LogOutput(outlet.stream);
+  const output = new LogOutput(outlet.stream, events);
   outlet.failure = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
   output.write('a\n');
   output.write('b\n');
@@ -68,11 +71,11 @@ test('a line that fails is dropped and counted, and the count is told when one c
 });
 
 test('of what a stuck reader does not take a mebibyte waits, and the rest is dropped', async () => {
-  using dropped = listen('log.dropped');
-  using recovered = listen('log.recovered');
+  using dropped = listen(events, 'log.dropped');
+  using recovered = listen(events, 'log.recovered');
   const outlet = new Outlet();
   outlet.isStuck = true;
-  const output = new LogOutput(outlet.stream);
+  const output = new LogOutput(outlet.stream, events);
   const line = `${'x'.repeat(65_535)}\n`;
   for (let count = 0; count < 20; count += 1) output.write(line);
   await dropped.count(4);
@@ -87,7 +90,7 @@ test('of what a stuck reader does not take a mebibyte waits, and the rest is dro
 test('flushing gives up on a stuck reader', async () => {
   const outlet = new Outlet();
   outlet.isStuck = true;
-  const output = new LogOutput(outlet.stream);
+  const output = new LogOutput(outlet.stream, events);
   output.write('a\n');
   await output.flushed(10);
   expect(outlet.taken).toEqual([]);

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { publishEvent } from '../../../src/shared/observe/events.ts';
+import { Events } from '../../../src/shared/observe/events.ts';
 import type { Logger } from '../../../src/shared/observe/log.ts';
 import { logEvents } from '../../../src/shared/observe/log.ts';
 
@@ -10,6 +10,7 @@ const log = Object.fromEntries(
   ['debug', 'info', 'warn', 'error'].map((name) => [name, vi.fn(level(name))]),
 ) as unknown as Logger;
 
+const events = new Events();
 let stop = () => {};
 
 afterEach(() => {
@@ -18,10 +19,10 @@ afterEach(() => {
 });
 
 test('many writes that are tried again at once make one line of each kind', () => {
-  stop = logEvents(log);
+  stop = logEvents(events, log);
   for (let retry = 1; retry <= 25; retry += 1) {
-    publishEvent('write.retried', { what: 'record', retry, error: new Error('away') });
-    publishEvent('write.retried', { what: 'claim', retry, error: new Error('away') });
+    events.publish('write.retried', { what: 'record', retry, error: new Error('away') });
+    events.publish('write.retried', { what: 'claim', retry, error: new Error('away') });
   }
   expect(lines).toMatchObject([
     { level: 'warn', fields: { what: 'record', error: 'Error: away' } },
@@ -30,16 +31,16 @@ test('many writes that are tried again at once make one line of each kind', () =
 });
 
 test('a chore that fails again and again is told of once, and when it goes on', () => {
-  stop = logEvents(log);
+  stop = logEvents(events, log);
   for (const failures of [1, 2, 3])
-    publishEvent('maintenance.failed', { task: 'relay', failures, error: new Error('away') });
-  publishEvent('maintenance.recovered', { task: 'relay', failures: 3 });
+    events.publish('maintenance.failed', { task: 'relay', failures, error: new Error('away') });
+  events.publish('maintenance.recovered', { task: 'relay', failures: 3 });
   const told = lines.filter(({ level: of }) => of !== 'debug');
   expect(told.map(({ text }) => text)).toEqual(['maintenance failed, trying again', 'maintenance goes on']);
 });
 
 test('a failed attempt is a warning with its error and its next time, a good one no more than a detail', () => {
-  stop = logEvents(log);
+  stop = logEvents(events, log);
   const message = {
     jobId: '7',
     type: 'a',
@@ -48,13 +49,13 @@ test('a failed attempt is a warning with its error and its next time, a good one
     outcome: 'retryable',
     durationMs: 1,
   };
-  publishEvent('attempt.finished', {
+  events.publish('attempt.finished', {
     ...message,
     error: 'Error: no',
     origin: { stack: 'at' },
     retryInMs: 1_000,
   });
-  publishEvent('attempt.finished', { ...message, outcome: 'completed', error: undefined });
+  events.publish('attempt.finished', { ...message, outcome: 'completed', error: undefined });
   expect(lines).toMatchObject([
     {
       level: 'warn',
@@ -65,16 +66,22 @@ test('a failed attempt is a warning with its error and its next time, a good one
 });
 
 test('a job that is discarded is an error of its own, with the reason; its last attempt is no more than a detail', () => {
-  stop = logEvents(log);
+  stop = logEvents(events, log);
   const job = { jobId: '7', type: 'a', queue: 'default' };
-  publishEvent('attempt.finished', { ...job, attempt: 5, outcome: 'discarded', durationMs: 1, error: 'no' });
-  publishEvent('job.ended', {
+  events.publish('attempt.finished', {
+    ...job,
+    attempt: 5,
+    outcome: 'discarded',
+    durationMs: 1,
+    error: 'no',
+  });
+  events.publish('job.ended', {
     ...job,
     state: 'discarded',
     error: 'no',
     origin: { causes: [{ message: 'why' }] },
   });
-  publishEvent('job.ended', { ...job, state: 'completed', error: undefined });
+  events.publish('job.ended', { ...job, state: 'completed', error: undefined });
   expect(lines.map(({ level: of }) => of)).toEqual(['debug', 'error', 'debug']);
   expect(lines[1]).toMatchObject({
     fields: { jobId: '7', type: 'a', error: 'no', causes: [{ message: 'why' }] },
@@ -83,7 +90,7 @@ test('a job that is discarded is an error of its own, with the reason; its last 
 });
 
 test('nothing is logged after it was ended', () => {
-  logEvents(log)();
-  publishEvent('delivery.dead-lettered', { jobId: '7', queue: 'default', reason: 'no' });
+  logEvents(events, log)();
+  events.publish('delivery.dead-lettered', { jobId: '7', queue: 'default', reason: 'no' });
   expect(lines).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { publishEvent } from '../../../src/shared/observe/events.ts';
+import { Events } from '../../../src/shared/observe/events.ts';
 import type { Logger } from '../../../src/shared/observe/log.ts';
 import { logUnavailable } from '../../../src/shared/observe/unavailable-log.ts';
 
@@ -11,11 +11,12 @@ const log = Object.fromEntries(
   ['debug', 'info', 'warn'].map((name) => [name, level(name)]),
 ) as unknown as Logger;
 
+const events = new Events();
 let stop = () => {};
 
 beforeEach(() => {
   vi.useFakeTimers();
-  stop = logUnavailable(log, { quietMs: 10_000 });
+  stop = logUnavailable(events, log, { quietMs: 10_000 });
 });
 
 afterEach(() => {
@@ -24,7 +25,7 @@ afterEach(() => {
   lines.length = 0;
 });
 
-const fail = (code: string) => publishEvent('request.unavailable', { code, error: new Error('away') });
+const fail = (code: string) => events.publish('request.unavailable', { code, error: new Error('away') });
 
 test('many requests that end in a 503 are one line when they begin and one when they are over', () => {
   for (let second = 0; second < 30; second += 1) {

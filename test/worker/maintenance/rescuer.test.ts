@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Events } from '../../../src/shared/observe/events.ts';
 import type { Database } from '../../../src/shared/postgres/database.ts';
 import type { SilentOwner } from '../../../src/shared/postgres/statements/maintenance.ts';
 import { findSilentOwners } from '../../../src/shared/postgres/statements/maintenance.ts';
@@ -21,7 +22,11 @@ beforeEach(() => {
     rescues += 1;
     return ['7'];
   };
-  const rescuer = createRescuer({ database: { query } as unknown as Database, onRescued: () => {} });
+  const rescuer = createRescuer({
+    database: { query } as unknown as Database,
+    events: new Events(),
+    onRescued: () => {},
+  });
   look = async () => {
     vi.advanceTimersByTime(1_000);
     return await rescuer();

@@ -2,10 +2,10 @@
  * The connections of this process to its servers.
  */
 import type { Registry } from '@prometheus-io/client';
-import { subscribe } from '../events.ts';
+import type { Events } from '../events.ts';
 import { createCounter } from './counter.ts';
 
-export function countConnections(registry: Registry): (() => void)[] {
+export function countConnections(registry: Registry, events: Events): (() => void)[] {
   const reconnects = createCounter(registry, {
     name: 'warren_reconnects_total',
     help: 'Connections that were lost and opened again.',
@@ -26,13 +26,16 @@ export function countConnections(registry: Registry): (() => void)[] {
   });
   let heldBefore = false;
   return [
-    subscribe('broker.connected', ({ reconnect }) => reconnect && reconnects.inc({ peer: 'rabbitmq' })),
-    subscribe('presence.held', () => {
+    events.subscribe(
+      'broker.connected',
+      ({ reconnect }) => reconnect && reconnects.inc({ peer: 'rabbitmq' }),
+    ),
+    events.subscribe('presence.held', () => {
       if (heldBefore) reconnects.inc({ peer: 'postgres' });
       heldBefore = true;
     }),
-    subscribe('presence.lost', () => lost.inc()),
-    subscribe('pool.exhausted', () => exhausted.inc()),
-    subscribe('write.retried', ({ what }) => retried.inc({ what })),
+    events.subscribe('presence.lost', () => lost.inc()),
+    events.subscribe('pool.exhausted', () => exhausted.inc()),
+    events.subscribe('write.retried', ({ what }) => retried.inc({ what })),
   ];
 }

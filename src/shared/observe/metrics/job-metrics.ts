@@ -4,7 +4,7 @@
 import type { Registry } from '@prometheus-io/client';
 import { Counter, Gauge, Histogram } from '@prometheus-io/client';
 import { endStates, recordedActs, target } from '../../job/transitions.ts';
-import { subscribe } from '../events.ts';
+import type { Events } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -17,14 +17,19 @@ const labelNames = ['type', 'queue'] as const;
 
 export function countJobs(
   registry: Registry,
-  { types, queues }: { types: Iterable<string>; queues: readonly string[] },
+  { events, types, queues }: { events: Events; types: Iterable<string>; queues: readonly string[] },
 ): (() => void)[] {
   const known = labelsOf([...types, UNKNOWN], [...queues, UNKNOWN]);
-  return [...countEnds(registry, known), ...observeAttempts(registry, known)];
+  return [...countEnds(registry, { events, known }), ...observeAttempts(registry, { events, known })];
 }
 
 /** Made once, so that counting makes none: the labels of each type and queue. */
 type KnownLabels = ReadonlyMap<string, ReadonlyMap<string, { type: string; queue: string }>>;
+
+interface Counted {
+  events: Events;
+  known: KnownLabels;
+}
 
 function labelsOf(types: readonly string[], queues: readonly string[]): KnownLabels {
   return new Map(
@@ -41,7 +46,7 @@ function* all(known: KnownLabels): Generator<{ type: string; queue: string }> {
   for (const queues of known.values()) for (const labels of queues.values()) yield labels;
 }
 
-function countEnds(registry: Registry, known: KnownLabels): (() => void)[] {
+function countEnds(registry: Registry, { events, known }: Counted): (() => void)[] {
   const registers = [registry];
   const enqueued = new Counter({
     name: 'warren_jobs_enqueued_total',
@@ -60,14 +65,16 @@ function countEnds(registry: Registry, known: KnownLabels): (() => void)[] {
     for (const state of endStates) finished.inc({ ...labels, state }, 0);
   }
   return [
-    subscribe('job.enqueued', ({ type, queue, count }) => enqueued.inc(labelsFor(known, type, queue), count)),
-    subscribe('job.ended', ({ type, queue, state }) =>
+    events.subscribe('job.enqueued', ({ type, queue, count }) =>
+      enqueued.inc(labelsFor(known, type, queue), count),
+    ),
+    events.subscribe('job.ended', ({ type, queue, state }) =>
       finished.inc({ ...labelsFor(known, type, queue), state }),
     ),
   ];
 }
 
-function observeAttempts(registry: Registry, known: KnownLabels): (() => void)[] {
+function observeAttempts(registry: Registry, { events, known }: Counted): (() => void)[] {
   const registers = [registry];
   const finished = new Counter({
     name: 'warren_attempts_finished_total',
@@ -114,19 +121,19 @@ function observeAttempts(registry: Registry, known: KnownLabels): (() => void)[]
     for (const outcome of OUTCOMES) finished.inc({ ...labels, outcome }, 0);
   }
   return [
-    subscribe('attempt.started', ({ type, queue, waitMs }) => {
+    events.subscribe('attempt.started', ({ type, queue, waitMs }) => {
       const labels = labelsFor(known, type, queue);
       running.inc(labels);
       wait.observe(labels, Math.max(0, waitMs) / 1_000);
     }),
-    subscribe('attempt.finished', ({ type, queue, outcome, durationMs }) => {
+    events.subscribe('attempt.finished', ({ type, queue, outcome, durationMs }) => {
       const labels = labelsFor(known, type, queue);
       running.dec(labels);
       finished.inc({ ...labels, outcome });
       duration.observe(labels, durationMs / 1_000);
     }),
-    subscribe('attempt.abandoned', ({ running: goesOn }) => abandoned.inc(goesOn ? 1 : -1)),
-    subscribe('attempt.fenced', () => fenced.inc()),
-    subscribe('owner.taken-over', ({ count }) => takenOver.inc(count)),
+    events.subscribe('attempt.abandoned', ({ running: goesOn }) => abandoned.inc(goesOn ? 1 : -1)),
+    events.subscribe('attempt.fenced', () => fenced.inc()),
+    events.subscribe('owner.taken-over', ({ count }) => takenOver.inc(count)),
   ];
 }

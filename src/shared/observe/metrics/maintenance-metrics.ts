@@ -2,13 +2,13 @@
  * What the leader does for the fleet.
  */
 import type { Registry } from '@prometheus-io/client';
-import { subscribe } from '../events.ts';
+import type { Events } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 /** The chores of the worker's maintenance. */
 const TASKS = ['scheduler', 'relay', 'rescuer', 'reconciler', 'unserved-types', 'pruner'];
 
-export function countMaintenance(registry: Registry): (() => void)[] {
+export function countMaintenance(registry: Registry, events: Events): (() => void)[] {
   const label = { name: 'task', values: TASKS };
   const done = createCounter(registry, {
     name: 'warren_maintenance_jobs_total',
@@ -21,7 +21,7 @@ export function countMaintenance(registry: Registry): (() => void)[] {
     label,
   });
   return [
-    subscribe('maintenance.done', ({ task, count }) => done.inc({ task }, count)),
-    subscribe('maintenance.failed', ({ task }) => failed.inc({ task })),
+    events.subscribe('maintenance.done', ({ task, count }) => done.inc({ task }, count)),
+    events.subscribe('maintenance.failed', ({ task }) => failed.inc({ task })),
   ];
 }

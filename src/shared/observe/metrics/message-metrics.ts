@@ -2,7 +2,7 @@
  * Messages that this process sends to RabbitMQ and gets from it.
  */
 import type { Registry } from '@prometheus-io/client';
-import { subscribe } from '../events.ts';
+import type { Events } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 /** Why a delivery started nothing (`Refusal` in the worker's claimer). */
@@ -17,11 +17,16 @@ const SUPPRESSIONS = [
   'foreign',
 ];
 
-export function countMessages(registry: Registry, queues: readonly string[]): (() => void)[] {
-  return [...countPublishes(registry, queues), ...countDeliveries(registry, queues)];
+interface Counted {
+  events: Events;
+  queues: readonly string[];
 }
 
-function countPublishes(registry: Registry, queues: readonly string[]): (() => void)[] {
+export function countMessages(registry: Registry, counted: Counted): (() => void)[] {
+  return [...countPublishes(registry, counted), ...countDeliveries(registry, counted)];
+}
+
+function countPublishes(registry: Registry, { events, queues }: Counted): (() => void)[] {
   const confirmed = createCounter(registry, {
     name: 'warren_publishes_confirmed_total',
     help: 'Messages that the broker has in a queue.',
@@ -36,13 +41,13 @@ function countPublishes(registry: Registry, queues: readonly string[]): (() => v
     help: 'Publishes without a confirm; the relay repeats them.',
   });
   return [
-    subscribe('publish.confirmed', ({ count }) => confirmed.inc(count)),
-    subscribe('publish.returned', ({ queue }) => returned.inc({ queue })),
-    subscribe('publish.failed', () => failed.inc()),
+    events.subscribe('publish.confirmed', ({ count }) => confirmed.inc(count)),
+    events.subscribe('publish.returned', ({ queue }) => returned.inc({ queue })),
+    events.subscribe('publish.failed', () => failed.inc()),
   ];
 }
 
-function countDeliveries(registry: Registry, queues: readonly string[]): (() => void)[] {
+function countDeliveries(registry: Registry, { events, queues }: Counted): (() => void)[] {
   const label = { name: 'queue', values: queues };
   const received = createCounter(registry, {
     name: 'warren_deliveries_total',
@@ -65,11 +70,11 @@ function countDeliveries(registry: Registry, queues: readonly string[]): (() => 
     label,
   });
   return [
-    subscribe('delivery.received', ({ queue, redelivered: again }) => {
+    events.subscribe('delivery.received', ({ queue, redelivered: again }) => {
       received.inc({ queue });
       if (again) redelivered.inc({ queue });
     }),
-    subscribe('delivery.suppressed', ({ reason }) => suppressed.inc({ reason })),
-    subscribe('delivery.dead-lettered', ({ queue }) => dead.inc({ queue })),
+    events.subscribe('delivery.suppressed', ({ reason }) => suppressed.inc({ reason })),
+    events.subscribe('delivery.dead-lettered', ({ queue }) => dead.inc({ queue })),
   ];
 }

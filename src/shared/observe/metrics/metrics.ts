@@ -1,10 +1,11 @@
 /**
- * Prometheus metrics of a process: counted from its events, and read at the time of the scrape from the gauges that it is given.
+ * Prometheus metrics of an instance: counted from its events, and read at the time of the scrape from the gauges that it is given.
  *
  * Guarantees: every counter whose labels can be known beforehand stands at 0 before its first event, so that an alert sees the first one; the values
  * of labels are bounded, whatever comes in from outside.
  */
 import { Registry } from '@prometheus-io/client';
+import type { Events } from '../events.ts';
 import { countConnections } from './connection-metrics.ts';
 import type { GaugeSource } from './gauge-source.ts';
 import { addGauge } from './gauge-source.ts';
@@ -17,6 +18,8 @@ import { observeRequests } from './request-metrics.ts';
 import { countUnavailable } from './unavailable-metrics.ts';
 
 export interface MetricsOptions {
+  /** What is counted. */
+  events: Events;
   /** The names of the job types that are known here. Others are counted together, as `unknown`. */
   types: Iterable<string>;
   /** The queues of the application; others are counted as `unknown`. */
@@ -40,16 +43,16 @@ export interface Metrics {
   stop(): void;
 }
 
-export function createMetrics({ types, queues, gauges }: MetricsOptions): Metrics {
+export function createMetrics({ events, types, queues, gauges }: MetricsOptions): Metrics {
   const registry = new Registry();
   const unsubscribes = [
-    ...countJobs(registry, { types, queues }),
-    ...countMessages(registry, queues),
-    ...countConnections(registry),
-    ...countMaintenance(registry),
-    countUnavailable(registry),
-    countDroppedLines(registry),
-    ...observeRequests(registry),
+    ...countJobs(registry, { events, types, queues }),
+    ...countMessages(registry, { events, queues }),
+    ...countConnections(registry, events),
+    ...countMaintenance(registry, events),
+    countUnavailable(registry, events),
+    countDroppedLines(registry, events),
+    ...observeRequests(registry, events),
   ];
   for (const gauge of gauges) addGauge(registry, gauge);
   return {

@@ -3,11 +3,11 @@
  */
 import type { Registry } from '@prometheus-io/client';
 import { Histogram } from '@prometheus-io/client';
-import { subscribe } from '../events.ts';
+import type { Events } from '../events.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function observeRequests(registry: Registry): (() => void)[] {
+export function observeRequests(registry: Registry, events: Events): (() => void)[] {
   const duration = new Histogram({
     name: 'http_server_request_duration_seconds',
     help: 'Time from the arrival of an HTTP request to its answer, by method, route and status.',
@@ -16,7 +16,7 @@ export function observeRequests(registry: Registry): (() => void)[] {
     registers: [registry],
   });
   return [
-    subscribe('request.finished', ({ method, route, status, durationMs }) =>
+    events.subscribe('request.finished', ({ method, route, status, durationMs }) =>
       duration.observe({ method, route, status }, durationMs / 1_000),
     ),
   ];

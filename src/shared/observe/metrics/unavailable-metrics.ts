@@ -2,7 +2,7 @@
  * HTTP requests that end in a 503, by the code of their problem.
  */
 import type { Registry } from '@prometheus-io/client';
-import { subscribe } from '../events.ts';
+import type { Events } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 const CODES = [
@@ -16,11 +16,11 @@ const CODES = [
   'bodies_full',
 ];
 
-export function countUnavailable(registry: Registry): () => void {
+export function countUnavailable(registry: Registry, events: Events): () => void {
   const unavailable = createCounter(registry, {
     name: 'warren_http_unavailable_total',
     help: 'HTTP requests that ended in a 503, by the code of their problem.',
     label: { name: 'code', values: CODES },
   });
-  return subscribe('request.unavailable', ({ code }) => unavailable.inc({ code }));
+  return events.subscribe('request.unavailable', ({ code }) => unavailable.inc({ code }));
 }

@@ -1,11 +1,12 @@
 import { afterEach, expect, test } from 'vitest';
-import { publishEvent } from '../../../../src/shared/observe/events.ts';
+import { Events } from '../../../../src/shared/observe/events.ts';
 import type { GaugeSource } from '../../../../src/shared/observe/metrics/gauge-source.ts';
 import type { Metrics } from '../../../../src/shared/observe/metrics/metrics.ts';
 import { createMetrics } from '../../../../src/shared/observe/metrics/metrics.ts';
 import { queueNames } from '../../../support/shop.ts';
 
 const types = ['process-order'];
+const events = new Events();
 let metrics: Metrics | undefined;
 
 afterEach(() => {
@@ -24,30 +25,30 @@ async function allSamples(name: string): Promise<string[]> {
 
 const job = { jobId: '7', type: 'process-order', queue: 'default', attempt: 1 };
 
-test('what happens in the process is counted from the moment when the metrics were made until they are stopped', async () => {
-  publishEvent('publish.confirmed', { count: 100 });
-  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
-  publishEvent('publish.confirmed', { count: 2 });
-  publishEvent('publish.confirmed', { count: 1 });
+test('what happens in the instance is counted from the moment when the metrics were made until they are stopped', async () => {
+  events.publish('publish.confirmed', { count: 100 });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
+  events.publish('publish.confirmed', { count: 2 });
+  events.publish('publish.confirmed', { count: 1 });
   metrics.stop();
-  publishEvent('publish.confirmed', { count: 100 });
+  events.publish('publish.confirmed', { count: 100 });
   expect(await samples('warren_publishes_confirmed_total')).toEqual(['warren_publishes_confirmed_total 3']);
 });
 
 test('requests that end in a 503 are counted by code, from 0 on', async () => {
-  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
   const name = 'warren_http_unavailable_total';
   expect(await allSamples(name)).toContain(`${name}{code="postgres_unavailable"} 0`);
-  publishEvent('request.unavailable', { code: 'postgres_unavailable', error: new Error('away') });
+  events.publish('request.unavailable', { code: 'postgres_unavailable', error: new Error('away') });
   expect(await samples(name)).toEqual([`${name}{code="postgres_unavailable"} 1`]);
 });
 
 test('an attempt is running between its start and its end, then counted by its outcome', async () => {
-  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
   const labels = 'type="process-order",queue="default"';
-  publishEvent('attempt.started', { ...job, waitMs: 1_500 });
+  events.publish('attempt.started', { ...job, waitMs: 1_500 });
   expect(await samples('warren_attempts_running')).toEqual([`warren_attempts_running{${labels}} 1`]);
-  publishEvent('attempt.finished', { ...job, outcome: 'completed', durationMs: 20, error: undefined });
+  events.publish('attempt.finished', { ...job, outcome: 'completed', durationMs: 20, error: undefined });
   expect(await samples('warren_attempts_running')).toEqual([]);
   expect(await samples('warren_attempts_finished_total')).toEqual([
     `warren_attempts_finished_total{${labels},outcome="completed"} 1`,
@@ -70,16 +71,16 @@ test.each([
   'warren_completions_fenced_total',
   'warren_jobs_taken_over_total',
 ])('%s stands at 0 before its first event', async (sample) => {
-  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
   expect(await metrics.render()).toContain(`\n${sample} 0\n`);
 });
 
 test('every end of a job is counted; types and queues that nobody knows count together', async () => {
-  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
   const ended = { jobId: '7', queue: 'default', state: 'discarded', error: 'no' } as const;
-  publishEvent('job.ended', { ...ended, type: 'process-order' });
-  publishEvent('job.ended', { ...ended, type: 'made-up-1' });
-  publishEvent('job.ended', { ...ended, type: 'made-up-2', queue: 'made-up' });
+  events.publish('job.ended', { ...ended, type: 'process-order' });
+  events.publish('job.ended', { ...ended, type: 'made-up-1' });
+  events.publish('job.ended', { ...ended, type: 'made-up-2', queue: 'made-up' });
   expect(await samples('warren_jobs_finished_total')).toEqual([
     'warren_jobs_finished_total{type="process-order",queue="default",state="discarded"} 1',
     'warren_jobs_finished_total{type="unknown",queue="default",state="discarded"} 1',
@@ -88,7 +89,7 @@ test('every end of a job is counted; types and queues that nobody knows count to
 });
 
 test('the process, Node, the event loop and the version are told of, once', async () => {
-  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
   const text = await metrics.render();
   for (const name of [
     'process_cpu_seconds_total',
@@ -103,10 +104,10 @@ test('the process, Node, the event loop and the version are told of, once', asyn
 });
 
 test('only reconnects are counted, of either server', async () => {
-  metrics = createMetrics({ types, queues: queueNames, gauges: [] });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
   for (const reconnect of [false, true, true])
-    publishEvent('broker.connected', { connection: 'x', reconnect });
-  for (const owner of ['1', '1']) publishEvent('presence.held', { owner });
+    events.publish('broker.connected', { connection: 'x', reconnect });
+  for (const owner of ['1', '1']) events.publish('presence.held', { owner });
   expect(await samples('warren_reconnects_total')).toEqual([
     'warren_reconnects_total{peer="rabbitmq"} 2',
     'warren_reconnects_total{peer="postgres"} 1',
@@ -130,7 +131,7 @@ test('a gauge is read at the time of the scrape; one that cannot be read is left
   };
   const steady: GaugeSource = { name: 'steady', help: 'Of the process.', read: () => [{ value: 7 }] };
   const silent: GaugeSource = { name: 'silent', help: 'Never answers.', read: () => new Promise(() => {}) };
-  metrics = createMetrics({ types, queues: queueNames, gauges: [flaky, steady, silent] });
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [flaky, steady, silent] });
   expect(await allSamples('flaky')).toEqual(['flaky{queue="a"} 1', 'flaky{queue="b"} 0']);
   value = 2;
   expect(await allSamples('flaky')).toEqual(['flaky{queue="a"} 2', 'flaky{queue="b"} 0']);
