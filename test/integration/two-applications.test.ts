@@ -44,7 +44,9 @@ async function stage(): Promise<Stage> {
 async function open({ database, vhost }: Stage, app: App): Promise<Warren> {
   const warren = new Warren({ app, databaseUrl: database.url, amqpUrl: vhost.url });
   onTestFinished(() => warren.stop());
+  using connected = listen(warren.events, 'broker.connected');
   await warren.start();
+  await connected.first(); // before that the jobs would be left to the relay, which publishes none that nobody serves
   return warren;
 }
 
@@ -100,9 +102,7 @@ test('while no worker of an application lives its jobs wait, at one delivery eac
   const shared = await stage();
   const crm = application('crm', 'greet', runs);
   const billing = application('billing', 'invoice', runs);
-  using connected = listen('broker.connected');
   const [a, b] = await Promise.all([open(shared, crm.app), open(shared, billing.app)]);
-  await connected.count(2); // before that the jobs would be left to the relay, which delivers none of them
   const workers: RunningWorker[] = await Promise.all(times(2, () => a.startWorker()));
   using deliveries = listen(a.events, 'delivery.received');
   const waiting = await b.enqueueMany(times(200, () => ({ job: billing.job, args: {} })));

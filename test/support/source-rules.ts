@@ -195,6 +195,28 @@ export const processInFewPlaces: Rule = (files) =>
     return found;
   });
 
+/** Where state of a module is right: it describes the process, or is kept by something that belongs to one instance. */
+const moduleState = new Set([
+  'jobs/deliver-webhook.ts', // by the settings of an instance
+  'shared/base/slices.ts', // the turns of the process's event loop
+  'shared/observe/log-output.ts', // the streams of the process
+  'shared/observe/metrics/process-metrics.ts', // what the process uses
+]);
+const keepsState =
+  /^(?:export\s+)?(?:(?:let|var)\s|const\s[^=\n]*=\s*(?:new\s+(?:Map|Set|WeakMap|WeakSet|Events|Registry|EventEmitter)\b(?:<[^\n]*>)?\(\s*\)|\[\]|\{\}))/m;
+
+/** Two instances in one process share nothing: no variables of a module, no containers that are filled later, no channels of the whole process. */
+export const nothingShared: Rule = (files) =>
+  files.flatMap((source) => {
+    const { path, text } = source;
+    const found: string[] = [];
+    if (importsOf(source).some(({ specifier }) => /^(node:)?diagnostics_channel$/.test(specifier)))
+      found.push(`${path} publishes to the whole process`);
+    if (!moduleState.has(path) && !/\/main\.ts$/.test(path) && keepsState.test(withoutTexts(text)))
+      found.push(`${path} keeps what instances would share`);
+    return found;
+  });
+
 /** No file imports itself, however long the way round. Type imports count: they make readers go in circles too. */
 export const noCircles: Rule = (files) => {
   const imports = graph(files);

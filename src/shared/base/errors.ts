@@ -1,9 +1,30 @@
 /**
  * The errors of Warren, told apart by what the caller does next. Each has a `code` for programs and a message for people.
+ *
+ * `instanceof` knows them across copies of the package: an application may have another one than the program that runs it.
  */
 
+const MARK = Symbol.for('warren.error');
+
+abstract class WarrenError extends Error {
+  abstract override readonly name: string;
+
+  /** On the prototype, so that it shows in no output. */
+  get [MARK](): true {
+    return true;
+  }
+}
+
+/** By the name of the class where its prototype is another copy's. A subclass has a name of its own. */
+function isInstance(this: { name: string }, thrown: unknown): boolean {
+  if (Function.prototype[Symbol.hasInstance].call(this, thrown)) return true;
+  return thrown instanceof Error && MARK in thrown && thrown.name === this.name;
+}
+
+Object.defineProperty(WarrenError, Symbol.hasInstance, { value: isInstance });
+
 /** The request is wrong and stays wrong: mend it. `pointer` is a JSON pointer to the offending member. */
-export class InvalidInput extends Error {
+export class InvalidInput extends WarrenError {
   override readonly name = 'InvalidInput';
   readonly code: string;
   readonly issues: readonly InputIssue[];
@@ -21,7 +42,7 @@ export interface InputIssue {
 }
 
 /** The request is right, but the present state of the thing forbids it: look again before you repeat it. */
-export class Conflict extends Error {
+export class Conflict extends WarrenError {
   override readonly name = 'Conflict';
   readonly code: string;
 
@@ -32,12 +53,12 @@ export class Conflict extends Error {
 }
 
 /** There is no such thing: look at its id or its name. */
-export class NotFound extends Error {
+export class NotFound extends WarrenError {
   override readonly name = 'NotFound';
 }
 
 /** A server or a resource is away or busy: the same call may succeed later. Nothing is known to have been done. */
-export class Unavailable extends Error {
+export class Unavailable extends WarrenError {
   override readonly name = 'Unavailable';
   readonly code: string;
 
@@ -48,7 +69,7 @@ export class Unavailable extends Error {
 }
 
 /** The process cannot start as it is configured or deployed: a person has to change something. Exit 1. */
-export class Misconfigured extends Error {
+export class Misconfigured extends WarrenError {
   override readonly name = 'Misconfigured';
 }
 

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
-import { errorMessage } from '../../../src/shared/base/errors.ts';
+import { describe, expect, test } from 'vitest';
+import * as own from '../../../src/shared/base/errors.ts';
+
+const { Conflict, errorMessage, InvalidInput, Misconfigured, NotFound, Unavailable } = own;
 
 const circular: Record<string, unknown> = {};
 circular['self'] = circular;
@@ -51,4 +53,32 @@ test('a cut through a surrogate pair leaves a well-formed text', () => {
   const message = errorMessage(`${'x'.repeat(9)}😀 and more`, 10);
   expect(message.isWellFormed()).toBe(true);
   expect(message).toBe('xxxxxxxxx\ufffd … [cut, 20 characters]');
+});
+
+describe('an error of another copy of the package', async () => {
+  const place = '../../../src/shared/base/errors.ts?another-copy';
+  const other = (await import(/* @vite-ignore */ place)) as typeof own;
+  const others: [string, Error][] = [
+    ['InvalidInput', new other.InvalidInput('wrong', 'it is wrong')],
+    ['Conflict', new other.Conflict('busy', 'it is busy')],
+    ['NotFound', new other.NotFound('there is none')],
+    ['Unavailable', new other.Unavailable('away', 'it is away')],
+    ['Misconfigured', new other.Misconfigured('mend it')],
+  ];
+  const classes = { InvalidInput, Conflict, NotFound, Unavailable, Misconfigured };
+
+  test.each(others)('is known as %s, and as nothing else', (name, error) => {
+    expect(other.Unavailable).not.toBe(Unavailable);
+    const known = Object.entries(classes).flatMap(([of, type]) => (error instanceof type ? [of] : []));
+    expect(known).toEqual([name]);
+  });
+
+  test('is not known as a subclass, nor by its name alone', () => {
+    class Busy extends Unavailable {}
+    const named = Object.assign(new Error('away'), { name: 'Unavailable' });
+    expect(new other.Unavailable('away', 'it is away')).not.toBeInstanceOf(Busy);
+    expect(new Busy('away', 'it is away')).toBeInstanceOf(Unavailable);
+    expect(named).not.toBeInstanceOf(Unavailable);
+    expect({ name: 'Unavailable' }).not.toBeInstanceOf(Unavailable);
+  });
 });
