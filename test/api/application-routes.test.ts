@@ -5,6 +5,7 @@ import { defineJob } from '../../src/jobs/define.ts';
 import type { AppOptions } from '../../src/shared/job/app.ts';
 import { defineApp } from '../../src/shared/job/app.ts';
 import { createOfflineApp, toAnswer } from '../support/api.ts';
+import { listOf } from './access/tokens.ts';
 
 const known = defineJob({ type: 'known', args: z.strictObject({ n: z.int() }), perform: async () => {} });
 const stranger = defineJob({ type: 'stranger', args: z.unknown(), perform: async () => {} });
@@ -77,4 +78,25 @@ test('they are behind the guard: for operators, where their document says nothin
   const headers = { authorization: 'Bearer o' };
   const { body } = await toAnswer(await app.request('/openapi.json', { headers }));
   expect(body.paths['/open/{id}'].get['x-role']).toBe('viewer');
+});
+
+test('of two routes that fit a path the one that answers says who may use it', async () => {
+  const tokens = new AccessTokens({
+    listed: listOf([
+      ['v', 'viewer'],
+      ['a', 'admin'],
+    ]),
+  });
+  const app = serve((hono, { document }) => {
+    hono.get('/orders/export', (c) => c.text('all of them'));
+    hono.get('/orders/:id', (c) => c.text('one of them'));
+    const responses = { 200: { description: 'done' } };
+    document({ method: 'get', path: '/orders/export', 'x-role': 'admin', responses });
+    document({ method: 'get', path: '/orders/{id}', 'x-role': 'viewer', responses });
+  }, tokens);
+  const ask = async (path: string, token: string) =>
+    (await app.request(path, { headers: { authorization: `Bearer ${token}` } })).status;
+  expect(await ask('/orders/7', 'v')).toBe(200);
+  expect(await ask('/orders/export', 'v')).toBe(403);
+  expect(await ask('/orders/export', 'a')).toBe(200);
 });

@@ -46,7 +46,8 @@ export class RouteAccessTable {
 
   /** Undefined where the route declares nothing. */
   find(c: Context): RouteAccess | undefined {
-    const route = matchedRoutes(c).at(-1); // those before it are middleware
+    const matched = matchedRoutes(c);
+    const route = matched.find((each) => !isMiddleware(each)) ?? matched.at(-1); // the first answers, where several fit
     if (route === undefined) return UNROUTED;
     this.#declared ??= this.#read();
     return this.#declared.get(route) ?? (isMiddleware(route) ? UNROUTED : undefined);
