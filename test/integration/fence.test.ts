@@ -46,7 +46,8 @@ test('a worker whose claim was taken from it reports the refused outcome and let
   const id = await fleet.enqueue();
   await fleet.until(id, 'running');
   await fleet.sql(
-    (sql) => sql`update warren.jobs set state = 'retryable', run_at = 'infinity', fence = fence + 1`,
+    (sql) =>
+      sql`update warren.jobs set state = 'retryable', run_at = now() + interval '1 day', fence = fence + 1`,
   );
   release.resolve();
   expect(await fenced.first()).toEqual({ jobId: id, type: 'test-job', attempt: 1 });
