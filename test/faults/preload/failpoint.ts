@@ -1,8 +1,13 @@
 // Loaded before a program: kills it at one exact place, without a hook in src/, by the events that it publishes there anyway.
 // FAILPOINT=after-commit: `job.enqueued` comes between the commit and the publish. FAILPOINT=after-confirm: `publish.confirmed` comes between the
 // broker's confirm and the mark. FAILPOINT_COUNT: at which of these events. SIGKILL to itself: nothing of the process runs any more.
-import type { EventName } from '../../../src/shared/observe/events.ts';
-import { Events } from '../../../src/shared/observe/events.ts';
+// FAULT_SOURCE names the source tree that the program runs, whose class it is.
+import type { EventName, Events as EventsOfAProgram } from '../../../src/shared/observe/events.ts';
+
+const source = process.env['FAULT_SOURCE'] ?? new URL('../../../src', import.meta.url).pathname;
+const { Events } = (await import(`${source}/shared/observe/events.ts`)) as {
+  Events: typeof EventsOfAProgram;
+};
 
 const names: Record<string, EventName> = {
   'after-commit': 'job.enqueued',
