@@ -139,10 +139,15 @@ const dieBeforeMark: Row = {
   title: 'The API, then the relay, dies between the confirm and the mark',
   isCore: true,
   maxAmplification: 2,
-  // Nobody takes from `default` at first: a claim would make the mark that the API has not made.
-  stage: { workerQueues: 'critical:5:20,webhooks:5:20,reports:10:1' },
   play: async (scene) => {
     const { stage } = scene;
+    // Nobody takes from `default` at first: a claim would make the mark that the API has not made. It is served all the same, or the relay would leave it.
+    await pauseDefault(scene, true);
+    for (const worker of stage.workers) {
+      await worker.end('SIGTERM');
+      await worker.start();
+    }
+    await stage.ready();
     await crashApis(scene, 'after-confirm', 'default');
     await crashRelays(scene);
     await eventually(
@@ -152,9 +157,10 @@ const dieBeforeMark: Row = {
     );
     const doubles = (await readyMessages(scene, 'warren.default')) - (await waitingJobs(scene));
     scene.prove('messages that the relay has published a second time', doubles, doubles > 0);
+    await pauseDefault(scene, false);
     for (const worker of stage.workers) {
       await worker.end('SIGTERM');
-      await worker.start({ WORKER_QUEUES: 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1' });
+      await worker.start();
     }
     await stage.ready();
     scene.figure('doubles', doubles);
@@ -168,6 +174,13 @@ const dieBeforeMark: Row = {
     scene.exactly('duplicates suppressed', Number(scene.figures['doubles']), await suppressed());
   },
 };
+
+/** Workers read it when they start. */
+async function pauseDefault(scene: Scene, paused: boolean): Promise<void> {
+  await scene.stage.sql(
+    async (sql) => await sql`update warren.queues set paused = ${paused} where name = 'default'`,
+  );
+}
 
 async function countJobs(scene: Scene, where: string): Promise<number> {
   return await scene.stage.sql(async (sql) => {
