@@ -55,7 +55,7 @@ export class OwnerWatch {
       const now = performance.now();
       freeSince = look.isLockFree ? (freeSince ?? now) : undefined;
       if (freeSince !== undefined) {
-        const leftMs = freeSince + (look.hasSessions ? RETURN_MS : GONE_MS) - now;
+        const leftMs = (look.hasSessions ? RETURN_MS : GONE_MS) - (now - freeSince); // in this order it is exact at the first look
         await pause(Math.max(0, Math.min(leftMs, LOOK_AGAIN_MS)));
         if (leftMs <= LOOK_AGAIN_MS) return { name: look.name };
       } else if (now - startedAt > GIVE_UP_MS) return undefined;
