@@ -13,7 +13,7 @@ import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isUniqueViolation } from '#shared/postgres/failures.ts';
 import { cancelJob, retryJob } from '#shared/postgres/statements/control.ts';
-import type { Publishable } from '#shared/postgres/statements/jobs.ts';
+import type { Publishable } from '#shared/postgres/statements/publish.ts';
 import { pauseQueue, resumeQueue } from '#shared/postgres/statements/queues.ts';
 import { findJobs } from '#shared/postgres/statements/read.ts';
 import type { Outbox } from './outbox.ts';

@@ -15,8 +15,8 @@ import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
 import { insertJobs } from '#shared/postgres/statements/insert.ts';
-import type { Publishable } from '#shared/postgres/statements/jobs.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
+import type { Publishable } from '#shared/postgres/statements/publish.ts';
 import {
   findIdempotencyKey,
   findJobs,

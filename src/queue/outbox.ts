@@ -7,8 +7,8 @@
 import { pause } from '#shared/base/backoff.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Publishable } from '#shared/postgres/statements/jobs.ts';
-import { markPublished } from '#shared/postgres/statements/jobs.ts';
+import type { Publishable } from '#shared/postgres/statements/publish.ts';
+import { markPublished } from '#shared/postgres/statements/publish.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 
 /** A mark made later than this finds most of its jobs claimed, and a claim has made it already. In milliseconds. */

@@ -11,8 +11,9 @@ import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
-import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
-import { recordOutcomes } from '#shared/postgres/statements/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/claim.ts';
+import type { Outcome } from '#shared/postgres/statements/record.ts';
+import { recordOutcomes } from '#shared/postgres/statements/record.ts';
 
 /** `fenced`: the attempt had lost its claim, and its outcome was refused. `unrecorded`: the process had to stop before the write held. */
 export type Recorded = 'recorded' | 'fenced' | 'unrecorded';

@@ -8,8 +8,8 @@
  */
 import { backoffMs, pause } from '#shared/base/backoff.ts';
 import type { Events } from '#shared/observe/events.ts';
+import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
-import type { Claim } from '#shared/postgres/statements/jobs.ts';
 import type { QueueChannels } from '#shared/settings/settings.ts';
 
 const LOOK_AGAIN_MS = 250;

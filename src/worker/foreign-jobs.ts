@@ -10,7 +10,7 @@ import { Batcher } from '#shared/base/batcher.ts';
 import { cached } from '#shared/base/cached.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { spendMessages } from '#shared/postgres/statements/jobs.ts';
+import { spendMessages } from '#shared/postgres/statements/publish.ts';
 import { findServedTypes } from '#shared/postgres/statements/workers.ts';
 import type { QueueChannels } from '#shared/settings/settings.ts';
 import type { Disposition } from './attempt.ts';

@@ -3,7 +3,7 @@
  */
 import type { JobLog, JobLogLevel } from '#shared/job/job.ts';
 import type { Events } from '#shared/observe/events.ts';
-import type { Claim } from '#shared/postgres/statements/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/claim.ts';
 
 export function createJobLog(events: Events, { id: jobId, type, attempt, trace }: Claim): JobLog {
   const write = (level: JobLogLevel) => (message: string, details?: object) =>

@@ -4,7 +4,7 @@
 import type { JobDefinition } from '#shared/job/job.ts';
 import type { JobState } from '#shared/job/transitions.ts';
 import { transition } from '#shared/job/transitions.ts';
-import type { Claim } from '#shared/postgres/statements/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/claim.ts';
 import { Abort } from './abort.ts';
 import type { Ending, PerformResources } from './perform.ts';
 import { perform, toOutcome } from './perform.ts';

@@ -13,7 +13,8 @@ import { redactEnding } from '#shared/job/redaction.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
-import type { Claim, Outcome } from '#shared/postgres/statements/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/claim.ts';
+import type { Outcome } from '#shared/postgres/statements/record.ts';
 import type { Abort, AbortReason } from './abort.ts';
 import { createJobLog } from './job-log.ts';
 

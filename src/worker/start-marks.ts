@@ -8,7 +8,7 @@
  */
 import { setImmediate } from 'node:timers';
 import { pause } from '#shared/base/backoff.ts';
-import type { Claimant } from '#shared/postgres/statements/jobs.ts';
+import type { Claimant } from '#shared/postgres/statements/claim.ts';
 
 /** Between two marks, so that a worker with short jobs does not mark each of its batches, in milliseconds. */
 const BETWEEN_MARKS_MS = 25;

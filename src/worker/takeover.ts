@@ -6,7 +6,7 @@ import { Batcher } from '#shared/base/batcher.ts';
 import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Claim } from '#shared/postgres/statements/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { Orphan, SizedOrphan } from '#shared/postgres/statements/takeover.ts';
 import { findRunningElsewhere, takeOverJobs } from '#shared/postgres/statements/takeover.ts';
 import type { ArgsRoom } from './args-room.ts';

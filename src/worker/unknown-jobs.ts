@@ -10,7 +10,7 @@ import { backoffMs, pause } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { spendMessages } from '#shared/postgres/statements/jobs.ts';
+import { spendMessages } from '#shared/postgres/statements/publish.ts';
 import { findStandings } from '#shared/postgres/statements/read.ts';
 
 /** The waits before a job is looked for again, in milliseconds. */

@@ -42,7 +42,7 @@ export const controls: readonly Control[] = [
     row: 17,
     mutation: {
       name: 'no-state-guard-at-claim',
-      file: 'shared/postgres/statements/jobs.ts',
+      file: 'shared/postgres/statements/claim.ts',
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
@@ -58,7 +58,7 @@ export const controls: readonly Control[] = [
     row: 7,
     mutation: {
       name: 'no-fence',
-      file: 'shared/postgres/statements/jobs.ts',
+      file: 'shared/postgres/statements/record.ts',
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text

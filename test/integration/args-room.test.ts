@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Job } from '../../src/shared/job/job.ts';
-import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { onChannel } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';

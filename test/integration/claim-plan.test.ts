@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Sql } from '../../src/shared/postgres/database.ts';
-import { claimJobs, markPublished, recordOutcomes } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
+import { markPublished } from '../../src/shared/postgres/statements/publish.ts';
+import { recordOutcomes } from '../../src/shared/postgres/statements/record.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

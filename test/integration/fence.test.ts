@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { recordedActs } from '../../src/shared/job/transitions.ts';
-import type { Outcome } from '../../src/shared/postgres/statements/jobs.ts';
-import { claimJobs, reclaimJobs, recordOutcomes } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs, reclaimJobs } from '../../src/shared/postgres/statements/claim.ts';
+import type { Outcome } from '../../src/shared/postgres/statements/record.ts';
+import { recordOutcomes } from '../../src/shared/postgres/statements/record.ts';
 import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 

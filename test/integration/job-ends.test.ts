@@ -1,7 +1,7 @@
 // Every way in which a job can end is told of once, by whoever commits it, with the state that the row has.
 import { expect, test } from 'vitest';
 import { cancel } from '../../src/jobs/define.ts';
-import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { startApi } from '../support/api.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Database } from '../../src/shared/postgres/database.ts';
 import type { Presence } from '../../src/shared/postgres/presence.ts';
-import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
-import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { ArgsRoom } from '../../src/worker/args-room.ts';
 import { Claimer } from '../../src/worker/claimer.ts';
 import type { Refusal } from '../../src/worker/refusal.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
-import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
+import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
 import { startFleet, testJob } from '../support/fleet.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { rescueJobs } from '../../src/shared/postgres/statements/maintenance.ts';
 import { takeOverJobs } from '../../src/shared/postgres/statements/takeover.ts';
 import type { Fleet } from '../support/fleet.ts';

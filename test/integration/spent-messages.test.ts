@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { cancelJob, retryJob } from '../../src/shared/postgres/statements/control.ts';
-import { markPublished, spendMessages } from '../../src/shared/postgres/statements/jobs.ts';
 import { leaseUnpublishedJobs } from '../../src/shared/postgres/statements/maintenance.ts';
+import { markPublished, spendMessages } from '../../src/shared/postgres/statements/publish.ts';
 import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';

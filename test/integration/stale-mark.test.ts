@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { claimJobs, markPublished, recordOutcomes } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { promoteDueJobs } from '../../src/shared/postgres/statements/maintenance.ts';
+import { markPublished } from '../../src/shared/postgres/statements/publish.ts';
+import { recordOutcomes } from '../../src/shared/postgres/statements/record.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 test('a late mark of an earlier message does not hide a job that waits to be published again', async () => {

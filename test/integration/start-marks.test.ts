@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimJobs } from '../../src/shared/postgres/statements/jobs.ts';
+import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { takeOverJobs } from '../../src/shared/postgres/statements/takeover.ts';
 import { markStarted } from '../../src/shared/postgres/statements/workers.ts';
 import { StartMarks } from '../../src/worker/start-marks.ts';

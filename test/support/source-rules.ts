@@ -263,13 +263,15 @@ export const lifeOfAJob = [
   'queue/enqueue.ts',
   'shared/postgres/statements/insert.ts',
   'queue/outbox.ts',
+  'shared/postgres/statements/publish.ts',
   'shared/rabbitmq/publisher.ts',
   'worker/consumer.ts',
   'worker/attempt.ts',
   'worker/claimer.ts',
-  'shared/postgres/statements/jobs.ts',
+  'shared/postgres/statements/claim.ts',
   'worker/perform.ts',
   'worker/completer.ts',
+  'shared/postgres/statements/record.ts',
 ];
 const BEGINNINGS = ['api/routes/jobs.ts', 'worker/consumer.ts'];
 

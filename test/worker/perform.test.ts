@@ -7,7 +7,7 @@ import { Unavailable } from '../../src/shared/base/errors.ts';
 import type { JobContext, JobDefinition } from '../../src/shared/job/job.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
-import type { Claim } from '../../src/shared/postgres/statements/jobs.ts';
+import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import type { AbortReason } from '../../src/worker/abort.ts';
 import { Abort } from '../../src/worker/abort.ts';

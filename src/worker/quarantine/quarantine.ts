@@ -15,7 +15,7 @@ import type { JobSettings } from '#shared/job/job.ts';
 import type { Events } from '#shared/observe/events.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
 import type { ConnectionPlace } from '#shared/postgres/connection-options.ts';
-import type { Claim } from '#shared/postgres/statements/jobs.ts';
+import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { AbortReason } from '../abort.ts';
 import type { Ending, Perform } from '../perform.ts';
 

@@ -2,7 +2,7 @@
  * Claims jobs that no message has brought: for a fleet whose broker is away. Must not know RabbitMQ.
  */
 import type { Sql } from '../database.ts';
-import type { Claim, TypedClaimant } from './jobs.ts';
+import type { Claim, TypedClaimant } from './claim.ts';
 import { argsBytes, bigints, claimColumns, hasType } from './parts.ts';
 import { change, may } from './states.ts';
 

@@ -3,8 +3,8 @@
  */
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
-import type { Publishable } from './jobs.ts';
 import { FAST_PATH_MS } from './parts.ts';
+import type { Publishable } from './publish.ts';
 import { change, may, stateAfter } from './states.ts';
 
 /** Longer than the deadline of any claim, in milliseconds. */

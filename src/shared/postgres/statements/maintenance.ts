@@ -6,8 +6,8 @@ import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
 import type { AfterCrash } from './crash.ts';
 import { changeAfterCrash } from './crash.ts';
-import type { Publishable } from './jobs.ts';
 import { bigints, FAST_PATH_MS, isLeaseOver, isLockFree, servedTypes } from './parts.ts';
+import type { Publishable } from './publish.ts';
 import { change, may } from './states.ts';
 
 /** How long a row belongs to the process that publishes it for the relay, in milliseconds. */

@@ -3,9 +3,9 @@
  * RabbitMQ.
  */
 import type { Sql } from '../database.ts';
+import type { Claim, TypedClaimant } from './claim.ts';
 import type { AfterCrash } from './crash.ts';
 import { changeAfterCrash } from './crash.ts';
-import type { Claim, TypedClaimant } from './jobs.ts';
 import { argsBytes, bigints, claimColumns, hasType, isLockFree } from './parts.ts';
 import { mayById } from './states.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
-import type { Claimant } from './jobs.ts';
+import type { Claimant } from './claim.ts';
 import { ADVISORY_CLASS, servedTypes, texts } from './parts.ts';
 
 export interface Beat {

@@ -1,0 +1,81 @@
+/**
+ * Claims jobs whose ids a worker has: makes them `running`, with this worker as their owner. One statement each, for many jobs at once.
+ *
+ * Guarantees: every claim raises the fence and nothing lowers it, so that an attempt which has lost its claim can record nothing. All times come from
+ * the database's clock. Must not know RabbitMQ.
+ */
+import type { Trace } from '../../job/trace.ts';
+import type { Sql } from '../database.ts';
+import { argsBytes, bigints, claimColumns, hasType } from './parts.ts';
+import { change, mayById } from './states.ts';
+
+/** More than any arguments have, as an int. */
+const ANY_SIZE = 2_147_483_647;
+
+/** A job that this worker holds now. */
+export interface Claim {
+  id: string;
+  type: string;
+  queue: string;
+  args: unknown;
+  /** The length of the arguments as JSON text. */
+  argsBytes: number;
+  attempt: number;
+  maxAttempts: number;
+  fence: number;
+  /** How often its worker died while it ran. */
+  crashes: number;
+  /** Milliseconds from the time it was due to this claim. */
+  waitMs: number;
+  /** When it was due, in epoch seconds of the database's clock. */
+  dueAt: number;
+  /** Of the request that enqueued it. Null: it had neither header. */
+  trace: Trace | null;
+}
+
+/** Who claims. `batch` numbers the worker's claiming statements: see `markStarted`. */
+export interface Claimant {
+  owner: string;
+  batch: number;
+}
+
+/** `types`: the job types that it knows, as a literal of `texts`. Jobs of other types are left as they are, to others. */
+export interface TypedClaimant extends Claimant {
+  types: string;
+}
+
+/** `maxArgsBytes`: jobs with larger arguments are left as they are; there is no room for them now. Defaults to any size. */
+export interface SizedClaimant extends TypedClaimant {
+  maxArgsBytes?: number;
+}
+
+/** Claims those of the jobs that are available, of a type that the claimant knows, and whose queue is not paused. By primary key. */
+export async function claimJobs(
+  sql: Sql,
+  ids: readonly string[],
+  { owner, batch, types, maxArgsBytes = ANY_SIZE }: SizedClaimant,
+): Promise<Claim[]> {
+  return await sql<Claim[]>`
+    update warren.jobs job
+    set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
+      claim_batch = ${batch}, started_at = now(), published_at = coalesce(published_at, now())
+    where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'claim')}
+      and queue <> all (array(select name from warren.queues where paused))
+      and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes}
+    returning ${claimColumns(sql)}`;
+}
+
+/** Claims again what this worker claimed without hearing of it (the answer was lost). Not charged twice: no handler had started. */
+export async function reclaimJobs(
+  sql: Sql,
+  unheard: readonly { id: string; fence: number }[],
+  { owner, batch }: Claimant,
+): Promise<Claim[]> {
+  const rows = JSON.stringify(unheard.map(({ id, fence }) => ({ id, seen: fence })));
+  return await sql<Claim[]>`
+    update warren.jobs job set ${change(sql, 'reclaim')}, claim_batch = ${batch}, started_at = now()
+    from jsonb_to_recordset(${rows}::text::jsonb) as given(id bigint, seen int)
+    where job.id = any(${bigints(unheard.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
+      and job.fence = given.seen and ${mayById(sql, 'reclaim')} and owner = ${owner}::text::bigint
+    returning ${claimColumns(sql)}`;
+}

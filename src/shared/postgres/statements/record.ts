@@ -1,0 +1,74 @@
+/**
+ * Records what attempts came to: one statement for many jobs.
+ *
+ * Guarantees: an outcome is accepted `where state = 'running' and fence = …`, so that one of an attempt which has lost its claim changes nothing.
+ * All times come from the database's clock. Must not know RabbitMQ.
+ */
+import type { ErrorOrigin } from '../../base/error-origin.ts';
+import type { JobState, RecordedAct } from '../../job/transitions.ts';
+import { isEnd, timedStates, transition } from '../../job/transitions.ts';
+import type { Sql } from '../database.ts';
+import { notify } from '../notices.ts';
+import { bigints, withError } from './parts.ts';
+import { mayById, stateAfter } from './states.ts';
+
+/** A job due sooner than this is announced to the scheduler, which looks for later ones by itself, in milliseconds. */
+const ANNOUNCE_BELOW_MS = 1_000;
+
+/** What an attempt came to. `delayMs`: the wait before the next one. Whether the attempt counts, and the state that follows, say the transitions. */
+export interface Outcome {
+  id: string;
+  fence: number;
+  act: RecordedAct;
+  delayMs?: number;
+  output?: unknown;
+  /** The length of the output as JSON: what one statement carries is bounded. */
+  outputBytes?: number | undefined;
+  /** Goes into the job's history. */
+  error?: string;
+  errorOrigin?: ErrorOrigin | undefined;
+}
+
+/**
+ * Records outcomes and returns the states that the jobs have now, by id; those that are missing had lost their claim. A job that was to be cancelled is cancelled where
+ * it would have run again. A job handed back (`available`) keeps its `published_at`: its message is requeued, or was noted as spent.
+ */
+export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Promise<Map<string, JobState>> {
+  const announce = outcomes.some(({ delayMs }) => (delayMs ?? 0) > 0 && (delayMs ?? 0) < ANNOUNCE_BELOW_MS);
+  const rows = await sql<{ id: string; state: JobState }[]>`
+    with given as (
+      select * from jsonb_to_recordset(${JSON.stringify(outcomes.map(toRow))}::text::jsonb) as o(
+        id bigint, fence int, state text, "isEnd" boolean, "isTimed" boolean, "attemptChange" int, "crashNote" text, "delayMs" float8, output jsonb, error text,
+        "errorOrigin" jsonb)
+    ),
+    recorded as (
+      update warren.jobs job
+      set state = case when cancel_requested_at is not null and not given."isEnd" then ${stateAfter(sql, 'stop')} else given.state end,
+        finished_at = case when cancel_requested_at is not null or given."isEnd" then now() end,
+        run_at = case when given."delayMs" is null then run_at else now() + given."delayMs" * interval '1 ms' end,
+        published_at = case when given."isTimed" then null else published_at end,
+        attempt = attempt + given."attemptChange",
+        crashes = case given."crashNote" when 'forgotten' then 0 when 'counted' then crashes + 1 else crashes end,
+        output = coalesce(given.output, job.output),
+        errors = case when given.error is null then errors else ${withError(sql, sql`given.error`, sql`given."errorOrigin"`)} end
+      from given
+      where job.id = any(${bigints(outcomes.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
+        and ${mayById(sql, 'complete')} and job.fence = given.fence
+      returning job.id, job.state
+    )
+    select id, state ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``} from recorded`;
+  return new Map(rows.map(({ id, state }) => [id, state]));
+}
+
+/** An outcome with what its act means for the row. */
+function toRow({ act, outputBytes, ...outcome }: Outcome): object {
+  const { to = 'available', attempt = 0, crashes } = transition(act);
+  return {
+    ...outcome,
+    state: to,
+    isEnd: isEnd(to),
+    isTimed: timedStates.includes(to),
+    attemptChange: attempt,
+    crashNote: crashes,
+  };
+}
