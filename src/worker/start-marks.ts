@@ -90,6 +90,7 @@ export class StartMarks {
 
   /** Whether a claim was asked for, not long ago, whose answer was lost. */
   get hasUnheard(): boolean {
+    this.#forgetExpired();
     return [...this.#underWay.values()].some((until) => until !== Number.POSITIVE_INFINITY);
   }
 
@@ -111,7 +112,12 @@ export class StartMarks {
 
   /** The last batch that is started, with all before it. */
   #started(): number {
-    for (const [batch, until] of this.#underWay) if (until < performance.now()) this.#underWay.delete(batch);
+    this.#forgetExpired();
     return Math.min(this.#last, ...[...this.#underWay.keys()].map((batch) => batch - 1));
+  }
+
+  /** Claims whose answer was lost so long ago that they were made again, or never. */
+  #forgetExpired(): void {
+    for (const [batch, until] of this.#underWay) if (until < performance.now()) this.#underWay.delete(batch);
   }
 }
