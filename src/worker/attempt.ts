@@ -17,8 +17,10 @@ import type { Outcome } from '#shared/postgres/statements/record.ts';
 import { Abort } from './abort.ts';
 import type { Claimer, Delivered } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
-import type { Ending, Perform, PerformResources } from './perform.ts';
-import { perform, toOutcome } from './perform.ts';
+import type { Ending } from './ending.ts';
+import { toOutcome } from './ending.ts';
+import type { Perform, PerformResources } from './perform.ts';
+import { perform } from './perform.ts';
 import type { Refusal } from './refusal.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */

@@ -6,8 +6,10 @@ import type { JobState } from '#shared/job/transitions.ts';
 import { transition } from '#shared/job/transitions.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
 import { Abort } from './abort.ts';
-import type { Ending, PerformResources } from './perform.ts';
-import { perform, toOutcome } from './perform.ts';
+import type { Ending } from './ending.ts';
+import { toOutcome } from './ending.ts';
+import type { PerformResources } from './perform.ts';
+import { perform } from './perform.ts';
 
 export interface AttemptOptions {
   /** The number of the attempt, from 1. Defaults to 1. */

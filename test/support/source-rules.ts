@@ -270,6 +270,7 @@ export const lifeOfAJob = [
   'worker/claimer.ts',
   'shared/postgres/statements/claim.ts',
   'worker/perform.ts',
+  'worker/ending.ts',
   'worker/completer.ts',
   'shared/postgres/statements/record.ts',
 ];

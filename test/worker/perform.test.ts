@@ -11,8 +11,9 @@ import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import type { AbortReason } from '../../src/worker/abort.ts';
 import { Abort } from '../../src/worker/abort.ts';
-import type { Ending } from '../../src/worker/perform.ts';
-import { perform, toOutcome } from '../../src/worker/perform.ts';
+import type { Ending } from '../../src/worker/ending.ts';
+import { toOutcome } from '../../src/worker/ending.ts';
+import { perform } from '../../src/worker/perform.ts';
 import { testApp } from '../support/test-app.ts';
 
 type Handler = (args: { n: number }, context: JobContext) => Promise<unknown>;

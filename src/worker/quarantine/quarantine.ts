@@ -17,7 +17,8 @@ import { LogOutput } from '#shared/observe/log-output.ts';
 import type { ConnectionPlace } from '#shared/postgres/connection-options.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { AbortReason } from '../abort.ts';
-import type { Ending, Perform } from '../perform.ts';
+import type { Ending } from '../ending.ts';
+import type { Perform } from '../perform.ts';
 
 /** Beside this file, compiled or not. */
 const MAIN = new URL(`./main${extname(import.meta.url)}`, import.meta.url);

@@ -5,7 +5,7 @@ import type { App } from '#shared/job/app.ts';
 import type { Events } from '#shared/observe/events.ts';
 import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import type { Abort } from '../abort.ts';
-import type { Ending } from '../perform.ts';
+import type { Ending } from '../ending.ts';
 import { perform } from '../perform.ts';
 import type { PerformInstruction, Report } from './quarantine.ts';
 
