@@ -19,12 +19,13 @@ import type { Claimer, Delivered } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
 import type { Ending } from './ending.ts';
 import { toOutcome } from './ending.ts';
+import type { ClaimResult } from './group-claim.ts';
 import type { Perform, PerformResources } from './perform.ts';
 import { perform } from './perform.ts';
 import type { Refusal } from './refusal.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
-export type Disposition = 'ack' | 'requeue' | 'unacked' | { deadLetter: string };
+export type Disposition = 'ack' | 'requeue' | 'unacked' | { kind: 'dead-letter'; reason: string };
 
 export interface AttemptsOptions {
   claimer: Claimer;
@@ -64,15 +65,12 @@ export class Attempts {
     this.#giveUp = giveUp;
   }
 
-  /**
-   * Runs one attempt of the job, if it can be had. `unknown`: there is no such job, or not yet. `foreign`: this worker does not know its type, which is
-   * this one. Never rejects.
-   */
-  async run(delivered: Delivered): Promise<Disposition | 'unknown' | { foreign: string }> {
-    const claim = await this.#claim(delivered);
-    if (claim === undefined) return 'requeue';
-    if ('reason' in claim) return disposeRefused(this.#events, delivered.id, claim);
-    return await this.runClaimed(claim);
+  /** Runs one attempt of the job, if it can be had. A refusal that others take care of, `unknown` or `foreign`, is returned. Never rejects. */
+  async run(delivered: Delivered): Promise<Disposition | Refusal> {
+    const result = await this.#claim(delivered);
+    if (result === undefined) return 'requeue';
+    if (result.kind === 'refused') return this.#disposeRefused(delivered.id, result);
+    return await this.runClaimed(result.claim);
   }
 
   /** Runs an attempt that is claimed already. Never rejects. */
@@ -160,6 +158,14 @@ export class Attempts {
     return this.#underWay.get(queue) ?? 0;
   }
 
+  /** A refused delivery is done with: the row decides what happens next. */
+  #disposeRefused(jobId: string, refusal: Refusal): Disposition | Refusal {
+    const { reason } = refusal;
+    if (reason === 'unknown' || reason === 'foreign') return refusal;
+    this.#events.publish('delivery.suppressed', { jobId, reason });
+    return 'ack';
+  }
+
   #count(queue: string, change: number): void {
     this.#underWay.set(queue, this.runningIn(queue) + change);
   }
@@ -168,7 +174,7 @@ export class Attempts {
    * Tries until it is known. Undefined where the process drains before that; but a claim that was asked for and not answered may have been made,
    * and is asked for again until the process must stop.
    */
-  async #claim(delivered: Delivered): Promise<Claim | Refusal | undefined> {
+  async #claim(delivered: Delivered): Promise<ClaimResult | undefined> {
     for (let retry = 0; retry > 0 || !this.#draining.signal.aborted; retry += 1) {
       try {
         return await this.#claimer.claim(delivered, this.#draining.signal);
@@ -227,18 +233,6 @@ export class Attempts {
     }
     return recorded;
   }
-}
-
-/** Refused deliveries are spent: the row decides what happens next. */
-function disposeRefused(
-  events: Events,
-  jobId: string,
-  refusal: Refusal,
-): 'ack' | 'unknown' | { foreign: string } {
-  if (refusal.reason === 'unknown') return 'unknown';
-  if (refusal.reason === 'foreign') return { foreign: refusal.type };
-  events.publish('delivery.suppressed', { jobId, reason: refusal.reason });
-  return 'ack';
 }
 
 function dispose(recorded: Recorded, ending: Ending): Disposition {

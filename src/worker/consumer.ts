@@ -221,7 +221,7 @@ export class Consumer {
 
   async #dispositionOf(message: ConsumeMessage): Promise<Disposition> {
     const id = decodeJobId(message);
-    if (id === null) return { deadLetter: 'undecodable: the body is no job id' };
+    if (id === null) return { kind: 'dead-letter', reason: 'undecodable: the body is no job id' };
     const { redelivered } = message.fields;
     return await this.#options.run({ id, redelivered, queue: this.queue, returns: returnsOf(message) });
   }
@@ -234,7 +234,7 @@ export class Consumer {
     if (disposition === 'unacked') return;
     if (disposition === 'ack') acknowledgements.ack(message);
     else if (disposition === 'requeue') acknowledgements.nack(message, { requeue: true });
-    else await this.#deadLetter(acknowledgements, message, disposition.deadLetter);
+    else await this.#deadLetter(acknowledgements, message, disposition.reason);
   }
 
   async #deadLetter(

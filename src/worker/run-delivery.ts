@@ -25,9 +25,8 @@ export async function runDelivery(
   { attempts, unknownJobs, foreignJobs }: DeliveryHandlers,
   { id, redelivered, queue, returns }: Delivery,
 ): Promise<Disposition> {
-  const disposition = await attempts.run({ id, redelivered });
-  if (disposition === 'unknown') return unknownJobs.take(id, queue);
-  if (typeof disposition === 'object' && 'foreign' in disposition)
-    return await foreignJobs.take({ id, type: disposition.foreign, queue, returns });
-  return disposition;
+  const result = await attempts.run({ id, redelivered });
+  if (typeof result === 'string' || result.kind === 'dead-letter') return result;
+  if (result.reason === 'foreign') return await foreignJobs.take({ id, type: result.type, queue, returns });
+  return unknownJobs.take(id, queue);
 }

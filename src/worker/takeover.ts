@@ -10,6 +10,7 @@ import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { Orphan, SizedOrphan } from '#shared/postgres/statements/takeover.ts';
 import { findRunningElsewhere, takeOverJobs } from '#shared/postgres/statements/takeover.ts';
 import type { ArgsRoom } from './args-room.ts';
+import type { HeldJobs } from './held-jobs.ts';
 import { OwnerWatch } from './owner-watch.ts';
 import type { StartMarks } from './start-marks.ts';
 
@@ -24,6 +25,7 @@ export interface TakeoverOptions {
   events: Events;
   startMarks: StartMarks;
   room: ArgsRoom;
+  held: HeldJobs;
   /** The job types that this worker knows, as a literal of `texts`. */
   types: string;
   /** This worker's number. Throws `Unavailable` where the presence is not held. */
@@ -39,15 +41,19 @@ interface Tally {
 export class Takeover {
   readonly #watch: OwnerWatch;
   readonly #room: ArgsRoom;
+  readonly #held: HeldJobs;
   readonly #events: Events;
   readonly #orphans: Batcher<string, SizedOrphan | undefined>;
   readonly #takings: Batcher<Orphan, Claim | undefined>;
+  /** One delivery of a job at a time. */
+  readonly #underWay = new Set<string>();
   /** By owner, what is to be told of. */
   readonly #tallies = new Map<string, Tally>();
 
-  constructor({ database, events, startMarks, room, types, owner }: TakeoverOptions) {
+  constructor({ database, events, startMarks, room, held, types, owner }: TakeoverOptions) {
     this.#events = events;
     this.#room = room;
+    this.#held = held;
     this.#watch = new OwnerWatch(database);
     this.#orphans = new Batcher({
       concurrency: LOOKUPS,
@@ -79,25 +85,41 @@ export class Takeover {
     });
   }
 
+  /** Whether a delivery of the job takes it over now. */
+  isUnderWay(id: string): boolean {
+    return this.#underWay.has(id);
+  }
+
   /**
-   * The claim, whose arguments have their room then, for which it waits; undefined where the job is not running elsewhere, its owner lives, or `draining`
-   * aborts. Throws `Unavailable`.
+   * The claim, which is held then; waits for the room of its arguments. Undefined where the job is not running elsewhere, its owner lives, another delivery
+   * takes it over, or `draining` aborts. Throws `Unavailable`.
    */
   async takeOver(id: string, draining: AbortSignal): Promise<Claim | undefined> {
+    if (this.#underWay.has(id)) return undefined;
+    this.#underWay.add(id);
+    try {
+      return await this.#takeOver(id, draining);
+    } finally {
+      this.#underWay.delete(id);
+    }
+  }
+
+  async #takeOver(id: string, draining: AbortSignal): Promise<Claim | undefined> {
     const since = performance.now();
     const orphan = await this.#orphans.add(id);
     if (orphan === undefined) return undefined;
     const dead = await this.#watch.findDead(orphan.owner);
     if (dead === undefined) return undefined;
     if (!(await this.#room.take(orphan.argsBytes, draining))) return undefined;
-    let claim: Claim | undefined;
     try {
-      claim = await this.#takings.add(orphan);
+      const claim = await this.#takings.add(orphan);
+      if (claim === undefined) return undefined;
+      this.#held.hold([claim]);
+      this.#count(orphan.owner, dead.name, since);
+      return claim;
     } finally {
-      if (claim === undefined) this.#room.give(orphan.argsBytes);
+      this.#room.give(orphan.argsBytes); // a claim that was made is counted by itself
     }
-    if (claim !== undefined) this.#count(orphan.owner, dead.name, since);
-    return claim;
   }
 
   #count(owner: string, name: string, since: number): void {

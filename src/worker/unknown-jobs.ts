@@ -60,8 +60,8 @@ export class UnknownJobs {
   }
 
   /** Takes the job's message over, which can be acknowledged then. Where too many wait already, it is a dead letter at once. */
-  take(id: string, queue: string): 'ack' | { deadLetter: string } {
-    if (this.#waiting.size >= MAX_WAITING) return { deadLetter: reasonOf(id) };
+  take(id: string, queue: string): 'ack' | { kind: 'dead-letter'; reason: string } {
+    if (this.#waiting.size >= MAX_WAITING) return { kind: 'dead-letter', reason: reasonOf(id) };
     const ended = this.#follow(id, queue).then(() => {
       this.#waiting.delete(ended);
     });

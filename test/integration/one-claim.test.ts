@@ -5,7 +5,7 @@ import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
 import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { ArgsRoom } from '../../src/worker/args-room.ts';
 import { Claimer } from '../../src/worker/claimer.ts';
-import type { Refusal } from '../../src/worker/refusal.ts';
+import type { ClaimResult } from '../../src/worker/group-claim.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
@@ -24,8 +24,7 @@ function claimerOf(fleet: Fleet, database: Pick<Database, 'query'> = fleet.datab
   });
 }
 
-const isClaim = (result: Claim | Refusal | undefined): result is Claim =>
-  result !== undefined && 'fence' in result;
+const isClaimed = (result: ClaimResult | undefined) => result?.kind === 'claimed';
 
 test('two messages of one orphan that come back together start it once', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
@@ -33,7 +32,7 @@ test('two messages of one orphan that come back together start it once', async (
   await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
   const claimer = claimerOf(fleet);
   const results = await Promise.all([1, 2, 3].map(() => claimer.claim({ id, redelivered: true }, draining)));
-  expect(results.filter(isClaim)).toHaveLength(1);
+  expect(results.filter(isClaimed)).toHaveLength(1);
   expect(await fleet.job(id)).toMatchObject({ state: 'running', attempt: 1 });
 });
 
@@ -42,6 +41,7 @@ test('a first delivery does not take over a running job, whatever its owner', as
   const id = await fleet.enqueue();
   await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
   expect(await claimerOf(fleet).claim({ id, redelivered: false }, draining)).toEqual({
+    kind: 'refused',
     reason: 'runs-elsewhere',
   });
 });
@@ -52,9 +52,12 @@ test('a job that runs here is not claimed a second time, with a message or witho
   const claimer = claimerOf(fleet);
   const first = await claimer.claim({ id, redelivered: false }, draining);
   await fleet.sql((sql) => sql`update warren.jobs set state = 'available' where id = ${id}`); // a false rescue
-  expect(await claimer.claim({ id, redelivered: true }, draining)).toEqual({ reason: 'runs-here' });
+  expect(await claimer.claim({ id, redelivered: true }, draining)).toEqual({
+    kind: 'refused',
+    reason: 'runs-here',
+  });
   expect(await claimer.claimNext([{ queue: 'default', slots: 5 }])).toEqual([]);
-  if (isClaim(first)) claimer.release(first);
+  if (first?.kind === 'claimed') claimer.release(first.claim);
   expect(await claimer.claimNext([{ queue: 'default', slots: 5 }])).toHaveLength(1);
 });
 
@@ -67,7 +70,7 @@ test('a message and the lane that come to one job together claim it once', async
       claimer.claimNext([{ queue: 'default', slots: 1 }]),
       claimer.claim({ id, redelivered: false }, draining),
     ]);
-    expect(byLane.length + (isClaim(byMessage) ? 1 : 0)).toBe(1);
+    expect(byLane.length + (isClaimed(byMessage) ? 1 : 0)).toBe(1);
   }
 });
 
@@ -103,7 +106,7 @@ test('what the lane has claimed is not taken for a claim that was lost, though i
   });
   let laneHasClaimed = () => {};
   const byMessage = await claimer.claim({ id, redelivered: false }, draining);
-  expect(byMessage).toEqual({ reason: 'runs-here' });
+  expect(byMessage).toEqual({ kind: 'refused', reason: 'runs-here' });
   expect(await byLane).toHaveLength(1);
   expect(await fleet.job(id)).toMatchObject({ state: 'running', attempt: 1 });
 });

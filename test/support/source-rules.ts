@@ -268,6 +268,7 @@ export const lifeOfAJob = [
   'worker/consumer.ts',
   'worker/attempt.ts',
   'worker/claimer.ts',
+  'worker/group-claim.ts',
   'shared/postgres/statements/claim.ts',
   'worker/perform.ts',
   'worker/ending.ts',
