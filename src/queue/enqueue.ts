@@ -10,13 +10,13 @@ import { Conflict, errorMessage, InvalidInput } from '#shared/base/errors.ts';
 import { mapInSlices } from '#shared/base/slices.ts';
 import type { App } from '#shared/job/app.ts';
 import type { Enqueued, EnqueueOptions } from '#shared/job/job.ts';
+import type { Publishable } from '#shared/job/publishable.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
 import { insertJobs } from '#shared/postgres/statements/insert.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
-import type { Publishable } from '#shared/postgres/statements/publish.ts';
 import {
   findIdempotencyKey,
   findJobs,

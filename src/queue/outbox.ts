@@ -5,9 +5,9 @@
  * place that joins a confirm of RabbitMQ with a mark in Postgres.
  */
 import { pause } from '#shared/base/backoff.ts';
+import type { Publishable } from '#shared/job/publishable.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import type { Publishable } from '#shared/postgres/statements/publish.ts';
 import { markPublished } from '#shared/postgres/statements/publish.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 

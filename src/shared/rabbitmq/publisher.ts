@@ -7,21 +7,20 @@
  * Must not know Postgres.
  */
 import { randomUUID } from 'node:crypto';
-import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
-import type { Factory, Pool } from 'generic-pool';
-import { createPool } from 'generic-pool';
-import { pause, resolvedWithin, withDeadline } from '../base/backoff.ts';
+import type { ChannelModel } from 'amqplib';
+import { resolvedWithin } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import { nextTurn } from '../base/slices.ts';
+import type { Publishable } from '../job/publishable.ts';
 import type { Events } from '../observe/events.ts';
+import type { ChannelPool } from './channel-pool.ts';
+import { closePool, openPool } from './channel-pool.ts';
+import type { OutgoingMessage } from './confirming-channel.ts';
+import { CONFIRM_DEADLINE_MS } from './confirming-channel.ts';
 import { BrokerConnection } from './connection.ts';
 import { decodeJobId, messageOptions } from './message.ts';
-import { DEAD_EXCHANGE, declareTopology, EXCHANGE, prepareTopology } from './topology.ts';
+import { DEAD_EXCHANGE, EXCHANGE, prepareTopology } from './topology.ts';
 
-const CONFIRM_DEADLINE_MS = 5_000;
-const LEASE_DEADLINE_MS = 1_000;
-const CLOSE_DEADLINE_MS = 2_000;
-const CREATE_PAUSE_MS = 200;
 /** Messages that share a lease of a channel and a deadline. More of them are spread over the channels, and over turns of the event loop. */
 const WINDOW = 500;
 const MAX_UNCONFIRMED = 20_000;
@@ -42,29 +41,13 @@ export interface PublisherOptions {
   events: Events;
 }
 
-export interface Publishing {
-  id: string;
-  type: string;
-  queue: string;
-}
-
-interface OutgoingMessage {
-  exchange: string;
-  key: string;
-  body: Buffer;
-  options: Options.Publish;
-}
-
-/** What each message has come to until its confirm says otherwise. */
-const UNCONFIRMED = new Unavailable(
-  'confirm_timeout',
-  `RabbitMQ did not confirm within ${CONFIRM_DEADLINE_MS} ms`,
-);
+/** What a message is made of. */
+type PublishedPart = Omit<Publishable, 'fence'>;
 
 export class Publisher {
   readonly connection: BrokerConnection;
   readonly #options: PublisherOptions;
-  #pool: Pool<PooledChannel> | undefined;
+  #pool: ChannelPool | undefined;
   /** What was published together and is not confirmed yet, with the time when that began; the oldest first. */
   readonly #windows = new Set<{ since: number }>();
   #unconfirmed = 0;
@@ -97,7 +80,7 @@ export class Publisher {
   }
 
   /** Resolves when the broker has the message in the queue; rejects with `Unavailable` otherwise. Safe to repeat. */
-  async publish(job: Publishing): Promise<void> {
+  async publish(job: PublishedPart): Promise<void> {
     const [failure] = await this.#publish([job]);
     if (failure !== undefined) throw failure;
   }
@@ -106,7 +89,7 @@ export class Publisher {
    * Publishes together what is ready together: one lease and one deadline for all, where they are not very many. Never rejects: resolves with the
    * jobs whose message the broker has in the queue, when each is confirmed or has failed.
    */
-  async publishAll<Job extends Publishing>(jobs: readonly Job[]): Promise<Job[]> {
+  async publishAll(jobs: readonly Publishable[]): Promise<Publishable[]> {
     const failures = await this.#publish(jobs);
     return jobs.filter(({ id: jobId }, index) => {
       const error = failures[index];
@@ -116,7 +99,7 @@ export class Publisher {
   }
 
   /** The failures in the order of the jobs; undefined where there was none. */
-  async #publish(jobs: readonly Publishing[]): Promise<(Unavailable | undefined)[]> {
+  async #publish(jobs: readonly PublishedPart[]): Promise<(Unavailable | undefined)[]> {
     const messages = jobs.map(({ id, type, queue }) => ({
       exchange: EXCHANGE,
       key: queue,
@@ -155,7 +138,7 @@ export class Publisher {
   async stop(): Promise<void> {
     this.#idle = Promise.withResolvers();
     if (this.#unconfirmed > 0) await resolvedWithin(this.#idle.promise, CONFIRM_DEADLINE_MS);
-    await retire(this.#pool);
+    if (this.#pool !== undefined) await closePool(this.#pool);
     await this.connection.stop();
   }
 
@@ -188,108 +171,10 @@ export class Publisher {
 
   /** A new connection: a pool of its own, full from the start. The old one's channels died with their connection. */
   async #prepare(model: ChannelModel): Promise<void> {
-    await retire(this.#pool);
+    if (this.#pool !== undefined) await closePool(this.#pool);
     await prepareTopology(model, this.#options.queues); // tells a conflict; the pool would try for ever
-    const pool = createPool(channelFactory(model, this.#options), {
-      min: this.#options.channels,
-      max: this.#options.channels,
-      fifo: true,
-      testOnBorrow: true,
-      acquireTimeoutMillis: LEASE_DEADLINE_MS,
-      autostart: false,
-    });
-    pool.on('factoryCreateError', () => {}); // the connection is going; `prepare` or the lease's deadline tells
+    const pool = openPool(model, this.#options);
     this.#pool = pool;
-    pool.start();
     await pool.ready();
   }
-}
-
-/** A confirm channel that knows which of its messages came back: `return` is told before the confirm of the same message. */
-class PooledChannel {
-  readonly channel: ConfirmChannel;
-  open = true;
-  readonly #events: Events;
-  readonly #returned = new Set<string>();
-
-  constructor(channel: ConfirmChannel, events: Events) {
-    this.channel = channel;
-    this.#events = events;
-    channel.on('error', () => {}); // `close` follows; without a listener the connection would go too
-    channel.on('close', () => {
-      this.open = false;
-    });
-    channel.on('return', ({ properties }: Message) => this.#returned.add(properties.messageId));
-  }
-
-  /** Writes at once. Resolves when every message is confirmed or has failed, or the deadline is over. */
-  publish(messages: readonly OutgoingMessage[]): Promise<(Unavailable | undefined)[]> {
-    const failures: (Unavailable | undefined)[] = new Array(messages.length).fill(UNCONFIRMED);
-    return new Promise((resolve) => {
-      const finish = () => {
-        clearTimeout(deadline);
-        resolve(failures);
-      };
-      const deadline = setTimeout(finish, CONFIRM_DEADLINE_MS);
-      let missing = messages.length;
-      const settle = (index: number, failure: Unavailable | undefined) => {
-        failures[index] = failure;
-        missing -= 1;
-        if (missing === 0) finish();
-      };
-      for (const [index, { exchange, key, body, options }] of messages.entries()) {
-        try {
-          this.channel.publish(exchange, key, body, options, (error: unknown) =>
-            settle(index, this.#failureOf(key, options.messageId, error)),
-          );
-        } catch (error) {
-          settle(index, refused(options.messageId, error)); // the channel has closed meanwhile
-        }
-      }
-    });
-  }
-
-  #failureOf(key: string, messageId: string | undefined, error: unknown): Unavailable | undefined {
-    if (error != null) return refused(messageId, error);
-    if (messageId === undefined || !this.#returned.delete(messageId)) return undefined;
-    this.#events.publish('publish.returned', { jobId: messageId, queue: key });
-    return new Unavailable('publish_returned', `RabbitMQ has no queue "${key}" for message ${messageId}`);
-  }
-}
-
-function refused(messageId: string | undefined, error: unknown): Unavailable {
-  return new Unavailable('publish_refused', `RabbitMQ did not take message ${messageId}`, error);
-}
-
-/** A create that fails waits first: generic-pool tries again at once, for ever. */
-function channelFactory(
-  model: ChannelModel,
-  { queues, events }: Pick<PublisherOptions, 'queues' | 'events'>,
-): Factory<PooledChannel> {
-  return {
-    create: async () => {
-      try {
-        const channel = new PooledChannel(await model.createConfirmChannel(), events);
-        await declareTopology(channel.channel, queues); // the one before it may have met a deleted exchange
-        return channel;
-      } catch (error) {
-        await pause(CREATE_PAUSE_MS);
-        throw error;
-      }
-    },
-    validate: async ({ open }) => open,
-    destroy: async ({ channel, open }) => {
-      if (open) await withDeadline(channel.close(), CLOSE_DEADLINE_MS, late).catch(() => {}); // it is gone in any case
-    },
-  };
-}
-
-async function retire(pool: Pool<PooledChannel> | undefined): Promise<void> {
-  if (pool === undefined) return;
-  await withDeadline(pool.drain(), CLOSE_DEADLINE_MS, late).catch(() => {}); // leases last one turn of the event loop
-  await pool.clear();
-}
-
-function late(): Error {
-  return new Unavailable('close_timeout', `a channel did not close within ${CLOSE_DEADLINE_MS} ms`);
 }

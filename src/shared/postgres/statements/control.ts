@@ -1,10 +1,11 @@
 /**
  * The changes of state that people ask for: cancel, retry. One function per change, one statement each.
  */
+
+import type { Publishable } from '../../job/publishable.ts';
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
 import { FAST_PATH_MS } from './parts.ts';
-import type { Publishable } from './publish.ts';
 import { change, may, stateAfter } from './states.ts';
 
 /** Longer than the deadline of any claim, in milliseconds. */

@@ -2,12 +2,13 @@
  * The changes of state that the maintenance makes: what is due, what is unpublished, what its owner left behind. One function per change, one
  * statement each, bounded by a limit where rows are many.
  */
+
+import type { Publishable } from '../../job/publishable.ts';
 import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
 import type { AfterCrash } from './crash.ts';
 import { changeAfterCrash } from './crash.ts';
 import { bigints, FAST_PATH_MS, isLeaseOver, isLockFree, servedTypes } from './parts.ts';
-import type { Publishable } from './publish.ts';
 import { change, may } from './states.ts';
 
 /** How long a row belongs to the process that publishes it for the relay, in milliseconds. */

@@ -4,21 +4,13 @@
  * Guarantees: a note about an earlier message of a job says nothing about the one that it waits for now, by the fence. All times come from the
  * database's clock. Must not know RabbitMQ.
  */
+import type { Publishable } from '../../job/publishable.ts';
 import type { Sql } from '../database.ts';
 import { bigints } from './parts.ts';
 import { mayById } from './states.ts';
 
 /** How long the relay waits before it repeats a spent message, in milliseconds. */
 const SPENT_MESSAGE_MS = 2_000;
-
-/** A job whose message is to be published. */
-export interface Publishable {
-  id: string;
-  type: string;
-  queue: string;
-  /** The claim count that the message belongs to. */
-  fence: number;
-}
 
 /**
  * Notes that the broker has the messages of these jobs. A job claimed meanwhile needs no note (the claim made it), and one that waits again after
