@@ -14,9 +14,14 @@ import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 /** A mark made later than this finds most of its jobs claimed, and a claim has made it already. In milliseconds. */
 const MARK_AFTER_MS = 200;
 
+/** A statement of some milliseconds, whatever was confirmed together: one of all would hold its rows and its connection for long. */
+const MARKS_PER_STATEMENT = 1_000;
+/** Jobs that wait for their mark, some 200 bytes each. What comes beyond is marked when it is claimed, or published once more by the relay. */
+const MAX_UNMARKED = 200_000;
+
 export interface OutboxOptions {
-  database: Database;
-  publisher: Publisher;
+  database: Pick<Database, 'query'>;
+  publisher: Pick<Publisher, 'ready' | 'publishAll'>;
   events: Events;
 }
 
@@ -27,17 +32,19 @@ export async function publishAndMark(
 ): Promise<number> {
   if (jobs.length === 0 || !publisher.ready) return 0;
   const confirmed = await publisher.publishAll(jobs);
-  if (confirmed.length > 0) await database.query((sql) => markPublished(sql, confirmed));
+  await mark(database, confirmed);
   return confirmed.length;
 }
 
 /** For the path of a job: marks are written late and together, because a job that is claimed first needs none. */
 export class Outbox {
-  readonly #database: Database;
-  readonly #publisher: Publisher;
+  readonly #database: OutboxOptions['database'];
+  readonly #publisher: OutboxOptions['publisher'];
   readonly #events: Events;
-  #confirmed: Publishable[] = [];
-  readonly #marks = new Set<Promise<void>>();
+  /** What is confirmed and not marked, as it was published together; how many jobs that are. */
+  #confirmed: (readonly Publishable[])[] = [];
+  #unmarked = 0;
+  #marking: Promise<void> | undefined;
 
   constructor({ database, publisher, events }: OutboxOptions) {
     this.#events = events;
@@ -55,26 +62,38 @@ export class Outbox {
     if (jobs.length === 0 || !this.#publisher.ready) return;
     const confirmed = await this.#publisher.publishAll(jobs);
     if (confirmed.length === 0) return;
-    if (this.#confirmed.push(...confirmed) > confirmed.length) return;
-    const mark = this.#markSoon();
-    this.#marks.add(mark);
-    void mark.then(() => this.#marks.delete(mark));
+    if (this.#unmarked + confirmed.length > MAX_UNMARKED) return;
+    this.#confirmed.push(confirmed);
+    this.#unmarked += confirmed.length;
+    this.#marking ??= this.#markLate();
   }
 
   /** Waits until what was confirmed is marked. Stop the publisher first: it waits for the confirms. */
   async stop(): Promise<void> {
-    await Promise.all(this.#marks);
+    await this.#marking;
   }
 
-  async #markSoon(): Promise<void> {
-    await pause(MARK_AFTER_MS);
-    const jobs = this.#confirmed;
-    this.#confirmed = [];
-    try {
-      await this.#database.query((sql) => markPublished(sql, jobs));
-    } catch (error) {
-      // The relay publishes them once more, and the second delivery finds nothing to claim.
-      this.#events.publish('write.retried', { what: 'mark', retry: 1, error });
+  async #markLate(): Promise<void> {
+    while (this.#confirmed.length > 0) {
+      await pause(MARK_AFTER_MS);
+      const jobs = this.#confirmed.flat();
+      this.#confirmed = [];
+      try {
+        await mark(this.#database, jobs);
+      } catch (error) {
+        // The relay publishes them once more, and the second delivery finds nothing to claim.
+        this.#events.publish('write.retried', { what: 'mark', retry: 1, error });
+      }
+      this.#unmarked -= jobs.length;
     }
+    this.#marking = undefined;
+  }
+}
+
+/** One statement after the other: marks have time, and shall not take the connections of those who have none. */
+async function mark(database: OutboxOptions['database'], jobs: readonly Publishable[]): Promise<void> {
+  for (let start = 0; start < jobs.length; start += MARKS_PER_STATEMENT) {
+    const some = jobs.slice(start, start + MARKS_PER_STATEMENT);
+    await database.query((sql) => markPublished(sql, some));
   }
 }
