@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Job } from '../../src/shared/job/job.ts';
 import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
+import { unpublishUndeliveredJobs } from '../../src/shared/postgres/statements/maintenance.ts';
 import { onChannel } from '../support/broker.ts';
+import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
@@ -123,4 +125,50 @@ test('a worker takes over no more arguments than it has room for', async () => {
     () => worker.argsRoom.takenBytes,
     (bytes) => bytes === 0,
   );
+});
+
+test('a delivery that waits for room for long is not taken for lost again and again: each time its job is given twice as long', async () => {
+  const { definition, running, letGo } = heldJobs();
+  await using fleet = await startFleet(definition);
+  const first = await fleet.enqueue(giant);
+  await fleet.startWorker(room);
+  await eventually(
+    () => running.size,
+    (size) => size === 1,
+  );
+  const waiting = await fleet.enqueue(giant);
+  using suppressed = listen(fleet.events, 'delivery.suppressed');
+  const cameTwice = () =>
+    suppressed.all.filter(({ jobId, reason }) => jobId === waiting && reason === 'twice');
+  /** As if that time had passed since RabbitMQ confirmed the last message. Resolves with how many jobs seem lost then. */
+  const secondsLater = async (seconds: number) => {
+    await eventually(
+      () =>
+        fleet.sql(
+          (sql) => sql`
+            update warren.jobs set published_at = now() - ${seconds} * interval '1 s'
+            where id = ${waiting} and published_at is not null returning id`,
+        ),
+      ({ length }) => length === 1,
+    );
+    return await fleet.database.query((sql) => unpublishUndeliveredJobs(sql, ['default'], 100));
+  };
+  /** The worker looks for lost messages, too: whoever is first. */
+  const isSentAgain = async (seconds: number) => {
+    const before = cameTwice().length;
+    await secondsLater(seconds);
+    await eventually(
+      () => cameTwice().length,
+      (count) => count > before,
+    );
+  };
+  await isSentAgain(6); // it may be lost, after all
+  expect(await secondsLater(6)).toBe(0);
+  await isSentAgain(11);
+  expect(await secondsLater(11)).toBe(0);
+  for (let times = 0; times < 4; times += 1) await isSentAgain(61); // never longer than a minute
+  expect(await secondsLater(55)).toBe(0);
+  letGo();
+  for (const id of [first, waiting])
+    expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
 });

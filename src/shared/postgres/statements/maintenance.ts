@@ -8,6 +8,7 @@ import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
 import type { AfterCrash } from './crash.ts';
 import { changeAfterCrash } from './crash.ts';
+import type { Fragment } from './parts.ts';
 import { bigints, FAST_PATH_MS, isLeaseOver, isLockFree, servedTypes } from './parts.ts';
 import { change, may } from './states.ts';
 
@@ -17,6 +18,8 @@ const RELAY_LEASE_MS = 5_000;
 const OVERTAKEN_BY_MS = 10_000;
 /** A message that is neither ready nor claimed after that long is lost, in milliseconds. */
 const UNDELIVERED_AFTER_MS = 5_000;
+/** The most that a message is given before it counts as lost, in milliseconds. */
+const LOST_AFTER_AT_MOST_MS = 60_000;
 
 /**
  * Makes due jobs available. They are the caller's to publish, and the relay's should the caller die; with `byRelay` the relay's at once. Index:
@@ -120,8 +123,8 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
 }
 
 /**
- * Leaves to the relay the published jobs whose message was overtaken by ten seconds: one that was published later has been delivered, to whichever
- * worker. Returns how many, at most `limit` of a queue. Index: jobs_available.
+ * Leaves to the relay the published jobs whose message was overtaken by ten seconds, or by more where that was so before: one that was published later has
+ * been delivered, to whichever worker. Returns how many, at most `limit` of a queue. Index: jobs_available.
  */
 export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<number> {
   const { count } = await sql`
@@ -136,15 +139,15 @@ export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<n
       from watermarks, lateral (
         select id from warren.jobs
         where state = 'available' and queue = watermarks.queue and run_at < passed
-          and published_at < passed - ${OVERTAKEN_BY_MS} * interval '1 ms'
+          and published_at < passed - ${lostAfter(sql, OVERTAKEN_BY_MS)}
         order by run_at limit ${limit} for update skip locked
       ) as job
     )
-    update warren.jobs job set published_at = null, relay_at = now() from overtaken where job.id = overtaken.id`;
+    update warren.jobs job set ${leaveToRelay(sql)} from overtaken where job.id = overtaken.id`;
   return count;
 }
 
-/** Leaves to the relay the jobs of these (empty) queues that were published five seconds ago. Returns how many. Index: jobs_available. */
+/** Leaves to the relay the jobs of these (empty) queues that were published five seconds ago, or longer where that was so before. Returns how many. Index: jobs_available. */
 export async function unpublishUndeliveredJobs(
   sql: Sql,
   queues: readonly string[],
@@ -154,11 +157,24 @@ export async function unpublishUndeliveredJobs(
     with undelivered as (
       select id from warren.jobs
       where state = 'available' and queue in (select jsonb_array_elements_text(${JSON.stringify(queues)}::text::jsonb))
-        and published_at < now() - ${UNDELIVERED_AFTER_MS} * interval '1 ms'
+        and published_at < now() - ${lostAfter(sql, UNDELIVERED_AFTER_MS)}
       limit ${limit} for update skip locked
     )
-    update warren.jobs job set published_at = null, relay_at = now() from undelivered where job.id = undelivered.id`;
+    update warren.jobs job set ${leaveToRelay(sql)} from undelivered where job.id = undelivered.id`;
   return count;
+}
+
+/**
+ * So long after its mark the message of a job counts as lost: the first time after `firstMs`, then twice as long for each message beyond those that
+ * charged attempts have used. For it may not be lost: a worker that holds it and waits for room looks the same.
+ */
+function lostAfter(sql: Sql, firstMs: number): Fragment {
+  return sql`least(${LOST_AFTER_AT_MOST_MS}, ${firstMs} * 2 ^ least(fence - attempt, 16)) * interval '1 ms'`;
+}
+
+/** The fence rises, so that a late mark of the message that seems lost does not hide the job from the relay, and so that `lostAfter` grows. */
+function leaveToRelay(sql: Sql): Fragment {
+  return sql`published_at = null, relay_at = now(), fence = fence + 1`;
 }
 
 /** Leaves every available job to the relay: the broker was replaced. Returns how many, at most `limit`. Index: jobs_available. */
