@@ -172,3 +172,23 @@ test('a delivery that waits for room for long is not taken for lost again and ag
   for (const id of [first, waiting])
     expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
 });
+
+test('without a broker, small arguments pass the oldest jobs of a queue, whose arguments are too large for now, and those keep their order', async () => {
+  const { definition, running, letGo, most } = heldJobs();
+  await using fleet = await startFleet(definition);
+  const ids: string[] = [];
+  for (let job = 0; job < 12; job += 1) ids.push(await fleet.enqueue(job % 3 === 2 ? large : giant)); // three slots see giants alone
+  const small = await Promise.all(Array.from({ length: 8 }, () => fleet.enqueue()));
+  using started = listen(fleet.events, 'attempt.started');
+  await fleet.startWorker({ ...room, WORKER_QUEUES: 'default:1:4', AMQP_URL: 'none' });
+  await eventually(
+    () => running.size,
+    (size) => size === 1,
+  );
+  for (const id of small) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect([...running]).toEqual(ids.slice(0, 1));
+  letGo();
+  for (const id of ids) expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(started.all.map(({ jobId }) => jobId).filter((id) => ids.includes(id))).toEqual(ids);
+  expect(most()).toBe(1);
+});

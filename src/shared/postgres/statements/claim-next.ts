@@ -23,9 +23,11 @@ export interface ArgsBudget {
 }
 
 /**
- * Claims the oldest available jobs of these queues that are of a type it knows and whose arguments are within the budget, without a message: for a fleet whose broker is away. Skips
- * paused queues, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for, the
- * small ones pass. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available.
+ * Claims the oldest available jobs of these queues that are of a type it knows and whose arguments are within the budget, without a message. Skips
+ * paused queues, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for. Small
+ * ones pass them: where a large one is among the oldest jobs of a queue, its oldest small ones are looked for too, past any number of large ones.
+ * Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available, once for each queue, twice
+ * where there are large ones.
  */
 export async function claimNextJobs(
   sql: Sql,
@@ -38,28 +40,41 @@ export async function claimNextJobs(
     types,
   }: TypedClaimant & { wanted: readonly FreeSlots[]; except: readonly string[]; budget: ArgsBudget },
 ): Promise<Claim[]> {
+  const columns = sql`wanted.queue, wanted.slots, job.id, job.run_at, ${argsBytes(sql)} as bytes`;
+  const mayRun = sql`${may(sql, 'claim')} and queue = wanted.queue and ${hasType(sql, types)} and id <> all(${bigints(except)}::text::bigint[])`;
   return await sql<Claim[]>`
     with wanted as (
       select * from jsonb_to_recordset(${JSON.stringify(wanted)}::text::jsonb) as w(queue text, slots int)
       where queue not in (select name from warren.queues where paused)
     ),
-    next as (
+    oldest as (
       select next.* from wanted, lateral (
-        select id, run_at, ${argsBytes(sql)} as bytes from warren.jobs job
-        where ${may(sql, 'claim')} and queue = wanted.queue and ${hasType(sql, types)} and id <> all(${bigints(except)}::text::bigint[])
+        select ${columns} from warren.jobs job where ${mayRun}
+        order by run_at, id limit wanted.slots for update skip locked
+      ) as next
+    ),
+    crowded as materialized (
+      select * from wanted where queue in (select queue from oldest where bytes > ${budget.largeAbove})
+    ),
+    small as (
+      select next.* from crowded as wanted, lateral (
+        select ${columns} from warren.jobs job where ${mayRun} and ${argsBytes(sql)} <= ${budget.largeAbove}
         order by run_at, id limit wanted.slots for update skip locked
       ) as next
     ),
     counted as (
-      select id, bytes > ${budget.largeAbove} as is_large, sum(least(bytes, ${budget.mostBytes}))
+      select *, bytes > ${budget.largeAbove} as is_large, sum(least(bytes, ${budget.mostBytes}))
         over (partition by bytes > ${budget.largeAbove} order by run_at, id rows unbounded preceding) as total
-      from next
+      from (select * from oldest union select * from small) as next
+    ),
+    fitting as (
+      select id, slots, row_number() over (partition by queue order by run_at, id) as place from counted
+      where total <= case when is_large then ${budget.largeBytes}::int else ${budget.smallBytes}::int end
     )
     update warren.jobs job
     set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
       claim_batch = ${batch}, started_at = now()
-    from counted
-    where job.id = counted.id
-      and counted.total <= case when is_large then ${budget.largeBytes}::int else ${budget.smallBytes}::int end
+    from fitting
+    where job.id = fitting.id and place <= slots
     returning ${claimColumns(sql)}`;
 }
