@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Cancel } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import { parseArguments } from '../../src/shared/job/arguments.ts';
@@ -9,6 +9,10 @@ import { closed, startEndpoint } from './webhook/endpoint.ts';
 
 const key = Buffer.from('a secret of more than twenty-four bytes');
 const webhookSecret = `whsec_${key.toString('base64')}`;
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const answerWith =
   (status: number, body: string | Buffer = '', headers: Record<string, string> = {}) =>
@@ -19,6 +23,7 @@ const answerWith =
 describe('the request', () => {
   test('carries the headers of Standard Webhooks, with a signature that the receiver can check', async () => {
     await using endpoint = await startEndpoint(answerWith(204));
+    const before = Math.floor(Date.now() / 1_000);
     await deliver({ url: endpoint.url, body: { text: 'Grüße 🐇' } }, { jobId: '4711', attempt: 3 });
     const [request] = endpoint.requests;
     const timestamp = Number(request?.headers['webhook-timestamp']);
@@ -28,7 +33,8 @@ describe('the request', () => {
       'webhook-signature': `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
       'warren-attempt': '3',
     });
-    expect(Math.abs(Date.now() / 1_000 - timestamp)).toBeLessThan(5);
+    expect(timestamp).toBeGreaterThanOrEqual(before);
+    expect(timestamp).toBeLessThanOrEqual(Date.now() / 1_000);
   });
 
   test('is not signed without a secret', async () => {
@@ -173,9 +179,13 @@ describe('the deadline', () => {
     ['sends its headers only', (response: ServerResponse) => response.flushHeaders()],
   ])('ends an attempt whose endpoint %s', async (_, answer) => {
     await using endpoint = await startEndpoint(answer);
-    await expect(deliver({ url: endpoint.url, timeoutMs: 50 })).rejects.toThrow(
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const failure = expect(deliver({ url: endpoint.url, timeoutMs: 50 })).rejects.toThrow(
       'no complete answer within 50 ms',
     );
+    await endpoint.nextRequest();
+    vi.advanceTimersByTime(50);
+    await failure;
     expect(endpoint.requests).toHaveLength(1);
   });
 
@@ -185,14 +195,12 @@ describe('the deadline', () => {
   ])('an abort %s closes the connection at once', async (_, answer) => {
     await using endpoint = await startEndpoint(answer);
     const controller = new AbortController();
-    const delivery = deliver({ url: endpoint.url, timeoutMs: 60_000 }, { signal: controller.signal });
+    const delivery = deliver({ url: endpoint.url, timeoutMs: 600_000 }, { signal: controller.signal });
     const failure = expect(delivery).rejects.toThrow();
     const { socket } = await endpoint.nextRequest();
     const disconnected = closed(socket);
-    const abortedAt = performance.now();
     controller.abort('cancel');
     await Promise.all([failure, disconnected]);
-    expect(performance.now() - abortedAt).toBeLessThan(1_000);
   });
 
   test('a job that is aborted already sends nothing', async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Database } from '../../src/shared/postgres/database.ts';
 import type { OwnerLook } from '../../src/shared/postgres/statements/takeover.ts';
 import { OwnerWatch } from '../../src/worker/owner-watch.ts';
@@ -8,13 +8,22 @@ const gone: OwnerLook = { isLockFree: true, hasSessions: false, name: 'w' };
 /** The lock is free, and a session of its pool is there. */
 const returning: OwnerLook = { isLockFree: true, hasSessions: true, name: 'w' };
 
-/** A watch that sees these, one after the other, the last one for ever. */
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A watch that sees these, one after the other, the last one for ever. By its clock a look takes 10 ms, or 100 where the lock is held. */
 function watchThatSees(...looks: readonly (OwnerLook | Error)[]) {
   const seen: (OwnerLook | Error)[] = [];
   const query = async () => {
     const look = looks[Math.min(seen.length, looks.length - 1)] ?? held;
     seen.push(look);
     if (look instanceof Error) throw look;
+    vi.advanceTimersByTime(look.isLockFree ? 10 : 100);
     return look;
   };
   return { watch: new OwnerWatch({ query } as unknown as Database), seen };
@@ -41,7 +50,7 @@ test('an owner that has lost its lock alone and takes it again lives', async () 
 test('an owner whose lock stays free is dead, whoever uses its name', async () => {
   const { watch, seen } = watchThatSees(returning);
   expect(await watch.findDead('7')).toEqual({ name: 'w' });
-  expect(seen.length).toBeGreaterThan(1);
+  expect(seen).toHaveLength(4); // free for thirty milliseconds, and for ten more before the verdict
 });
 
 test('an answer that did not come is not remembered', async () => {

@@ -17,6 +17,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const events = new Events();
 const written = (token: string): string => JSON.stringify(listOf([[token, 'viewer']]));
 
+/** In one step: written in place, the file could be read empty in between, which is a problem of its own. */
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
 /** Resolves with the next event of this name. */
 function next(name: EventName): Promise<unknown> {
   return new Promise((resolve) => {
@@ -57,7 +63,7 @@ test('a list that is wrong, and one that is gone, leave the last good one in for
   await file.start();
 
   const refused = next('access.tokens-refused');
-  writeFileSync(path, '[{ "name": "a secret that shall not be logged"');
+  replace(path, '[{ "name": "a secret that shall not be logged"');
   expect(await refused).toEqual({ path, problem: 'it is not JSON' });
   expect(tokens.find('good')).toBeDefined();
 
@@ -67,7 +73,7 @@ test('a list that is wrong, and one that is gone, leave the last good one in for
   expect(tokens.find('good')).toBeDefined();
 
   const read = next('access.tokens-read');
-  writeFileSync(path, '[]');
+  replace(path, '[]');
   await read;
   expect(tokens.find('good')).toBeUndefined();
   await file.stop();

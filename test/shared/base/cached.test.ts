@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { cached } from '../../../src/shared/base/cached.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('callers of the same moment share one load, and its result holds', async () => {
   let loads = 0;
@@ -12,14 +16,31 @@ test('callers of the same moment share one load, and its result holds', async ()
 });
 
 test('a result that is no longer fresh is loaded again', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
   let loads = 0;
   const get = cached(async () => {
     loads += 1;
     return loads;
-  }, 0);
-  await get();
-  const until = performance.now() + 5; // longer than the load took
-  while (performance.now() < until) await Promise.resolve();
+  }, 100);
+  expect(await get()).toBe(1);
+  vi.advanceTimersByTime(99);
+  expect(await get()).toBe(1);
+  vi.advanceTimersByTime(1);
+  expect(await get()).toBe(2);
+});
+
+test('a load that took longer than its result is fresh holds as long as it took', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  let loads = 0;
+  const get = cached(async () => {
+    loads += 1;
+    vi.advanceTimersByTime(500);
+    return loads;
+  }, 100);
+  expect(await get()).toBe(1);
+  vi.advanceTimersByTime(499);
+  expect(await get()).toBe(1);
+  vi.advanceTimersByTime(1);
   expect(await get()).toBe(2);
 });
 
