@@ -1,6 +1,7 @@
 // What the admission policy of `deletion-cost` lets a worker do, by evaluating its own expressions as the API server would.
 import { Environment } from '@marcbachmann/cel-js';
 import { describe, expect, test } from 'vitest';
+import { HANG_MS } from '../support/eventually.ts';
 import type { Manifest } from '../support/manifests.ts';
 import { kubectlObstacle, pick, render } from '../support/manifests.ts';
 
@@ -57,7 +58,7 @@ function refusals(policy: Manifest, { user = worker, change, annotated = true, .
     .map(({ message }) => message);
 }
 
-describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'a worker', { timeout: 30_000 }, () => {
+describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'a worker', { timeout: HANG_MS }, () => {
   const policy = () =>
     pick(
       render({ from: 'base', components: ['deletion-cost'] }),

@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { brokerQueue, DEAD_QUEUE } from '../../src/shared/rabbitmq/topology.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { settings } from '../../src/shared/settings/settings.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import type { ProgramName } from '../support/fleet-settings.ts';
 import {
   allowedConnections,
@@ -30,7 +31,6 @@ const fleets = [
   ['production', overlay('production')],
 ] as const;
 /** Rendering starts a process. */
-const timeout = 30_000;
 const programs: ProgramName[] = ['api', 'worker'];
 /** Variables that Node itself reads. */
 const ofNode = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
@@ -49,7 +49,7 @@ function manifestsOf(mix: Mix): Manifest[] {
   return manifests;
 }
 
-describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', { timeout }, () => {
+describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', { timeout: HANG_MS }, () => {
   describe.each(fleets)('%s', (_, mix) => {
     test.each(programs)('gives the %s settings that it knows, and can start with', (program) => {
       const manifests = manifestsOf(mix);
@@ -324,7 +324,7 @@ function makeSecrets(folder: string): Manifest[] {
     {
       cwd: root,
       encoding: 'utf8',
-      timeout,
+      timeout: HANG_MS,
     },
   );
   return JSON.parse(stdout).items;

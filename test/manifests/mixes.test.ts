@@ -1,5 +1,6 @@
 // Every overlay and every sensible mix of components renders, is what Kubernetes takes, and keeps the rules.
 import { describe, expect, test } from 'vitest';
+import { HANG_MS } from '../support/eventually.ts';
 import { findSchemaErrors } from '../support/kubernetes-schemas.ts';
 import type { ManifestRule } from '../support/manifest-rules.ts';
 import {
@@ -20,7 +21,6 @@ import type { Manifest, Mix } from '../support/manifests.ts';
 import { describeManifest, kubectlObstacle, render } from '../support/manifests.ts';
 
 /** Rendering starts a process. */
-const timeout = 30_000;
 const servers = ['rabbitmq-cluster', 'cloudnative-pg'];
 const mixes: Mix[] = [
   { from: 'base', components: [] },
@@ -62,31 +62,35 @@ const rules: [string, ManifestRule][] = [
 
 const title = ({ from, components }: Mix) => [from, ...components].join(' + ');
 
-describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the manifests', { timeout }, () => {
-  describe.each(mixes.map((mix) => [title(mix), mix] as const))('%s', (_, mix) => {
-    let rendered: Manifest[] | undefined;
-    const manifests = () => {
-      rendered ??= render(mix);
-      return rendered;
-    };
+describe.skipIf(kubectlObstacle !== undefined)(
+  kubectlObstacle ?? 'the manifests',
+  { timeout: HANG_MS },
+  () => {
+    describe.each(mixes.map((mix) => [title(mix), mix] as const))('%s', (_, mix) => {
+      let rendered: Manifest[] | undefined;
+      const manifests = () => {
+        rendered ??= render(mix);
+        return rendered;
+      };
 
-    test('renders, each object once', () => {
-      const names = manifests().map((manifest) => `${manifest.apiVersion} ${describeManifest(manifest)}`);
-      expect(names.length).toBeGreaterThan(10);
-      expect(new Set(names).size).toBe(names.length);
-    });
+      test('renders, each object once', () => {
+        const names = manifests().map((manifest) => `${manifest.apiVersion} ${describeManifest(manifest)}`);
+        expect(names.length).toBeGreaterThan(10);
+        expect(new Set(names).size).toBe(names.length);
+      });
 
-    test('has no error in any schema, and no member that a schema does not know', async () => {
-      const errors = await Promise.all(
-        manifests().map(async (manifest) =>
-          (await findSchemaErrors(manifest)).map((text) => `${describeManifest(manifest)} ${text}`),
-        ),
-      );
-      expect(errors.flat()).toEqual([]);
-    });
+      test('has no error in any schema, and no member that a schema does not know', async () => {
+        const errors = await Promise.all(
+          manifests().map(async (manifest) =>
+            (await findSchemaErrors(manifest)).map((text) => `${describeManifest(manifest)} ${text}`),
+          ),
+        );
+        expect(errors.flat()).toEqual([]);
+      });
 
-    test.each(rules)('%s', (_title, rule) => {
-      expect(rule(manifests())).toEqual([]);
+      test.each(rules)('%s', (_title, rule) => {
+        expect(rule(manifests())).toEqual([]);
+      });
     });
-  });
-});
+  },
+);

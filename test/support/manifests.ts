@@ -5,6 +5,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { HANG_MS } from './eventually.ts';
 
 export type Manifest = {
   readonly apiVersion: string;
@@ -22,12 +23,11 @@ export type Manifest = {
 export type Mix = { readonly from: string; readonly components: readonly string[] };
 
 const k8s = resolve(import.meta.dirname, '../../k8s');
-const timeoutMs = 20_000;
 
 export const kubectlObstacle = findObstacle();
 
 function findObstacle(): string | undefined {
-  const { status } = spawnSync('kubectl', ['kustomize', join(k8s, 'base/api')], { timeout: timeoutMs });
+  const { status } = spawnSync('kubectl', ['kustomize', join(k8s, 'base/api')], { timeout: HANG_MS });
   return status === 0 ? undefined : 'kubectl is missing: the manifests cannot be rendered';
 }
 
@@ -57,7 +57,7 @@ export function render({ from, components }: Mix): Manifest[] {
 function kustomize(folder: string): Manifest[] {
   const { status, stdout, stderr } = spawnSync('kubectl', ['kustomize', folder], {
     encoding: 'utf8',
-    timeout: timeoutMs,
+    timeout: HANG_MS,
   });
   if (status !== 0) throw new Error(stderr);
   return parseAllDocuments(stdout, { version: '1.1' }).map((document) => {

