@@ -1,23 +1,16 @@
 /**
- * One channel on one queue with its own prefetch: takes deliveries, hands their job ids to `run` and settles them as it says.
+ * Takes the deliveries of one channel, hands their job ids to `run` and settles them as it says.
  *
- * Guarantees: at most `prefetch` jobs at once; a lost channel, a cancel by the server or a deleted queue is followed by a new channel and a
- * topology declared anew, with jittered backoff, until `close`; a delivery is settled on the channel that brought it, or not at all.
+ * Guarantees: at most `prefetch` jobs at once, those of an earlier channel included; a delivery is settled on the channel that brought it, or not at all.
  * Knows nothing of Postgres, and never publishes.
  */
-import type { Channel, ConsumeMessage } from 'amqplib';
-import { backoffMs, pause, withDeadline } from '#shared/base/backoff.ts';
-import { Unavailable } from '#shared/base/errors.ts';
-import type { Events } from '#shared/observe/events.ts';
-import { Acknowledgements } from '#shared/rabbitmq/acknowledgements.ts';
-import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
+import type { ConsumeMessage } from 'amqplib';
+import type { Acknowledgements } from '#shared/rabbitmq/acknowledgements.ts';
 import { decodeJobId } from '#shared/rabbitmq/message.ts';
-import { brokerQueue, declareTopology } from '#shared/rabbitmq/topology.ts';
+import type { SubscriptionOptions } from '#shared/rabbitmq/subscription.ts';
+import { Subscription } from '#shared/rabbitmq/subscription.ts';
 import type { Disposition } from './attempt.ts';
 import type { Delivery } from './run-delivery.ts';
-
-const OPEN_DEADLINE_MS = 10_000;
-const CLOSE_DEADLINE_MS = 2_000;
 
 export interface DeadLetter {
   content: Buffer;
@@ -25,15 +18,7 @@ export interface DeadLetter {
   reason: string;
 }
 
-export interface ConsumerOptions {
-  connection: BrokerConnection;
-  events: Events;
-  queue: string;
-  prefetch: number;
-  /** RabbitMQ prefers the consumers with the greatest, as long as they have room. */
-  priority: number;
-  /** `<queue>.<n>@<host>:<pid>`. */
-  tag: string;
+export interface ConsumerOptions extends Omit<SubscriptionOptions, 'onDelivery'> {
   /** Never rejects. */
   run: (delivery: Delivery) => Promise<Disposition>;
   /** Puts a delivery where people look; a rejection leaves it to the queue's own dead-lettering, without the reason. */
@@ -42,23 +27,20 @@ export interface ConsumerOptions {
 
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #closing = new AbortController();
+  readonly #subscription: Subscription;
   #freeSlots: number;
   /** Deliveries of a new channel, while jobs of the one before it hold the slots. */
   readonly #waiting: (() => void)[] = [];
   #underWay = 0;
   #idle = Promise.withResolvers<void>();
-  #wanted = true;
-  #changed = Promise.withResolvers<void>();
-  #registered = false;
-  /** When it was started, or ready for the last time. */
-  #readyAt = 0;
-  #channel: Channel | undefined;
-  #life: Promise<void> = Promise.resolve();
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
     this.#freeSlots = options.prefetch;
+    this.#subscription = new Subscription({
+      ...options,
+      onDelivery: (message, acknowledgements) => this.#take(message, acknowledgements),
+    });
   }
 
   get queue(): string {
@@ -67,26 +49,25 @@ export class Consumer {
 
   /** Whether the broker sends deliveries here, if it should. */
   get ready(): boolean {
-    return this.#channel !== undefined && this.#registered === this.#wanted;
+    return this.#subscription.ready;
   }
 
   /** How long it has not been ready, in milliseconds. */
   get unreadyForMs(): number {
-    return this.ready ? 0 : performance.now() - this.#readyAt;
+    return this.#subscription.unreadyForMs;
   }
 
   start(): void {
-    this.#readyAt = performance.now();
-    this.#life = this.#live();
+    this.#subscription.start();
   }
 
   /** Takes no more deliveries until `resume`; those that are here go on. The channel stays. */
   pause(): void {
-    this.#want(false);
+    this.#subscription.pause();
   }
 
   resume(): void {
-    this.#want(true);
+    this.#subscription.resume();
   }
 
   /** Resolves when no delivery is under way. */
@@ -95,118 +76,25 @@ export class Consumer {
   }
 
   /** Closes the channel: what is unacknowledged goes back to the queue. `pause` and `idle` first, for an orderly end. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    this.#changed.resolve();
-    await this.#life;
+  close(): Promise<void> {
+    return this.#subscription.close();
   }
 
-  #want(wanted: boolean): void {
-    this.#wanted = wanted;
-    this.#changed.resolve();
-  }
-
-  async #live(): Promise<void> {
-    for (let retry = 1; !this.#closing.signal.aborted; retry += 1) {
-      let reason = 'closed';
-      try {
-        const wasOpenMs = await this.#useChannel();
-        if (wasOpenMs > 10_000) retry = 1;
-      } catch (error) {
-        reason = String(error);
-      }
-      const wasReady = this.ready;
-      if (wasReady) this.#readyAt = performance.now();
-      this.#registered = false;
-      this.#channel = undefined;
-      if (this.#closing.signal.aborted) return;
-      const { connection, tag } = this.#options;
-      if (wasReady || connection.model !== undefined) {
-        this.#options.events.publish('consumer.lost', { tag, queue: this.queue, reason });
-      }
-      await pause(backoffMs(retry, { firstMs: 100, maxMs: 5_000, jitter: 0.5 }), this.#closing.signal);
-    }
-  }
-
-  /** One channel, from its opening to its end. Returns how long it was open, in milliseconds. */
-  async #useChannel(): Promise<number> {
-    const channel = await this.#open();
-    const openedAt = performance.now();
-    const acknowledgements = new Acknowledgements(channel);
-    let alive = true;
-    const onEnd = () => {
-      alive = false;
-      this.#changed.resolve();
-    };
-    channel.on('close', onEnd);
-    channel.on('cancel', onEnd);
-    this.#channel = channel;
-    try {
-      await inTime(declareTopology(channel, [this.queue]));
-      await inTime(channel.prefetch(this.#options.prefetch));
-      while (alive && !this.#closing.signal.aborted) {
-        this.#changed = Promise.withResolvers();
-        await this.#follow(channel, acknowledgements, onEnd);
-        await this.#changed.promise;
-      }
-    } finally {
-      acknowledgements.flush();
-      await inTime(channel.close(), CLOSE_DEADLINE_MS).catch(() => {}); // it may be closed already
-    }
-    return performance.now() - openedAt;
-  }
-
-  async #open(): Promise<Channel> {
-    const model = await this.#options.connection.opened(OPEN_DEADLINE_MS, this.#closing.signal);
-    const channel = await inTime(model.createChannel());
-    channel.on('error', () => {}); // `close` follows; without a listener the whole connection would go
-    return channel;
-  }
-
-  /** Registers with the broker, or withdraws, as is wanted. */
-  async #follow(
-    channel: Channel,
-    acknowledgements: Acknowledgements,
-    onCancelled: () => void,
-  ): Promise<void> {
-    if (this.#wanted === this.#registered) return;
-    const { tag, priority } = this.#options;
-    if (!this.#wanted) {
-      await inTime(channel.cancel(tag));
-      this.#registered = false;
-      return;
-    }
-    const onMessage = (message: ConsumeMessage | null) => {
-      if (message === null)
-        onCancelled(); // the server has cancelled the consumer: queue deleted, node gone
-      else this.#take(channel, acknowledgements, message);
-    };
-    await inTime(channel.consume(brokerQueue(this.queue), onMessage, { consumerTag: tag, priority }));
-    this.#registered = true;
-    this.#options.events.publish('consumer.ready', { tag, queue: this.queue });
-  }
-
-  #take(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): void {
-    acknowledgements.delivered(message);
-    this.#options.events.publish('delivery.received', {
-      queue: this.queue,
-      redelivered: message.fields.redelivered,
-    });
-    void this.#handle(channel, acknowledgements, message);
+  #take(message: ConsumeMessage, acknowledgements: Acknowledgements): void {
+    const { redelivered } = message.fields;
+    this.#options.events.publish('delivery.received', { queue: this.queue, redelivered });
+    void this.#handle(message, acknowledgements);
   }
 
   /** Never rejects. */
-  async #handle(
-    channel: Channel,
-    acknowledgements: Acknowledgements,
-    message: ConsumeMessage,
-  ): Promise<void> {
+  async #handle(message: ConsumeMessage, acknowledgements: Acknowledgements): Promise<void> {
     this.#underWay += 1;
     if (this.#freeSlots > 0) this.#freeSlots -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       const disposition = await this.#dispositionOf(message);
-      if (this.#channel === channel) await this.#settle(acknowledgements, message, disposition);
+      if (this.#subscription.isCurrent(acknowledgements))
+        await this.#settle(acknowledgements, message, disposition);
     } catch {
       // Settling failed: the channel has gone, which is told elsewhere, and the broker redelivers.
     }
@@ -261,10 +149,4 @@ export class Consumer {
 function returnsOf({ properties: { headers } }: ConsumeMessage): number {
   const count: unknown = headers?.['x-delivery-count'];
   return typeof count === 'number' ? count : 0;
-}
-
-function inTime<T>(promise: PromiseLike<T>, deadlineMs = OPEN_DEADLINE_MS): Promise<T> {
-  const onTimeout = () =>
-    new Unavailable('channel_timeout', `RabbitMQ did not answer within ${deadlineMs} ms`);
-  return withDeadline(Promise.resolve(promise), deadlineMs, onTimeout);
 }

@@ -28,12 +28,12 @@ export const controls: readonly Control[] = [
       file: 'worker/consumer.ts',
       changes: [
         {
-          from: '    acknowledgements.delivered(message);\n',
-          to: '    acknowledgements.delivered(message);\n    acknowledgements.ack(message);\n',
+          from: '    void this.#handle(message, acknowledgements);\n',
+          to: '    acknowledgements.ack(message);\n    void this.#handle(message, acknowledgements);\n',
         },
         {
-          from: 'if (this.#channel === channel) await this.#settle(',
-          to: 'if (this.#channel === undefined) await this.#settle(',
+          from: 'if (this.#subscription.isCurrent(acknowledgements))\n',
+          to: 'if (acknowledgements === undefined)\n',
         },
       ],
     },
