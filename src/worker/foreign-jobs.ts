@@ -51,7 +51,7 @@ export class ForeignJobs {
   readonly #places: ReadonlyMap<string, { limit: number; held: number }>;
   readonly #events: Events;
   readonly #spent: Batcher<Spent, undefined>;
-  readonly #served: () => Promise<ReadonlySet<string>>;
+  readonly #isServed: () => Promise<(job: ForeignJob) => boolean>;
   readonly #draining = new AbortController();
 
   constructor({ database, events, queues }: ForeignJobsOptions) {
@@ -62,9 +62,10 @@ export class ForeignJobs {
         { limit: Math.floor((channels * prefetch) / 2), held: 0 },
       ]),
     );
-    this.#served = cached(async () => {
-      const served = await database.query(findServedTypes);
-      return new Set(served.map(keyOf));
+    this.#isServed = cached(async () => {
+      const { told, mayServeAll } = await database.query(findServedTypes);
+      const keys = new Set(told.map(keyOf));
+      return (job: ForeignJob) => mayServeAll || keys.has(keyOf(job));
     }, FRESH_MS);
     this.#spent = new Batcher({
       run: async (spent) => {
@@ -78,7 +79,7 @@ export class ForeignJobs {
   async take(job: ForeignJob): Promise<Disposition> {
     this.#events.publish('delivery.suppressed', { jobId: job.id, reason: 'foreign' });
     try {
-      const isServed = (await this.#served()).has(keyOf(job));
+      const isServed = (await this.#isServed())(job);
       if (isServed && (await this.#mayReturn(job))) return 'requeue';
       await this.#spent.add({ id: job.id, isServed });
       return 'ack';

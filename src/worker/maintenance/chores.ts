@@ -3,6 +3,7 @@
  */
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import { findQueues } from '#shared/postgres/statements/queues.ts';
 import { findServedTypes } from '#shared/postgres/statements/workers.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
@@ -50,11 +51,12 @@ export function createChores({
   ]);
 }
 
-/** Of the queues that living workers serve, of whichever application; none while the broker cannot be asked. */
+/** Of the queues that living workers serve, of whichever application (all that are known, where one may serve all); none while the broker cannot be asked. */
 async function findEmptyQueues({ connection, ready }: Publisher, database: Database): Promise<string[]> {
   if (connection.model === undefined || !ready) return [];
-  const served = await database.query(findServedTypes);
-  const queues = [...new Set(served.map(({ queue }) => queue))];
+  const { told, mayServeAll } = await database.query(findServedTypes);
+  const known = mayServeAll ? await database.query(findQueues) : [];
+  const queues = [...new Set([...told.map(({ queue }) => queue), ...known.map(({ name }) => name)])];
   const depths = await findQueueDepths(connection.model, queues);
   return queues.filter((queue) => depths.get(queue)?.ready === 0);
 }

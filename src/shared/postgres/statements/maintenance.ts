@@ -9,11 +9,21 @@ import type { Sql } from '../database.ts';
 import type { AfterCrash } from './crash.ts';
 import { changeAfterCrash } from './crash.ts';
 import type { Fragment } from './parts.ts';
-import { bigints, FAST_PATH_MS, isLeaseOver, isLockFree, servedTypes } from './parts.ts';
+import {
+  bigints,
+  FAST_PATH_MS,
+  isLeaseOver,
+  isLockFree,
+  mayServeAll,
+  servedTypes,
+  unpublishedTypes,
+} from './parts.ts';
 import { change, may } from './states.ts';
 
 /** How long a row belongs to the process that publishes it for the relay, in milliseconds. */
 const RELAY_LEASE_MS = 5_000;
+/** Pairs of a queue and a type that are looked at while all may be served. */
+const MAX_TYPES = 1_000;
 /** A message may be overtaken by a little: several consumers, a requeue. In milliseconds. */
 const OVERTAKEN_BY_MS = 10_000;
 /** A message that is neither ready nor claimed after that long is lost, in milliseconds. */
@@ -50,15 +60,21 @@ export async function nextDueMs(sql: Sql): Promise<number | null> {
 }
 
 /**
- * Takes unpublished jobs that a living worker runs, to publish them; they are the caller's for some seconds. The others wait, untouched. Index:
- * jobs_unpublished, once for each type and queue; in an order of chance, so that none waits behind another's backlog for ever.
+ * Takes unpublished jobs that a living worker runs, to publish them; they are the caller's for some seconds. The others wait, untouched. While a worker
+ * lives that has not told what it runs, that is all of them. Index: jobs_unpublished, once for each type and queue; in an order of chance, so that none
+ * waits behind another's backlog for ever.
  */
 export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Publishable[]> {
   return await sql<Publishable[]>`
-    with served as materialized (
-      select queue, type from ${servedTypes(sql)} as served order by random()
+    with recursive ${unpublishedTypes(sql, mayServeAll(sql))},
+    served as materialized (
+      select queue, type from (
+        select queue, type from ${servedTypes(sql)} as told
+        union
+        (select queue, type from unpublished limit ${MAX_TYPES})
+      ) as served order by random()
     ),
-    unpublished as (
+    leased as (
       select job.id from served, lateral (
         select id from warren.jobs
         where state = 'available' and published_at is null and queue = served.queue and type = served.type and relay_at <= now()
@@ -67,7 +83,7 @@ export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Pub
       limit ${limit}
     )
     update warren.jobs job set relay_at = now() + ${RELAY_LEASE_MS} * interval '1 ms'
-    from unpublished where job.id = unpublished.id
+    from leased where job.id = leased.id
     returning job.id, type, queue, fence`;
 }
 

@@ -38,13 +38,39 @@ export function hasType(sql: Sql, types: string): Fragment {
   return sql`type = any((select ${types}::text::text[])::text[])`;
 }
 
-/** What living workers run: `queue` and `type`, each pair once. A worker that has not beaten for four beats counts as gone. */
+/** What living workers have told that they run: `queue` and `type`, each pair once. A worker that has not beaten for four beats counts as gone. */
 export function servedTypes(sql: Sql): Fragment {
   return sql`(
     select distinct queue, type
     from (
       select distinct queues, types from warren.workers where beat_at > now() - ${SERVES_MS} * interval '1 ms'
     ) as fleet, unnest(queues) as queue, unnest(types) as type
+  )`;
+}
+
+/** True while a worker lives that has not told what it runs: one of an earlier version, which may run everything. */
+export function mayServeAll(sql: Sql): Fragment {
+  return sql`exists (
+    select from warren.workers where beat_at > now() - ${SERVES_MS} * interval '1 ms' and queues = '{}' and types = '{}'
+  )`;
+}
+
+/**
+ * A term for `with recursive`: `unpublished`, the pairs of `queue` and `type` that wait for the relay, each once, where the condition is true. Goes from
+ * one to the next by index, whatever waits of each. Anybody can write any type into a row: take a bounded number. Index: jobs_unpublished.
+ */
+export function unpublishedTypes(sql: Sql, condition: Fragment): Fragment {
+  return sql`unpublished as (
+    (
+      select queue, type from warren.jobs where state = 'available' and published_at is null and ${condition}
+      order by queue, type limit 1
+    )
+    union all
+    select next.queue, next.type from unpublished, lateral (
+      select queue, type from warren.jobs job
+      where state = 'available' and published_at is null and (job.queue, job.type) > (unpublished.queue, unpublished.type)
+      order by queue, type limit 1
+    ) as next
   )`;
 }
 

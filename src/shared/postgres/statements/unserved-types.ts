@@ -2,7 +2,7 @@
  * Waiting jobs that no living worker runs, by queue and type: the leader notes them, everybody may read the notes. Must not know RabbitMQ.
  */
 import type { Sql } from '../database.ts';
-import { servedTypes } from './parts.ts';
+import { mayServeAll, servedTypes, unpublishedTypes } from './parts.ts';
 import { MAX_COUNTED } from './read.ts';
 
 /** From then on it is told: a worker that only starts again is back sooner. In milliseconds. */
@@ -21,7 +21,7 @@ export interface UnservedType {
 
 /**
  * Brings the notes up to date, and returns those that stand for ten minutes or more. Goes from one pair to the next by index and counts only what nobody
- * runs: what is delivered to a worker that does not know it is unpublished, the rest waits in queues that nobody serves. Indexes: jobs_unpublished,
+ * runs (nothing, while a worker lives that has not told what it runs): what is delivered to a worker that does not know it is unpublished, the rest waits in queues that nobody serves. Indexes: jobs_unpublished,
  * jobs_available.
  */
 export async function noteUnservedTypes(sql: Sql): Promise<UnservedType[]> {
@@ -29,15 +29,10 @@ export async function noteUnservedTypes(sql: Sql): Promise<UnservedType[]> {
     with recursive served as materialized (
       select queue, type from ${servedTypes(sql)} as served
     ),
-    unpublished as (
-      (select queue, type from warren.jobs where state = 'available' and published_at is null order by queue, type limit 1)
-      union all
-      select next.queue, next.type from unpublished, lateral (
-        select queue, type from warren.jobs job
-        where state = 'available' and published_at is null and (job.queue, job.type) > (unpublished.queue, unpublished.type)
-        order by queue, type limit 1
-      ) as next
+    fleet as materialized (
+      select ${mayServeAll(sql)} as may_serve_all
     ),
+    ${unpublishedTypes(sql, sql`true`)},
     queues as (
       (select queue from warren.jobs where state = 'available' order by queue limit 1)
       union all
@@ -53,13 +48,14 @@ export async function noteUnservedTypes(sql: Sql): Promise<UnservedType[]> {
         limit ${MAX_COUNTED}
       ) as job
       where (queue, type) not in (select queue, type from served) and queue in (select queue from served)
+        and not (select may_serve_all from fleet)
       group by queue, type
       union all
       select queues.queue, job.type, count(*)::int as jobs
       from queues, lateral (
         select type from warren.jobs job where state = 'available' and job.queue = queues.queue limit ${MAX_COUNTED}
       ) as job
-      where queues.queue not in (select queue from served)
+      where queues.queue not in (select queue from served) and not (select may_serve_all from fleet)
       group by queues.queue, job.type
       order by jobs desc limit ${MAX_NOTED}
     ),

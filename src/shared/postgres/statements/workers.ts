@@ -5,7 +5,7 @@
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
 import type { Claimant } from './claim.ts';
-import { ADVISORY_CLASS, servedTypes, texts } from './parts.ts';
+import { ADVISORY_CLASS, mayServeAll, servedTypes, texts } from './parts.ts';
 
 export interface Beat {
   owner: string;
@@ -59,9 +59,20 @@ export async function markStarted(sql: Sql, { owner, batch }: Claimant): Promise
     where owner = ${owner} and started_batch < ${batch}`);
 }
 
-/** What living workers run, each pair once. */
-export async function findServedTypes(sql: Sql): Promise<{ queue: string; type: string }[]> {
-  return await sql<{ queue: string; type: string }[]>`select queue, type from ${servedTypes(sql)} as served`;
+/** What living workers run. */
+export interface Served {
+  /** What they have told, each pair once. */
+  told: { queue: string; type: string }[];
+  /** One of them has not told (it is of an earlier version) and may run everything. */
+  mayServeAll: boolean;
+}
+
+export async function findServedTypes(sql: Sql): Promise<Served> {
+  const [row] = await sql<Served[]>`
+    select coalesce((
+      select jsonb_agg(jsonb_build_object('queue', queue, 'type', type)) from ${servedTypes(sql)} as served
+    ), '[]') as told, ${mayServeAll(sql)} as "mayServeAll"`;
+  return row ?? { told: [], mayServeAll: false };
 }
 
 /** Takes the worker off the list; another may lead at once. */
