@@ -11,10 +11,9 @@ import type { JobDefinition } from '#shared/job/job.ts';
 import { target } from '#shared/job/transitions.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
-import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
 import { QUARANTINED_FROM } from '#shared/postgres/statements/parts.ts';
 import type { Outcome } from '#shared/postgres/statements/record.ts';
-import { Abort } from './abort.ts';
+import type { Abort } from './abort.ts';
 import type { Claimer, Delivered } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
 import type { Ending } from './ending.ts';
@@ -23,6 +22,7 @@ import type { ClaimResult } from './group-claim.ts';
 import type { Perform, PerformResources } from './perform.ts';
 import { perform } from './perform.ts';
 import type { Refusal } from './refusal.ts';
+import { RunningAttempts } from './running-attempts.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
 export type Disposition = 'ack' | 'requeue' | 'unacked' | { kind: 'dead-letter'; reason: string };
@@ -42,15 +42,14 @@ export interface AttemptsOptions {
 }
 
 export class Attempts {
+  readonly running = new RunningAttempts();
   readonly #claimer: Claimer;
   readonly #completer: Completer;
   readonly #definitions: ReadonlyMap<string, JobDefinition>;
   readonly #resources: () => PerformResources;
   readonly #events: Events;
-  readonly #running = new Map<string, Abort>();
   readonly #quarantine: Perform;
   readonly #unheard = new Set<Promise<void>>();
-  readonly #underWay = new Map<string, number>();
   readonly #unfinished: { claim: Claim; outcome: Outcome }[] = [];
   readonly #giveUp: AbortSignal;
   readonly #draining = new AbortController();
@@ -75,11 +74,11 @@ export class Attempts {
 
   /** Runs an attempt that is claimed already. Never rejects. */
   async runClaimed(claim: Claim): Promise<Disposition> {
-    this.#count(claim.queue, 1);
+    this.running.enter(claim.queue);
     try {
       return await this.#runClaimed(claim);
     } finally {
-      this.#count(claim.queue, -1);
+      this.running.leave(claim.queue);
       this.#claimer.release(claim); // only now: a second delivery meanwhile must find it
     }
   }
@@ -90,21 +89,15 @@ export class Attempts {
     const definition = this.#definitions.get(claim.type);
     if (definition === undefined) return await this.#handBack(claim); // it was claimed without being asked for: another worker's
 
-    const abort = new Abort();
-    this.#running.set(claim.id, abort);
+    const abort = this.running.begin(claim.id);
     const { ending, outcome } = await this.#perform(definition, claim, abort);
     if (ending.kind === 'drained' && !ending.handlerEnded) {
       this.#unfinished.push({ claim, outcome }); // its handler goes on: nobody else may start it before this process ends
       return 'unacked';
     }
     const recorded = await this.#record(outcome, claim, definition);
-    if (this.#running.get(claim.id) === abort) this.#running.delete(claim.id);
+    this.running.end(claim.id, abort);
     return dispose(recorded, ending);
-  }
-
-  /** Claims jobs that are available, without a message, for `runClaimed`. Throws `Unavailable`. */
-  claimNext(wanted: readonly FreeSlots[]): Promise<Claim[]> {
-    return this.#claimer.claimNext(wanted);
   }
 
   /** Runs those of this worker's running jobs (by their rows) that it has claimed without hearing of it: the answer was lost. */
@@ -128,34 +121,14 @@ export class Attempts {
     return this.#claimer.holds(jobId);
   }
 
-  /** Aborts the job's attempt, if it runs here. Its handler decides how fast it lets go. */
-  cancel(jobId: string): void {
-    this.#running.get(jobId)?.abort('cancel');
-  }
-
   /** Starts nothing from now on: what is claimed still is handed back. What runs goes on. */
   drain(): void {
     this.#draining.abort();
   }
 
-  /** Aborts what runs still; it is handed back. */
-  abort(): void {
-    for (const abort of this.#running.values()) abort.abort('drain');
-  }
-
   /** Hands back the jobs whose handlers have ignored their signal. The last thing before the process ends, which ends them. */
   async handBackUnfinished(): Promise<void> {
     await Promise.all(this.#unfinished.map(({ claim, outcome }) => this.#completer.record(outcome, claim)));
-  }
-
-  /** How many handlers run now. */
-  get running(): number {
-    return this.#running.size;
-  }
-
-  /** How many attempts of the queue's jobs are under way. */
-  runningIn(queue: string): number {
-    return this.#underWay.get(queue) ?? 0;
   }
 
   /** A refused delivery is done with: the row decides what happens next. */
@@ -164,10 +137,6 @@ export class Attempts {
     if (reason === 'unknown' || reason === 'foreign') return refusal;
     this.#events.publish('delivery.suppressed', { jobId, reason });
     return 'ack';
-  }
-
-  #count(queue: string, change: number): void {
-    this.#underWay.set(queue, this.runningIn(queue) + change);
   }
 
   /**

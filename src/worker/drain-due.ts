@@ -76,7 +76,7 @@ export async function drainDue({ app, config, name, services, events }: DrainOpt
     await withDeadline(presence.heldOnce(), HELD_DEADLINE_MS, () => {
       return new Unavailable('no_presence', `Postgres gave no session within ${HELD_DEADLINE_MS} ms`);
     });
-    return await runAll({ database, attempts, queues });
+    return await runAll({ database, claimer, attempts, queues });
   } finally {
     giveUp.abort();
     await presence.stop();
@@ -86,16 +86,17 @@ export async function drainDue({ app, config, name, services, events }: DrainOpt
 
 interface RunParts {
   database: Database;
+  claimer: Claimer;
   attempts: Attempts;
   queues: readonly string[];
 }
 
-async function runAll({ database, attempts, queues }: RunParts): Promise<string[]> {
+async function runAll({ database, claimer, attempts, queues }: RunParts): Promise<string[]> {
   const wanted = queues.map((queue) => ({ queue, slots: 1 }));
   const ran: string[] = [];
   for (;;) {
     await database.query((sql) => promoteDueJobs(sql, PROMOTED_AT_ONCE, { byRelay: true }));
-    const claims = await attempts.claimNext(wanted);
+    const claims = await claimer.claimNext(wanted);
     if (claims.length === 0) return ran;
     for (const claim of claims) {
       await attempts.runClaimed(claim);
