@@ -1,3 +1,4 @@
+import { Hono } from 'hono';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { AccessTokens } from '../../src/api/access/access-tokens.ts';
@@ -99,4 +100,38 @@ test('of two routes that fit a path the one that answers says who may use it', a
   expect(await ask('/orders/7', 'v')).toBe(200);
   expect(await ask('/orders/export', 'v')).toBe(403);
   expect(await ask('/orders/export', 'a')).toBe(200);
+});
+
+test('a catch-all that answers is guarded as what it is, whatever else fits the path; one that hands on, as what it hands on to', async () => {
+  const tokens = new AccessTokens({
+    listed: listOf([
+      ['v', 'viewer'],
+      ['o', 'operator'],
+    ]),
+  });
+  const files = new Hono();
+  files.all('*', (c) => c.text('a file'));
+  const app = serve((hono, { document }) => {
+    hono.all('/orders/*', (c) => c.text('whatever it is'));
+    hono.get('/orders/:id', (c) => c.text('one of them')); // never reached
+    hono.route('/files', files);
+    hono.use('/reports/*', async (_, next) => await next());
+    hono.get('/reports/:id', (c) => c.text('a report'));
+    hono.all('/v1/jobs/*', (c) => c.text('before the route of the API'));
+    const responses = { 200: { description: 'done' } };
+    document({ method: 'get', path: '/orders/{id}', 'x-role': 'none', responses });
+    document({ method: 'get', path: '/reports/{id}', 'x-role': 'viewer', responses });
+  }, tokens);
+  const ask = async (path: string, token?: string) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return (await app.request(path, { headers })).status;
+  };
+  for (const path of ['/orders/7', '/files/7', '/v1/jobs/7'])
+    expect([path, await ask(path), await ask(path, 'v'), await ask(path, 'o')]).toEqual([
+      path,
+      401,
+      403,
+      200,
+    ]);
+  expect([await ask('/reports/7'), await ask('/reports/7', 'v')]).toEqual([401, 200]);
 });

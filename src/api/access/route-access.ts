@@ -8,6 +8,7 @@ import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { RouterRoute } from 'hono/types';
+import { findTargetHandler, isMiddleware as mayCallNext } from 'hono/utils/handler';
 import type { Role } from './roles.ts';
 
 export interface AccessDeclaration {
@@ -99,7 +100,10 @@ export class RouteAccessTable {
   }
 }
 
-/** `app.use(…)`, not `app.all('/a/path', …)`, which would be open to everybody. */
-function isMiddleware({ method, path }: RouterRoute): boolean {
-  return method === 'ALL' && path.endsWith('*');
+/**
+ * `app.use(…)`: what follows it answers. Neither `app.all('/a/path', …)` nor `app.all('/files/*', (c) => …)`, whose handler calls nothing that follows: they
+ * answer, so that they say who may use them.
+ */
+function isMiddleware({ method, path, handler }: RouterRoute): boolean {
+  return method === 'ALL' && path.endsWith('*') && mayCallNext(findTargetHandler(handler));
 }
