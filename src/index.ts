@@ -30,12 +30,12 @@ export type { EventMessages, EventName } from '#shared/observe/events.ts';
 export type { CallersClient, QueryClient, QueryTag } from '#shared/postgres/callers-client.ts';
 export type { Sql } from '#shared/postgres/database.ts';
 export type { HandlerClient } from '#shared/postgres/handler-client.ts';
+export { Warren } from '#warren.ts';
+export type { WarrenJobs } from '#warren-jobs.ts';
 export type {
   ManyElement,
   RunningWorker,
   WarrenEnqueueOptions,
-  WarrenJobs,
   WarrenOptions,
   WorkerOptions,
-} from '#warren.ts';
-export { Warren } from '#warren.ts';
+} from '#warren-options.ts';

@@ -7,85 +7,40 @@
 import type { Hono } from 'hono';
 import type { HttpOptions, MountedApi } from '#api/mounted-api.ts';
 import { createMountedApi } from '#api/mounted-api.ts';
-import type { JobPage, JobPageRequest } from '#queue/browse.ts';
 import { QueueClient } from '#queue/client.ts';
-import type { Control } from '#queue/control.ts';
 import { enqueueInTransaction } from '#queue/enqueue-in-transaction.ts';
-import { toEnqueueOptions } from '#queue/enqueue-options.ts';
-import type { EnqueueRequest } from '#queue/new-job.ts';
-import type { WaitOptions } from '#queue/wait.ts';
-import { waitForEnd } from '#queue/wait.ts';
-import { InvalidInput, Misconfigured, NotFound, Unavailable } from '#shared/base/errors.ts';
-import type { App, QueueOptions } from '#shared/job/app.ts';
-import type { Enqueued, EnqueueOptions, Job, JobDefinition } from '#shared/job/job.ts';
+import { Unavailable } from '#shared/base/errors.ts';
+import type { App } from '#shared/job/app.ts';
+import type { Enqueued, JobDefinition } from '#shared/job/job.ts';
 import { Events } from '#shared/observe/events.ts';
-import type { CallersClient } from '#shared/postgres/callers-client.ts';
+import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import type { Config } from '#shared/settings/config.ts';
 import { processName, readConfig } from '#shared/settings/config.ts';
+import type { WarrenJobs } from '#warren-jobs.ts';
+import { createWarrenJobs } from '#warren-jobs.ts';
+import type {
+  ManyElement,
+  RunningWorker,
+  WarrenEnqueueOptions,
+  WarrenOptions,
+  WorkerOptions,
+} from '#warren-options.ts';
+import { assertNoKey, toRequest, withWorkerOptions } from '#warren-options.ts';
 import { Worker } from '#worker/worker.ts';
-
-/** Jobs in a page. */
-const DEFAULT_PAGE = 50;
-
-export interface WarrenOptions {
-  app: App;
-  /** `postgres://…` */
-  databaseUrl: string;
-  /** `amqp://…`, or `none`: no broker, the workers take jobs straight from Postgres. */
-  amqpUrl: string;
-  /** Further settings, by the names and in the spelling of docs/settings.md. Defaults to none. */
-  settings?: Readonly<Record<string, string>>;
-}
-
-export interface WarrenEnqueueOptions extends Omit<EnqueueOptions, 'runAt'> {
-  /** When to run it: a date, or RFC 3339 with an offset or Z. Not together with `delayMs`. Defaults to now. */
-  runAt?: Date | string | undefined;
-  /** A client inside of the caller's own transaction: the job exists if and only if that commits (docs/transactions.md). Defaults to none. */
-  transaction?: CallersClient | undefined;
-  /** A second enqueue with the key answers with the job of the first. Not together with `transaction`. Defaults to none. */
-  idempotencyKey?: string | undefined;
-}
-
-/** One of many jobs to enqueue. */
-export interface ManyElement<Input> {
-  job: JobDefinition<unknown, Input>;
-  args: NoInfer<Input>;
-  options?: Omit<WarrenEnqueueOptions, 'transaction' | 'idempotencyKey'> | undefined;
-}
-
-export interface WorkerOptions {
-  /** The queues that it serves. Defaults to all of the application, as that has them. */
-  queues?: Readonly<Record<string, QueueOptions>> | undefined;
-  /** How long running jobs may take when it is stopped, in milliseconds. Defaults to the setting `DRAIN_TIMEOUT_MS`. */
-  drainTimeoutMs?: number | undefined;
-}
-
-/** A worker that runs in this process. */
-export interface RunningWorker extends AsyncDisposable {
-  /** Takes no more jobs, lets those that run finish within the drain time, hands the rest back uncharged. */
-  stop(): Promise<void>;
-}
-
-/** Jobs that exist. All throw `NotFound` where there is no such job, and `Unavailable` where nobody can tell now. */
-export interface WarrenJobs extends Pick<Control, 'cancel' | 'retry'> {
-  /** Undefined where there is none with this id. */
-  find(id: string): Promise<Job | undefined>;
-  /** A page of jobs, newest first, at most `limit` (defaults to 50); `nextCursor` is the `cursor` of the next page. */
-  list(filter?: Partial<JobPageRequest>): Promise<JobPage>;
-  /** Resolves with the job when it has ended. At `timeoutMs` (defaults to 30 000) throws `Unavailable` with the code `not_ended`. */
-  wait(id: string, options?: WaitOptions): Promise<Job>;
-}
 
 export class Warren {
   readonly #app: App;
   readonly #config: Config;
   readonly #events = new Events();
   readonly #client: QueueClient;
+  /** For the application's own routes, where it has some and its HTTP face is used. */
+  readonly #services: ApplicationServices;
   readonly #stopping = new AbortController();
   readonly #workers = new Set<Worker>();
   readonly #mounted = new Set<MountedApi>();
   readonly jobs: WarrenJobs;
+  readonly #entered = Promise.withResolvers<void>();
   #isEntered = false;
   #workersStarted = 0;
   #started: Promise<void> | undefined;
@@ -105,7 +60,14 @@ export class Warren {
       amqpUrl,
       channels,
     });
-    this.jobs = this.#createJobs();
+    this.#services = new ApplicationServices(app, {
+      url: databaseUrl,
+      isPooled: this.#config.databaseDirectUrl !== undefined,
+      name: `${name} routes`,
+      max: this.#config.jobsPoolMax,
+      events: this.#events,
+    });
+    this.jobs = createWarrenJobs(this.#client, this.#stopping.signal);
   }
 
   /** What happens in this instance and its workers, and in no other (docs/events.md): `warren.events.subscribe('job.ended', …)`. */
@@ -131,7 +93,7 @@ export class Warren {
     args: NoInfer<Input>,
     { transaction, idempotencyKey, ...options }: WarrenEnqueueOptions = {},
   ): Promise<Enqueued> {
-    const request = this.#toRequest({ job: job as JobDefinition, args, options }, '/options');
+    const request = toRequest(this.#app, { job: job as JobDefinition, args, options }, '/options');
     if (transaction === undefined) return await this.#client.enqueuer.enqueue(request, idempotencyKey);
     assertNoKey(idempotencyKey);
     const [enqueued] = await enqueueInTransaction(transaction, [request]);
@@ -144,7 +106,7 @@ export class Warren {
     { transaction, idempotencyKey }: Pick<WarrenEnqueueOptions, 'transaction' | 'idempotencyKey'> = {},
   ): Promise<string[]> {
     const requests = jobs.map((element, index) =>
-      this.#toRequest(element as ManyElement<unknown>, `/jobs/${index}/options`),
+      toRequest(this.#app, element as ManyElement<unknown>, `/jobs/${index}/options`),
     );
     if (transaction === undefined) return await this.#client.enqueuer.enqueueBatch(requests, idempotencyKey);
     assertNoKey(idempotencyKey);
@@ -161,6 +123,10 @@ export class Warren {
       secret: this.#config.databaseUrl,
       bodyBytes: this.#config.apiBodyBytes,
       phase: () => this.#phase(),
+      openServices: async () => {
+        await this.#entered.promise;
+        return await this.#services.openAtLast(this.#stopping.signal);
+      },
       access,
     });
     this.#mounted.add(mounted);
@@ -205,6 +171,7 @@ export class Warren {
     this.#client.start();
     await this.#client.enter(this.#stopping.signal);
     this.#isEntered = true;
+    this.#entered.resolve();
   }
 
   async #stop(): Promise<void> {
@@ -212,60 +179,11 @@ export class Warren {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
     for (const mounted of this.#mounted) mounted.stop();
     await this.#client.stop();
+    await this.#services.close();
   }
 
   #phase(): 'starting' | 'serving' | 'stopping' {
     if (this.#stopping.signal.aborted) return 'stopping';
     return this.#isEntered ? 'serving' : 'starting';
   }
-
-  #createJobs(): WarrenJobs {
-    const { browser, control } = this.#client;
-    const stopping = this.#stopping.signal;
-    return {
-      find: (id) =>
-        browser.find(id).catch((error: unknown) => {
-          if (error instanceof NotFound) return undefined;
-          throw error;
-        }),
-      list: (filter = {}) => browser.list({ limit: DEFAULT_PAGE, ...filter }),
-      cancel: (id) => control.cancel(id),
-      retry: (id) => control.retry(id),
-      wait: (id, { signal, ...options } = {}) =>
-        waitForEnd(browser, id, {
-          ...options,
-          signal: signal === undefined ? stopping : AbortSignal.any([signal, stopping]),
-        }),
-    };
-  }
-
-  /** Before anything is written: a job that the application's workers do not know, or in a queue that they do not serve, would wait for ever. */
-  #toRequest({ job, args, options }: ManyElement<unknown>, pointer: string): EnqueueRequest {
-    const { name, definitions, queues } = this.#app;
-    if (definitions.get(job.type) !== job)
-      throw new InvalidInput('unknown_type', `application "${name}" has no such job type "${job.type}"`);
-    const checked = options === undefined ? {} : toEnqueueOptions(options, pointer);
-    if (checked.queue !== undefined && !queues.has(checked.queue))
-      throw new InvalidInput('unknown_queue', `application "${name}" has no queue "${checked.queue}"`);
-    return { ...checked, definition: job, args };
-  }
-}
-
-function withWorkerOptions(config: Config, app: App, { queues, drainTimeoutMs }: WorkerOptions): Config {
-  const { drainTimeoutMs: configuredMs } = config;
-  if (queues === undefined) return { ...config, drainTimeoutMs: drainTimeoutMs ?? configuredMs };
-  const workerQueues = Object.entries(queues).map(([queue, options]) => {
-    const defaults = app.queues.get(queue);
-    if (defaults === undefined)
-      throw new Misconfigured(`application "${app.name}" has no queue "${queue}" that a worker could serve`);
-    return { queue, ...defaults, ...options };
-  });
-  return { ...config, workerQueues, drainTimeoutMs: drainTimeoutMs ?? configuredMs };
-}
-
-/** The key would be kept although the transaction rolls back. */
-function assertNoKey(idempotencyKey: string | undefined): void {
-  if (idempotencyKey === undefined) return;
-  const issues = [{ detail: 'stands for nothing within a transaction', pointer: '/options/idempotencyKey' }];
-  throw new InvalidInput('invalid_options', 'give idempotencyKey or transaction, not both', issues);
 }

@@ -60,6 +60,8 @@ test('the whole source tree is looked at', () => {
       'queue',
       'shared',
       'testing.ts',
+      'warren-jobs.ts',
+      'warren-options.ts',
       'warren.ts',
       'worker',
     ]),

@@ -60,7 +60,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   return app;
 }
 
-/** What answers until the database's schema was seen: health, and 503 to everything else. */
+/** What answers until the database's schema was seen and the application's services are there: health, and 503 to everything else. */
 export function createStartingApp(
   dependencies: HealthDependencies & Pick<AppDependencies, 'events'>,
 ): OpenAPIHono {
@@ -70,7 +70,7 @@ export function createStartingApp(
   app.use(tellOfRequests(events));
   registerHealth(app, dependencies);
   app.notFound((c) => {
-    const detail = 'the API is starting: it has not seen the database yet';
+    const detail = 'the API is starting: it waits for the database, or for the services of the application';
     events.publish('request.unavailable', { ...identifiedTrace(c), code: 'starting', error: detail });
     return problemResponse(503, { detail, code: 'starting', headers: { 'retry-after': '1' } });
   });

@@ -2,12 +2,13 @@
  * The API for an application that has an HTTP server of its own: a Hono app to be mounted there, on the application's client and without a socket.
  *
  * Guarantees: without tokens it answers only requests that come from this machine, unless the application says that it decides itself who may come;
- * until the schema was seen it answers 503 to everything but health checks.
+ * until the schema was seen, and the services are there that the application's own routes are given, it answers 503 to everything but health checks.
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { Hono } from 'hono';
 import type { QueueClient } from '#queue/client.ts';
+import { resolvedWithin } from '#shared/base/backoff.ts';
 import { isLoopback } from '#shared/base/loopback.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import type { App } from '#shared/job/app.ts';
@@ -19,6 +20,10 @@ import { AccessTokens } from './access/access-tokens.ts';
 import { Sessions } from './access/sessions.ts';
 import { createApp, createStartingApp } from './app.ts';
 import { BodyBudget, bodyGauges } from './body-budget.ts';
+import { answerErrors } from './problem.ts';
+
+/** What a request waits for services that are being made, in milliseconds. */
+const SERVICES_WAIT_MS = 1_000;
 
 export interface HttpOptions {
   /** A bearer token that may do everything. Defaults to none. */
@@ -46,51 +51,61 @@ export interface MountedApiOptions {
   /** What request bodies may hold in memory at once. */
   bodyBytes: number;
   phase: () => 'starting' | 'serving' | 'stopping';
+  /** Resolves with what the application's own routes are given. Called where it has some. */
+  openServices: () => Promise<unknown>;
   access: HttpOptions;
 }
 
-export function createMountedApi({
-  app,
-  client,
-  events,
-  secret,
-  bodyBytes,
-  phase,
-  access,
-}: MountedApiOptions): MountedApi {
-  const { apiToken, tokens: listed, hosts, isOpen = false } = access;
-  const queues = [...app.queues.keys()];
-  const bodies = new BodyBudget(bodyBytes);
+export function createMountedApi(options: MountedApiOptions): MountedApi {
+  const { app, client, events, access } = options;
+  const bodies = new BodyBudget(options.bodyBytes);
   const metrics: Metrics = createMetrics({
     events,
     types: app.definitions.keys(),
-    queues,
+    queues: [...app.queues.keys()],
     gauges: [...client.gauges, ...bodyGauges(bodies)],
   });
-  const tokens = new AccessTokens({ apiToken, listed });
-  const isLocalOnly = tokens.isOpen && !isOpen;
+  const tokens = new AccessTokens({ apiToken: access.apiToken, listed: access.tokens });
+  const isLocalOnly = tokens.isOpen && access.isOpen !== true;
+  const hosts = access.hosts !== undefined || isLocalOnly ? new Set(access.hosts) : undefined;
   const check = () => client.check();
+
+  let serving: OpenAPIHono | undefined;
+  const phase = () => (serving === undefined && options.phase() === 'serving' ? 'starting' : options.phase());
+  const serve = (services: unknown) => {
+    serving = createApp({
+      events,
+      database: client.database,
+      enqueuer: client.enqueuer,
+      control: client.control,
+      browser: client.browser,
+      check,
+      metrics,
+      definitions: app.definitions,
+      queues: [...app.queues.keys()],
+      bodies,
+      tokens,
+      sessions: new Sessions(options.secret),
+      hosts,
+      phase,
+      application: { app, services },
+    });
+  };
+  let opened = Promise.resolve();
+  if (app.routes === undefined) serve(undefined);
+  else opened = options.openServices().then(serve);
+  opened.catch(() => {}); // each request is told, below
+
   const starting = createStartingApp({ events, check, phase });
-  const serving = createApp({
-    events,
-    database: client.database,
-    enqueuer: client.enqueuer,
-    control: client.control,
-    browser: client.browser,
-    check,
-    metrics,
-    definitions: app.definitions,
-    queues,
-    bodies,
-    tokens,
-    sessions: new Sessions(secret),
-    hosts: hosts !== undefined || isLocalOnly ? new Set(hosts) : undefined,
-    phase,
-  });
   const mounted = new Hono();
+  mounted.onError(answerErrors(events));
   if (isLocalOnly) mounted.use(refuseOtherMachines);
-  const current = (): OpenAPIHono => (phase() === 'starting' ? starting : serving);
-  mounted.all('*', (c) => current().fetch(c.req.raw, (c.env ?? {}) as object));
+  mounted.all('*', async (c) => {
+    if (serving === undefined && options.phase() === 'serving')
+      await resolvedWithin(opened, SERVICES_WAIT_MS);
+    const current = phase() === 'starting' ? starting : (serving ?? starting);
+    return await current.fetch(c.req.raw, (c.env ?? {}) as object);
+  });
   return { app: mounted, stop: () => metrics.stop() };
 }
 

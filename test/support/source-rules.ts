@@ -78,7 +78,8 @@ const allShared = [
   'shared/rabbitmq',
   'shared/settings',
 ];
-const everything = [...allShared, 'queue', 'jobs', 'worker', 'api', 'warren.ts'];
+const library = ['warren.ts', 'warren-jobs.ts', 'warren-options.ts'];
+const everything = [...allShared, 'queue', 'jobs', 'worker', 'api', ...library];
 const mayImport: Record<string, readonly string[]> = {
   'shared/base': [],
   'shared/job': ['shared/base', 'shared/postgres'], // the types of the clients that an application is given
@@ -92,6 +93,8 @@ const mayImport: Record<string, readonly string[]> = {
   jobs: [...allShared, 'queue'],
   worker: [...allShared, 'queue', 'jobs'],
   api: [...allShared, 'queue', 'jobs'],
+  'warren-jobs.ts': [...allShared, 'queue'],
+  'warren-options.ts': [...allShared, 'queue'],
   'warren.ts': everything,
   'app.ts': [...allShared, 'jobs'],
   'index.ts': everything,
@@ -140,7 +143,7 @@ export const twoServersApart: Rule = (files) => {
 /** Faces (HTTP, command line, library) parse, call a use case of `queue/` and present: they run no statement and send no message. */
 export const useCasesOnly: Rule = (files) =>
   files.flatMap((source) => {
-    if (!/^(api|cli|jobs)\/|^warren\.ts$/.test(source.path)) return [];
+    if (!/^(api|cli|jobs)\/|^warren(-\w+)?\.ts$/.test(source.path)) return [];
     return importsOf(source).flatMap(({ file }) =>
       file !== undefined && /^shared\/(rabbitmq|postgres\/statements)\//.test(file)
         ? [`${source.path} goes past the use cases: ${file}`]

@@ -53,8 +53,8 @@ export interface EventMessages {
     message: string;
     details: object | undefined;
   };
-  /** The application's services could not be disposed of. */
-  'services.failed': { error: unknown };
+  /** The application's services could not be made (they are tried again), or not be disposed of. */
+  'services.failed': { when: 'made' | 'disposed'; error: unknown };
   /** A write could not be made and is tried again. */
   'write.retried': { what: string; retry: number; error: unknown };
   /** The broker delivered a message. */

@@ -51,10 +51,12 @@ export function logHandlers(events: Events, log: Logger): () => void {
 }
 
 function logServices(events: Events, log: Logger): () => void {
-  return events.subscribe('services.failed', ({ error }) =>
+  return events.subscribe('services.failed', ({ when, error }) =>
     log.error(
       { error: errorMessage(error), ...errorOrigin(error) },
-      'the services of the application could not be disposed of',
+      when === 'made'
+        ? 'the services of the application could not be made, trying again'
+        : 'the services of the application could not be disposed of',
     ),
   );
 }

@@ -4,8 +4,8 @@
  * Guarantees: nothing is opened before `open`, no connection before the first statement; making and disposing end within their deadlines; only what
  * was made here is disposed of, since a value that the application brought may be used elsewhere.
  */
-import { withDeadline } from '../base/backoff.ts';
-import { Misconfigured } from '../base/errors.ts';
+import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { Misconfigured, Unavailable } from '../base/errors.ts';
 import type { App, AppResources } from '../job/app.ts';
 import type { Events } from '../observe/events.ts';
 import type { HandlerClient, HandlerClientOptions } from './handler-client.ts';
@@ -13,6 +13,7 @@ import { createHandlerClient } from './handler-client.ts';
 
 const MAKE_MS = 60_000;
 const DISPOSE_MS = 3_000;
+const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 
 export interface ApplicationServicesOptions extends HandlerClientOptions {
   events: Events;
@@ -33,19 +34,35 @@ export class ApplicationServices {
     this.sql = createHandlerClient(options);
   }
 
-  /** Throws what the application throws, or `Misconfigured` where it does not come to an end. */
+  /** Throws what the application throws, or `Misconfigured` where it does not come to an end. Once it has succeeded, it does nothing. */
   async open(): Promise<void> {
     const { name, services } = this.#app;
     if (typeof services !== 'function') {
       this.#services = services;
       return;
     }
-    const make: (resources: AppResources) => unknown = services as (resources: AppResources) => unknown;
-    this.#made ??= Promise.resolve(make({ databaseUrl: this.#databaseUrl, sql: this.sql }));
+    this.#made ??= this.#make(services as (resources: AppResources) => unknown);
     this.#services = await withDeadline(
       this.#made,
       MAKE_MS,
       () => new Misconfigured(`the services of application "${name}" were not there after ${MAKE_MS} ms`),
+    );
+  }
+
+  /** Opens them, again and again where that fails, and resolves with them. Throws `Unavailable` when the signal aborts before. */
+  async openAtLast(stopping: AbortSignal): Promise<unknown> {
+    for (let retry = 1; !stopping.aborted; retry += 1) {
+      try {
+        await this.open();
+        return this.#services;
+      } catch (error) {
+        this.#events.publish('services.failed', { when: 'made', error });
+      }
+      await pause(backoffMs(retry, RETRY), stopping);
+    }
+    throw new Unavailable(
+      'stopping',
+      'the services of the application were not made: Warren is being stopped',
     );
   }
 
@@ -59,9 +76,18 @@ export class ApplicationServices {
     try {
       if (this.#made !== undefined) await withDeadline(dispose(this.#made), DISPOSE_MS, notEnded);
     } catch (error) {
-      this.#events.publish('services.failed', { error });
+      this.#events.publish('services.failed', { when: 'disposed', error });
     }
     await this.sql.end({ timeout: 2 });
+  }
+
+  /** What fails is forgotten: the next call makes them anew. */
+  #make(make: (resources: AppResources) => unknown): Promise<unknown> {
+    const made = new Promise((resolve) => resolve(make({ databaseUrl: this.#databaseUrl, sql: this.sql })));
+    made.catch(() => {
+      this.#made = undefined;
+    });
+    return made;
   }
 }
 
