@@ -15,7 +15,9 @@ import { readAppModule, readMigrationUrl, setAppModule } from '#shared/settings/
 const program = new Command('warren')
   .description('Background jobs on RabbitMQ and Postgres: the programs of an application.')
   .version(version)
-  .showHelpAfterError();
+  .showHelpAfterError(
+    '(`warren --help` lists the commands, `warren COMMAND --help` the options and settings of one)',
+  );
 
 addCommand('api', 'serves the HTTP API until it is told to stop (SIGTERM, SIGINT)', async () => {
   await import('#api/main.ts');
@@ -45,6 +47,7 @@ function addCommand(name: string, description: string, run: () => Promise<void>)
     .addHelpText('after', () => `\nIts settings are environment variables:\n\n${settingsHelp()}`)
     .action(async ({ app }: { app?: string }) => {
       if (app !== undefined) setAppModule(app);
+      process.argv.splice(2); // read: a program itself takes none
       await run();
     });
 }

@@ -22,9 +22,20 @@ beforeAll(() => {
     `import { defineApp } from 'warren/app';
 export const app = defineApp({ name: 'crm', queues: { mail: { channels: 1, prefetch: 3 } }, jobs: [] });\n`,
   );
+  for (const [name, text] of Object.entries(faulty)) writeFileSync(join(folder, name), text);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Applications that cannot be loaded. */
+const faulty = {
+  'throws.ts': "\nthrow new Error('no key\\nat all');\n",
+  'syntax.ts': '\nexport const app: number = ;\n',
+  'syntax.mjs': 'export const app = ;\n',
+  'unmet.ts': "import 'a-package-that-is-not-there';\n",
+  'wrong.ts': `import { defineApp } from 'warren/app';
+export const app = defineApp({ name: '!', queues: {}, jobs: [] });\n`,
+};
 
 async function warren(args: readonly string[], env: Record<string, string> = {}): Promise<CommandResult> {
   return await runCommand(process.execPath, ['src/cli/main.ts', ...args], {
@@ -46,19 +57,35 @@ test('it says which version it is, and what it can do', async () => {
 describe('it ends with 1 and says why', () => {
   test.each<[string, string[], Record<string, string>, RegExp]>([
     ['without a command', [], {}, /^Usage: warren/],
-    ['for a command that it has not', ['dance'], {}, /unknown command 'dance'/],
-    ['for an option that it has not', ['api', '--loud'], {}, /unknown option '--loud'/],
+    [
+      'for a command that it has not',
+      ['dance'],
+      {},
+      /^error: unknown command 'dance'\n+\([^\n]+--help[^\n]+\)$/,
+    ],
+    [
+      'for an option that it has not',
+      ['api', '--loud'],
+      {},
+      /^error: unknown option '--loud'\n+\([^\n]+--help[^\n]+\)$/,
+    ],
     [
       'for an application that is not there',
       ['migrate', '--app', './nowhere.ts'],
       {},
-      /^the application \.\/nowhere\.ts cannot be loaded/,
+      /^the application \.\/nowhere\.ts cannot be loaded \(WARREN_APP\): there is no file \/\S+\/nowhere\.ts$/,
     ],
     [
       'for a module without an application',
       ['migrate', '--app', './src/cli/../index.ts'],
       {},
       /exports no "app"/,
+    ],
+    [
+      'for a name that is neither a file nor a package',
+      ['migrate', '--app', 'nowhere.ts'],
+      {},
+      /there is neither a file \/\S+\/nowhere\.ts nor a package nowhere\.ts$/,
     ],
     ['without a database', ['migrate'], {}, /^DATABASE_URL is required$/],
     [
@@ -71,6 +98,31 @@ describe('it ends with 1 and says why', () => {
     const { status, stderr } = await warren(args, env);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(reason) });
   });
+});
+
+test.each(['src/api/main.ts', 'src/worker/main.ts'])(
+  '%s, which takes no arguments, says so',
+  async (entry) => {
+    const options = { cwd: root, env: { PATH: '/usr/bin:/bin' }, timeoutMs: HANG_MS };
+    const given = await runCommand(process.execPath, [entry, 'node', 'dev/container/migrate.ts'], options);
+    expect(given).toMatchObject({
+      status: 1,
+      stderr: 'this program takes no arguments, but was given: node dev/container/migrate.ts',
+    });
+  },
+);
+
+test.each([
+  ['throws.ts', /: Error: no key \(file:\/\/\S+\/throws\.ts:2:7\)$/],
+  ['syntax.ts', /: .*Expression expected \(file:\/\/\S+\/syntax\.ts:2\)$/],
+  ['syntax.mjs', /: SyntaxError: .+ \("node \S+\/syntax\.mjs" shows where\)$/],
+  ['unmet.ts', /: .*Cannot find package 'a-package-that-is-not-there' imported from \S+\/unmet\.ts$/],
+  ['wrong.ts', /: .*"!" is no application name.* \(file:\/\/\S+\/wrong\.ts:2:20\)$/],
+])('it says in one line what is wrong with an application, and where: %s', async (name, reason) => {
+  const path = join(folder, name);
+  const { status, stderr } = await warren(['worker', '--app', path]);
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(reason) });
+  expect(stderr).toMatch(/^the application \S+ cannot be loaded \(WARREN_APP\): [^\n]+$/);
 });
 
 test('it migrates, again too, and runs the worker and the API of the application that it is given', async () => {

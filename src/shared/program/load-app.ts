@@ -1,13 +1,15 @@
 /**
  * Loads the application that a program runs: a module that exports it as `app`.
  *
- * Guarantees: whatever is wrong is one readable line; the application knows its module afterwards, for the quarantine.
+ * Guarantees: whatever is wrong is one readable line, with its place where Node tells it; the application knows its module afterwards, for the quarantine.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { errorMessage, Misconfigured } from '../base/errors.ts';
 import type { App } from '../job/app.ts';
+
+const ownSources = new URL('../../', import.meta.url).href;
 
 /** `module`: a path from the working directory on, a URL, or the name of a package. Throws `Misconfigured`. */
 export async function loadApp(module: string): Promise<App> {
@@ -22,8 +24,9 @@ async function load(module: string, specifier: string): Promise<{ app?: unknown 
   try {
     return await import(specifier);
   } catch (error) {
-    const [reason] = errorMessage(error).split('\n');
-    throw new Misconfigured(`the application ${module} cannot be loaded (WARREN_APP): ${reason}`);
+    throw new Misconfigured(
+      `the application ${module} cannot be loaded (WARREN_APP): ${describe(error, module, specifier)}`,
+    );
   }
 }
 
@@ -31,6 +34,35 @@ function toSpecifier(module: string): string {
   if (URL.canParse(module)) return module;
   const path = resolve(module);
   return /^[./]/.test(module) || existsSync(path) ? pathToFileURL(path).href : module;
+}
+
+/** In one line, with the place of the fault: whoever wrote the application has no other. */
+function describe(error: unknown, module: string, specifier: string): string {
+  if (isAway(specifier)) return `there is no file ${fileURLToPath(specifier)}`;
+  const [reason] = errorMessage(error).split('\n');
+  if (isAwayPackage(error, specifier))
+    return `there is neither a file ${resolve(module)} nor a package ${module}`;
+  const place = placeOf(error);
+  if (place !== undefined) return `${reason} (${place})`;
+  // Node keeps the place of a syntax error in JavaScript to itself until it prints it.
+  return error instanceof SyntaxError ? `${reason} ("node ${module}" shows where)` : `${reason}`;
+}
+
+function isAway(specifier: string): boolean {
+  return specifier.startsWith('file:') && !existsSync(fileURLToPath(specifier));
+}
+
+/** Not where the application itself imports something that is not there. */
+function isAwayPackage(error: unknown, specifier: string): boolean {
+  const { code, message } = Object(error) as NodeJS.ErrnoException;
+  return code === 'ERR_MODULE_NOT_FOUND' && `${message}`.includes(`Cannot find package '${specifier}'`);
+}
+
+/** The first line of a file that is not Warren's own, as the stack tells it: `file:///…/app.ts:3:7`. */
+function placeOf(error: unknown): string | undefined {
+  const { stack } = Object(error) as Partial<Error>;
+  const places = `${stack}`.match(/file:\/\/[^\s()]+:\d+/g) ?? [];
+  return places.find((place) => !place.startsWith(ownSources));
 }
 
 function isApp(exported: unknown): exported is App {

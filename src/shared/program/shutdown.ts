@@ -38,6 +38,7 @@ export async function runProgram(help: string, create: () => Promise<Created>): 
   }
   let created: Created;
   try {
+    assertNoArguments(process.argv.slice(2));
     created = await create();
   } catch (error) {
     return exitMisconfigured(error);
@@ -59,6 +60,12 @@ export async function runProgram(help: string, create: () => Promise<Created>): 
   log.info('stopped');
   await output.flushed(FLUSH_MS);
   process.exit(0);
+}
+
+/** As after the name of an image whose program it is: who gives a command there, such as the migration, would get this program instead. */
+function assertNoArguments(given: readonly string[]): void {
+  if (given.length === 0) return;
+  throw new Misconfigured(`this program takes no arguments, but was given: ${given.join(' ')}`);
 }
 
 /** Aborts at the first signal; the second one, when it is another, exits. */
