@@ -6,17 +6,18 @@ export interface Manifest {
   readonly description: string;
   readonly license: string;
   readonly dependencies: Readonly<Record<string, string>>;
-  readonly devDependencies: Readonly<Record<string, string>>;
   readonly [member: string]: unknown;
 }
 
-/** Our declarations name Node's types, so that who installs the package needs them too. */
-const TYPES_OF_NODE = '@types/node';
+/** Our declarations name Node's types, so that who installs the package needs them too: whichever they have, from the oldest Node that is promised. */
+const TYPES_OF_NODE = { '@types/node': '>=22' };
+/** An application's routes and schemas meet ours: it must be possible to have one copy of these for both, or their types do not fit each other. */
+const SHARED = ['hono', 'zod'];
 
 const compiled = (name: string) => ({ types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` });
 
 export function publishedManifest(manifest: Manifest): Record<string, unknown> {
-  const { name, version, description, license, keywords, dependencies, devDependencies } = manifest;
+  const { name, version, description, license, keywords, dependencies } = manifest;
   return {
     name,
     version,
@@ -35,6 +36,14 @@ export function publishedManifest(manifest: Manifest): Record<string, unknown> {
     },
     bin: { warren: 'dist/src/cli/main.js' },
     files: ['dist'],
-    dependencies: { ...dependencies, [TYPES_OF_NODE]: `${devDependencies[TYPES_OF_NODE]}` },
+    dependencies: {
+      ...Object.fromEntries(
+        Object.entries(dependencies).map(([name, exact]) => [
+          name,
+          SHARED.includes(name) ? `^${exact}` : exact,
+        ]),
+      ),
+      ...TYPES_OF_NODE,
+    },
   };
 }
