@@ -15,6 +15,7 @@ import {
   packagesAtHome,
   processInFewPlaces,
   shortEnough,
+  shortMainPath,
   statesFromTheTable,
   twoServersApart,
   useCasesOnly,
@@ -44,6 +45,7 @@ const rules: [string, Rule][] = [
   ['two instances in one process share nothing', nothingShared],
   ['there are no circles of imports', noCircles],
   ['no file has above 300 lines and no function above 70', shortEnough],
+  ['no file of the main path has above 220 lines', shortMainPath],
   ['names, exports and timers follow the house style', houseStyle],
   ['the story of a job names its files in the order of their calls', lifeOfAJobInOrder],
 ];
@@ -289,6 +291,12 @@ describe('a rule sees what breaks it:', () => {
       'jobs/b.ts imports itself',
     ],
     ['a file of 301 lines', shortEnough, one('jobs/a.ts', lines(300)), 'has 301 lines'],
+    [
+      'a file of the main path of 221 lines',
+      shortMainPath,
+      one('worker/attempt.ts', lines(220)),
+      'has 221 lines',
+    ],
     [
       'a function of 71 lines',
       shortEnough,

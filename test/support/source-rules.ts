@@ -18,6 +18,7 @@ interface Import {
 }
 
 const MAX_FILE_LINES = 300;
+const MAX_MAIN_PATH_LINES = 220;
 const MAX_FUNCTION_LINES = 70;
 
 /** The folder that a file lives in, of those that have a rule of their own: `worker`, `shared/postgres`. */
@@ -229,7 +230,7 @@ export const noCircles: Rule = (files) => {
 /** Files and functions that fit into a head. */
 export const shortEnough: Rule = (files) =>
   files.flatMap(({ path, text }) => {
-    const lines = text.trimEnd().split('\n').length;
+    const lines = linesOf(text);
     const tooLong = lines > MAX_FILE_LINES ? [`${path} has ${lines} lines`] : [];
     const functions = functionsOf(text).filter((found) => found.lines > MAX_FUNCTION_LINES);
     return [
@@ -237,6 +238,10 @@ export const shortEnough: Rule = (files) =>
       ...functions.map((found) => `${path}:${found.line} has a function of ${found.lines} lines`),
     ];
   });
+
+function linesOf(text: string): number {
+  return text.trimEnd().split('\n').length;
+}
 
 /** The package's only face, which has to be called so. */
 const FACE = 'index.ts';
@@ -291,6 +296,26 @@ export const lifeOfAJobInOrder: Rule = (files) => {
       : [`${path} is called by nothing that was told of before`];
   });
 };
+
+/** What everybody reads who wants to know what happens to a job: the story, and how a worker holds its part of it together. */
+const mainPath = new Set([
+  ...lifeOfAJob,
+  'shared/rabbitmq/subscription.ts',
+  'worker/held-jobs.ts',
+  'worker/running-attempts.ts',
+  'worker/takeover.ts',
+  'worker/worker-parts.ts',
+  'worker/worker.ts',
+]);
+
+/** The files of the main path are shorter still. */
+export const shortMainPath: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    const lines = linesOf(text);
+    return mainPath.has(path) && lines > MAX_MAIN_PATH_LINES
+      ? [`${path} is on the main path and has ${lines} lines`]
+      : [];
+  });
 
 export interface FoundFunction {
   /** Where its body begins, from 1. */
