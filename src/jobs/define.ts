@@ -9,9 +9,9 @@ import type { JobContext, JobDefinition } from '#shared/job/job.ts';
 
 const MAX_SNOOZE_MS = 31_536_000_000;
 
-/** Told by a mark, not by its class: the application may have another copy of this package than the program that runs it. */
+/** Told by a brand, not by its class: the application may have another copy of this package than the program that runs it. */
 export class Snooze {
-  readonly mark = 'warren.snooze';
+  readonly brand = 'warren.snooze';
   readonly delayMs: number;
 
   constructor(delayMs: number) {
@@ -21,7 +21,7 @@ export class Snooze {
 
 /** See `Snooze`. */
 export class Cancel {
-  readonly mark = 'warren.cancel';
+  readonly brand = 'warren.cancel';
   readonly reason: string;
 
   constructor(reason: string) {
@@ -30,15 +30,15 @@ export class Cancel {
 }
 
 export function isSnooze(returned: unknown): returned is Snooze {
-  return hasMark(returned, 'warren.snooze');
+  return hasBrand(returned, 'warren.snooze');
 }
 
 export function isCancel(returned: unknown): returned is Cancel {
-  return hasMark(returned, 'warren.cancel');
+  return hasBrand(returned, 'warren.cancel');
 }
 
-function hasMark(returned: unknown, mark: string): boolean {
-  return typeof returned === 'object' && returned !== null && 'mark' in returned && returned.mark === mark;
+function hasBrand(returned: unknown, brand: string): boolean {
+  return typeof returned === 'object' && returned !== null && 'brand' in returned && returned.brand === brand;
 }
 
 /** Run me again in `delayMs` milliseconds, at most a year; this attempt does not count. Throws `RangeError` where it is no number. */

@@ -64,7 +64,7 @@ export class Claimer {
     this.#types = texts(types);
     this.#held = new HeldJobs(room);
     this.#startMarks = new StartMarks({
-      tell: (batch) => presence.tellStarted(batch),
+      tell: (claimNumber) => presence.tellStarted(claimNumber),
       owner: () => this.#owner(),
       isRunning: () => this.#held.size > 0,
     });

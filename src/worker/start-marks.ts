@@ -3,14 +3,14 @@
  *
  * A claiming statement has a number. Once each of its jobs has said that its handler starts (`started`), or that it is over without, the worker marks
  * the number in its own row: one small statement for many jobs, which nothing waits for, on the connection that holds the lock: whoever finds the lock
- * free finds the mark. Guarantees: never marks a batch that is not started, nor one beyond it; at most one mark at a time. A mark that is missing
+ * free finds the mark. Guarantees: never marks a claim that is not started, nor one beyond it; at most one mark at a time. A mark that is missing
  * leaves an attempt uncharged, no more.
  */
 import { setImmediate } from 'node:timers';
 import { pause } from '#shared/base/backoff.ts';
 import type { Claimant } from '#shared/postgres/statements/claim.ts';
 
-/** Between two marks, so that a worker with short jobs does not mark each of its batches, in milliseconds. */
+/** Between two marks, so that a worker with short jobs does not mark each of its claims, in milliseconds. */
 const BETWEEN_MARKS_MS = 25;
 const RETRY_MS = 500;
 /** By then a claim whose answer was lost has been claimed again, with a number of its own, in milliseconds. */
@@ -18,7 +18,7 @@ const UNHEARD_MS = 25_000;
 
 export interface StartMarksOptions {
   /** Writes the mark. */
-  tell: (batch: number) => Promise<void>;
+  tell: (claimNumber: number) => Promise<void>;
   /** Throws `Unavailable` where the presence is not held. */
   owner: () => string;
   /** Whether a claimed job has not ended yet: otherwise there is nothing to tell. */
@@ -37,7 +37,7 @@ export class StartMarks {
   readonly #underWay = new Map<number, number>();
   /** By number, how many of the claimed jobs have not started; and by job, where it belongs. */
   readonly #left = new Map<number, number>();
-  readonly #unstarted = new Map<string, { fence: number; batch: number }>();
+  readonly #unstarted = new Map<string, { fence: number; claimNumber: number }>();
   #last = 0;
   #marked = 0;
   #marking = false;
@@ -56,17 +56,17 @@ export class StartMarks {
   ): Promise<T> {
     const owner = this.#options.owner();
     this.#last += 1;
-    const batch = this.#last;
-    this.#underWay.set(batch, Number.POSITIVE_INFINITY);
+    const claimNumber = this.#last;
+    this.#underWay.set(claimNumber, Number.POSITIVE_INFINITY);
     try {
-      const result = await claim({ owner, batch });
+      const result = await claim({ owner, claimNumber });
       const claims = claimsOf(result);
-      for (const { id, fence } of claims) this.#unstarted.set(id, { fence, batch });
-      if (claims.length > 0) this.#left.set(batch, claims.length);
-      else this.#settle(batch);
+      for (const { id, fence } of claims) this.#unstarted.set(id, { fence, claimNumber });
+      if (claims.length > 0) this.#left.set(claimNumber, claims.length);
+      else this.#settle(claimNumber);
       return result;
     } catch (error) {
-      this.#underWay.set(batch, performance.now() + UNHEARD_MS);
+      this.#underWay.set(claimNumber, performance.now() + UNHEARD_MS);
       throw error;
     }
   }
@@ -76,15 +76,15 @@ export class StartMarks {
     const found = this.#unstarted.get(id);
     if (found?.fence !== fence) return;
     this.#unstarted.delete(id);
-    const left = (this.#left.get(found.batch) ?? 1) - 1;
-    this.#left.set(found.batch, left);
+    const left = (this.#left.get(found.claimNumber) ?? 1) - 1;
+    this.#left.set(found.claimNumber, left);
     if (left > 0) return;
-    this.#left.delete(found.batch);
-    this.#settle(found.batch);
+    this.#left.delete(found.claimNumber);
+    this.#settle(found.claimNumber);
   }
 
-  #settle(batch: number): void {
-    this.#underWay.delete(batch);
+  #settle(claimNumber: number): void {
+    this.#underWay.delete(claimNumber);
     setImmediate(() => void this.#mark()); // for all that settle in this turn
   }
 
@@ -98,10 +98,10 @@ export class StartMarks {
     if (this.#marking) return;
     this.#marking = true;
     while (this.#started() > this.#marked && this.#options.isRunning()) {
-      const batch = this.#started();
+      const claimNumber = this.#started();
       try {
-        await this.#options.tell(batch);
-        this.#marked = batch;
+        await this.#options.tell(claimNumber);
+        this.#marked = claimNumber;
         await pause(BETWEEN_MARKS_MS);
       } catch {
         await pause(RETRY_MS); // Postgres is away
@@ -110,14 +110,15 @@ export class StartMarks {
     this.#marking = false;
   }
 
-  /** The last batch that is started, with all before it. */
+  /** The number of the last claim that is started, with all before it. */
   #started(): number {
     this.#forgetExpired();
-    return Math.min(this.#last, ...[...this.#underWay.keys()].map((batch) => batch - 1));
+    return Math.min(this.#last, ...[...this.#underWay.keys()].map((claimNumber) => claimNumber - 1));
   }
 
   /** Claims whose answer was lost so long ago that they were made again, or never. */
   #forgetExpired(): void {
-    for (const [batch, until] of this.#underWay) if (until < performance.now()) this.#underWay.delete(batch);
+    for (const [claimNumber, until] of this.#underWay)
+      if (until < performance.now()) this.#underWay.delete(claimNumber);
   }
 }

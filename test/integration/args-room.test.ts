@@ -109,7 +109,9 @@ test('a worker takes over no more arguments than it has room for', async () => {
   await using fleet = await startFleet(definition);
   const ids = await Promise.all(Array.from({ length: 5 }, () => fleet.enqueue(large)));
   // As if a worker had died that had more room.
-  await fleet.database.query((sql) => claimJobs(sql, ids, { owner: '4711', batch: 1, types: '{test-job}' }));
+  await fleet.database.query((sql) =>
+    claimJobs(sql, ids, { owner: '4711', claimNumber: 1, types: '{test-job}' }),
+  );
   await onChannel(fleet.vhost, async (channel) => {
     for (let n = 0; n < ids.length; n += 1) await channel.get('warren.default'); // the broker redelivers them
   });

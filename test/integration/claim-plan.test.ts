@@ -40,7 +40,7 @@ async function lifeReads(sql: Sql, ids: readonly string[]): Promise<number[]> {
         sql,
         ids.map((id) => ({ id, fence: 0 })),
       ),
-    () => claimJobs(sql, ids, { owner: '1', batch: 1, types: '{test-job}' }),
+    () => claimJobs(sql, ids, { owner: '1', claimNumber: 1, types: '{test-job}' }),
     () =>
       recordOutcomes(
         sql,

@@ -1,6 +1,6 @@
 // A worker of an earlier version, which tells nobody what it runs, beside workers of this one: it may run whatever waits.
 import { expect, test } from 'vitest';
-import { leaseUnpublishedJobs } from '../../src/shared/postgres/statements/maintenance.ts';
+import { reserveUnpublishedJobs } from '../../src/shared/postgres/statements/maintenance.ts';
 import { noteUnservedTypes } from '../../src/shared/postgres/statements/unserved-types.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -54,8 +54,8 @@ test('while it lives no job counts as one that nobody runs, whatever its type an
 test('the relay takes every type for it, each once, and those that are known to be served as well', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const lease = async () => {
-    const leased = await fleet.database.query((sql) => leaseUnpublishedJobs(sql, 100));
-    return leased.map(({ id, type }) => `${type} ${id}`).sort();
+    const reserved = await fleet.database.query((sql) => reserveUnpublishedJobs(sql, 100));
+    return reserved.map(({ id, type }) => `${type} ${id}`).sort();
   };
   const types = ['bill', 'bill', 'invoice', 'test-job'];
   const inserted: string[] = [];

@@ -82,7 +82,7 @@ test('a paused queue is left alone without a broker, too', async () => {
     { queue: 'critical', slots: 5 },
   ];
   const budget = { smallBytes: 1_000, largeBytes: 0, largeAbove: 1_000, mostBytes: 1_000 };
-  const options = { wanted, except: [], budget, owner: '1', batch: 1, types: '{test-job}' };
+  const options = { wanted, except: [], budget, owner: '1', claimNumber: 1, types: '{test-job}' };
   expect(await fleet.database.query((sql) => claimNextJobs(sql, options))).toEqual([]);
   await fleet.sql((sql) => sql`update warren.queues set paused = false`);
   const claims = await fleet.database.query((sql) => claimNextJobs(sql, options));

@@ -12,10 +12,10 @@ test('an outcome of an attempt that has lost its claim is refused and changes no
   const id = await fleet.enqueue({}, { delayMs: 60_000 });
   await fleet.sql((sql) => sql`update warren.jobs set state = 'available'`);
   const [first] = await database.query((sql) =>
-    claimJobs(sql, [id], { owner: '1', batch: 1, types: '{test-job}' }),
+    claimJobs(sql, [id], { owner: '1', claimNumber: 1, types: '{test-job}' }),
   );
   const [second] = await database.query((sql) =>
-    reclaimJobs(sql, [{ id, fence: 1 }], { owner: '1', batch: 2 }),
+    reclaimJobs(sql, [{ id, fence: 1 }], { owner: '1', claimNumber: 2 }),
   );
   expect([first?.fence, second?.fence]).toEqual([1, 2]);
   const row = () => fleet.sql((sql) => sql`select xmin, * from warren.jobs where id = ${id}`);

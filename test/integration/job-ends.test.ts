@@ -18,7 +18,9 @@ const fleetOfEveryEnd = () =>
 /** A running job that somebody has asked to cancel, of a worker that is dead. */
 async function cancelledOrphan(fleet: Fleet): Promise<string> {
   const id = await fleet.enqueue({}, { requestId: 'of the orphan' });
-  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
+  await fleet.database.query((sql) =>
+    claimJobs(sql, [id], { owner: '4711', claimNumber: 1, types: '{test-job}' }),
+  );
   await fleet.sql((sql) => sql`update warren.jobs set cancel_requested_at = now() where id = ${id}`);
   return id;
 }

@@ -29,7 +29,9 @@ const isClaimed = (result: ClaimResult | undefined) => result?.kind === 'claimed
 test('two messages of one orphan that come back together start it once', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const id = await fleet.enqueue();
-  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
+  await fleet.database.query((sql) =>
+    claimJobs(sql, [id], { owner: '4711', claimNumber: 1, types: '{test-job}' }),
+  );
   const claimer = claimerOf(fleet);
   const results = await Promise.all([1, 2, 3].map(() => claimer.claim({ id, redelivered: true }, draining)));
   expect(results.filter(isClaimed)).toHaveLength(1);
@@ -39,7 +41,9 @@ test('two messages of one orphan that come back together start it once', async (
 test('a first delivery does not take over a running job, whatever its owner', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const id = await fleet.enqueue();
-  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch: 1, types: '{test-job}' }));
+  await fleet.database.query((sql) =>
+    claimJobs(sql, [id], { owner: '4711', claimNumber: 1, types: '{test-job}' }),
+  );
   expect(await claimerOf(fleet).claim({ id, redelivered: false }, draining)).toEqual({
     kind: 'refused',
     reason: 'runs-elsewhere',

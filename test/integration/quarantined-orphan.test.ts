@@ -5,10 +5,12 @@ import { takeOverJobs } from '../../src/shared/postgres/statements/takeover.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
-/** A running job of a dead owner that has started batch 1, with so many crashes behind it. */
-async function orphan(fleet: Fleet, crashes: number, batch = 1): Promise<string> {
+/** A running job of a dead owner that has started its claim number 1, with so many crashes behind it. */
+async function orphan(fleet: Fleet, crashes: number, claimNumber = 1): Promise<string> {
   const id = await fleet.enqueue({}, { maxAttempts: 3 });
-  await fleet.database.query((sql) => claimJobs(sql, [id], { owner: '4711', batch, types: '{test-job}' }));
+  await fleet.database.query((sql) =>
+    claimJobs(sql, [id], { owner: '4711', claimNumber, types: '{test-job}' }),
+  );
   await fleet.sql((sql) => sql`update warren.jobs set crashes = ${crashes} where id = ${id}`);
   await fleet.sql(
     (sql) =>
@@ -33,7 +35,7 @@ test('a crash is charged to the jobs that ran in the process, and not to one in 
     takeOverJobs(
       sql,
       [ran, quarantined].map((id) => ({ id, owner: '4711' })),
-      { owner: '1', batch: 1, types: '{test-job}' },
+      { owner: '1', claimNumber: 1, types: '{test-job}' },
     ),
   );
   expect(claims.map(({ crashes, attempt }) => [crashes, attempt]).sort()).toEqual([
@@ -53,7 +55,7 @@ test('a job that was claimed and not started when its worker died keeps its atte
     takeOverJobs(
       sql,
       [started, claimed].map((id) => ({ id, owner: '4711' })),
-      { owner: '1', batch: 1, types: '{test-job}' },
+      { owner: '1', claimNumber: 1, types: '{test-job}' },
     ),
   );
   await fleet.database.query((sql) => rescueJobs(sql, ['4711'], 10));
@@ -83,7 +85,7 @@ test('a job that was to be cancelled and had not started is cancelled uncharged,
   await fleet.sql((sql) => sql`update warren.jobs set cancel_requested_at = now()`);
   const [first = '', second = ''] = found;
   await fleet.database.query((sql) =>
-    takeOverJobs(sql, [{ id: first, owner: '4711' }], { owner: '1', batch: 1, types: '{test-job}' }),
+    takeOverJobs(sql, [{ id: first, owner: '4711' }], { owner: '1', claimNumber: 1, types: '{test-job}' }),
   );
   await fleet.database.query((sql) => rescueJobs(sql, ['4711'], 10));
   for (const id of [first, second])

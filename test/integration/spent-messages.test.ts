@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { cancelJob, retryJob } from '../../src/shared/postgres/statements/control.ts';
-import { leaseUnpublishedJobs } from '../../src/shared/postgres/statements/maintenance.ts';
+import { reserveUnpublishedJobs } from '../../src/shared/postgres/statements/maintenance.ts';
 import { markPublished, spendMessages } from '../../src/shared/postgres/statements/publish.ts';
 import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
 import { listen } from '../support/events.ts';
@@ -32,8 +32,8 @@ test('a late mark does not hide a job whose message was spent, or that was cance
     (sql) =>
       sql`insert into warren.workers (owner, name, queues, types) values (1, 'alive', '{default}', '{test-job}')`,
   );
-  const leased = await fleet.database.query((sql) => leaseUnpublishedJobs(sql, 10));
-  await fleet.database.query((sql) => markPublished(sql, leased));
+  const reserved = await fleet.database.query((sql) => reserveUnpublishedJobs(sql, 10));
+  await fleet.database.query((sql) => markPublished(sql, reserved));
   expect(await fleet.sql((sql) => sql`select id from warren.jobs where published_at is null`)).toHaveLength(
     0,
   );

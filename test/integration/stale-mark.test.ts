@@ -10,7 +10,7 @@ test('a late mark of an earlier message does not hide a job that waits to be pub
   const { database } = fleet;
   const id = await fleet.enqueue({}, { delayMs: 1 });
   const [first] = await database.query((sql) => promoteDueJobs(sql, 1));
-  await database.query((sql) => claimJobs(sql, [id], { owner: '1', batch: 1, types: '{test-job}' }));
+  await database.query((sql) => claimJobs(sql, [id], { owner: '1', claimNumber: 1, types: '{test-job}' }));
   await database.query((sql) => recordOutcomes(sql, [{ id, fence: 1, act: 'fail', delayMs: 0 }]));
   const [second] = await database.query((sql) => promoteDueJobs(sql, 1));
 

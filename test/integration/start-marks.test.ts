@@ -28,22 +28,22 @@ test('a worker tells that it has started a job while the job runs, and not befor
 
 const OWNER = '900001';
 
-async function startedBatch(fleet: Fleet): Promise<number> {
+async function startedUpTo(fleet: Fleet): Promise<number> {
   const [row] = await fleet.sql(
     (sql) =>
-      sql<{ batch: number }[]>`select started_batch as batch from warren.workers where owner = ${OWNER}`,
+      sql<{ upTo: number }[]>`select started_batch as "upTo" from warren.workers where owner = ${OWNER}`,
   );
-  return row?.batch ?? -1;
+  return row?.upTo ?? -1;
 }
 
 /** The marks of a worker that runs something all the time. The first `failures` of them fail. */
 async function startMarks(fleet: Fleet, failures = 0) {
   await fleet.sql((sql) => sql`insert into warren.workers (owner, name) values (${OWNER}, 'test')`);
   let tries = 0;
-  const tell = async (batch: number) => {
+  const tell = async (claimNumber: number) => {
     tries += 1;
     if (tries <= failures) throw new Error('Postgres is away');
-    await fleet.database.query((sql) => markStarted(sql, { owner: OWNER, batch }));
+    await fleet.database.query((sql) => markStarted(sql, { owner: OWNER, claimNumber }));
   };
   const marks = new StartMarks({ tell, owner: () => OWNER, isRunning: () => true });
   return async (id: string, { isHeard = true, isStarted = true } = {}) => {
@@ -72,7 +72,7 @@ test('whatever waits between a claim and its handler holds the mark back: killed
   const start = await claim(waiting, { isStarted: false });
   start();
   await eventually(
-    () => startedBatch(fleet),
+    () => startedUpTo(fleet),
     (batch) => batch === 1,
   );
   await claim(killed, { isStarted: false });
@@ -80,12 +80,12 @@ test('whatever waits between a claim and its handler holds the mark back: killed
   const marked = await fleet.enqueue({}, { delayMs: 300 }); // time for a mark that must not come
   await fleet.startWorker();
   await fleet.until(marked);
-  expect(await startedBatch(fleet)).toBe(1);
+  expect(await startedUpTo(fleet)).toBe(1);
   const taken = await fleet.database.query((sql) =>
     takeOverJobs(
       sql,
       [waiting, killed].map((id) => ({ id, owner: OWNER })),
-      { owner: '900002', batch: 1, types: '{test-job}' },
+      { owner: '900002', claimNumber: 1, types: '{test-job}' },
     ),
   );
   const attempts = new Map(taken.map(({ id, attempt }) => [id, attempt]));
@@ -97,7 +97,7 @@ test('a claim whose answer was lost holds the mark back: it may have been made, 
   const claim = await startMarks(fleet);
   await claim(await fleet.enqueue());
   await eventually(
-    () => startedBatch(fleet),
+    () => startedUpTo(fleet),
     (batch) => batch === 1,
   );
   await expect(claim(await fleet.enqueue(), { isHeard: false })).rejects.toThrow('lost');
@@ -105,7 +105,7 @@ test('a claim whose answer was lost holds the mark back: it may have been made, 
   const marked = await fleet.enqueue({}, { delayMs: 300 }); // time for a mark that must not come
   await fleet.startWorker();
   await fleet.until(marked);
-  expect(await startedBatch(fleet)).toBe(1);
+  expect(await startedUpTo(fleet)).toBe(1);
 });
 
 test('a mark that failed is made again, though nothing more is claimed', async () => {
@@ -113,7 +113,7 @@ test('a mark that failed is made again, though nothing more is claimed', async (
   const claim = await startMarks(fleet, 1);
   await claim(await fleet.enqueue());
   await eventually(
-    () => startedBatch(fleet),
+    () => startedUpTo(fleet),
     (batch) => batch === 1,
   );
 });

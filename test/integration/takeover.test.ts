@@ -98,7 +98,7 @@ test('a worker that dies before Postgres has read what it told holds its lock un
     { everyMs: 1 },
   );
   const [claim] = await fleet.database.query((sql) =>
-    takeOverJobs(sql, [orphan], { owner: '900001', batch: 1, types: '{test-job}' }),
+    takeOverJobs(sql, [orphan], { owner: '900001', claimNumber: 1, types: '{test-job}' }),
   );
   expect(claim).toMatchObject({ id: orphan.id, attempt: 2, crashes: 1 });
 });

@@ -1,4 +1,4 @@
-// What Postgres knows of the start of a running job: the batch that it was claimed in, and the last one that its worker has started.
+// What Postgres knows of the start of a running job: the number of the claim that took it, and the last one whose handlers its worker has started.
 import { eventually } from './eventually.ts';
 import type { Fleet } from './fleet.ts';
 

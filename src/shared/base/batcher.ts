@@ -1,10 +1,10 @@
 /**
- * Group commit: items that come within one turn of the event loop, or while earlier batches are under way, go to the server as one
+ * Group commit: items that come within one turn of the event loop, or while earlier groups are under way, go to the server as one
  * statement.
  *
- * Guarantees: batches start in the order of their items, and with `concurrency` 1 the order is never changed; every item settles
- * with its own result; an item that the server refuses does not fail its neighbours (the batch is split until it stands alone);
- * what waits and what one batch holds are bounded, in items and, where `sizeOf` tells their sizes, in bytes. Knows nothing of Postgres or RabbitMQ.
+ * Guarantees: groups start in the order of their items, and with `concurrency` 1 the order is never changed; every item settles
+ * with its own result; an item that the server refuses does not fail its neighbours (the group is split until it stands alone);
+ * what waits and what one group holds are bounded, in items and, where `sizeOf` tells their sizes, in bytes. Knows nothing of Postgres or RabbitMQ.
  */
 import { setImmediate } from 'node:timers';
 import { Unavailable } from './errors.ts';
@@ -14,22 +14,22 @@ const MEBIBYTE = 1_048_576;
 export interface BatcherOptions<Item, Result> {
   /**
    * Handles all items together and returns their results in the same order; or throws, and nothing was done. `waitedMs`: how long the
-   * first of them has waited for earlier batches; take it off the deadline where somebody waits for the answer.
+   * first of them has waited for earlier groups; take it off the deadline where somebody waits for the answer.
    */
   run: (items: readonly Item[], waitedMs: number) => Promise<readonly Result[]>;
   /** Whether this error is the fault of one of the items, so that it is worth trying the halves. */
   isItemError?: (error: unknown) => boolean;
-  /** Items in one batch at most. Defaults to 1000. */
+  /** Items in one group at most. Defaults to 1000. */
   maxItems?: number;
   /** Items that may wait; one more is refused with `Unavailable`. Defaults to 100 000. */
   maxPending?: number;
   /** What an item takes, in bytes. Defaults to nothing: items are bounded by their number alone. */
   sizeOf?: (item: Item) => number;
-  /** Bytes in one batch at most; an item that is larger goes alone. Defaults to 4 MiB. */
+  /** Bytes in one group at most; an item that is larger goes alone. Defaults to 4 MiB. */
   maxBytes?: number;
   /** Bytes that may wait; an item that would exceed them is refused with `Unavailable`, unless nothing waits. Defaults to 64 MiB. */
   maxPendingBytes?: number;
-  /** Batches under way at once. Defaults to 1. */
+  /** Groups under way at once. Defaults to 1. */
   concurrency?: number;
 }
 
@@ -66,7 +66,7 @@ export class Batcher<Item, Result> {
     this.#concurrency = options.concurrency ?? 1;
   }
 
-  /** Resolves with the item's own result; rejects with its own error, or with the error of the whole batch. */
+  /** Resolves with the item's own result; rejects with its own error, or with the error of the whole group. */
   add(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#maxPending) {
       return Promise.reject(new Unavailable('batch_full', `${this.#maxPending} items are waiting already`));
@@ -92,17 +92,17 @@ export class Batcher<Item, Result> {
   }
 
   async #flush(): Promise<void> {
-    const batch = this.#takeBatch();
-    if (batch.length === 0) return;
+    const group = this.#takeGroup();
+    if (group.length === 0) return;
     this.#underWay += 1;
     this.#schedule();
-    await this.#settle(batch);
+    await this.#settle(group);
     this.#underWay -= 1;
     this.#schedule();
   }
 
   /** The oldest items, as many as fit; at least one. */
-  #takeBatch(): Waiting<Item, Result>[] {
+  #takeGroup(): Waiting<Item, Result>[] {
     const most = Math.min(this.#waiting.length, this.#maxItems);
     let count = 0;
     let total = 0;
@@ -115,20 +115,20 @@ export class Batcher<Item, Result> {
     return this.#waiting.splice(0, count);
   }
 
-  async #settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+  async #settle(group: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
-      const waitedMs = performance.now() - (batch[0]?.since ?? 0);
-      const items = batch.map(({ item }) => item);
+      const waitedMs = performance.now() - (group[0]?.since ?? 0);
+      const items = group.map(({ item }) => item);
       const results = await this.#run(items, waitedMs);
-      for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+      for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);
     } catch (error) {
-      if (batch.length === 1 || !this.#isItemError(error)) {
-        for (const { reject } of batch) reject(error);
+      if (group.length === 1 || !this.#isItemError(error)) {
+        for (const { reject } of group) reject(error);
         return;
       }
-      const middle = batch.length >> 1;
-      await this.#settle(batch.slice(0, middle));
-      await this.#settle(batch.slice(middle));
+      const middle = group.length >> 1;
+      await this.#settle(group.slice(0, middle));
+      await this.#settle(group.slice(middle));
     }
   }
 }

@@ -4,13 +4,13 @@
  * `instanceof` knows them across copies of the package: an application may have another one than the program that runs it.
  */
 
-const MARK = Symbol.for('warren.error');
+const BRAND = Symbol.for('warren.error');
 
 abstract class WarrenError extends Error {
   abstract override readonly name: string;
 
   /** On the prototype, so that it shows in no output. */
-  get [MARK](): true {
+  get [BRAND](): true {
     return true;
   }
 }
@@ -18,7 +18,7 @@ abstract class WarrenError extends Error {
 /** By the name of the class where its prototype is another copy's. A subclass has a name of its own. */
 function isInstance(this: { name: string }, thrown: unknown): boolean {
   if (Function.prototype[Symbol.hasInstance].call(this, thrown)) return true;
-  return thrown instanceof Error && MARK in thrown && thrown.name === this.name;
+  return thrown instanceof Error && BRAND in thrown && thrown.name === this.name;
 }
 
 Object.defineProperty(WarrenError, Symbol.hasInstance, { value: isInstance });

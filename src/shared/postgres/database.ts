@@ -66,7 +66,7 @@ export class Database {
    */
   async query<T>(statement: (sql: Sql) => Promise<T>, deadlineMs = this.#options.deadlineMs): Promise<T> {
     const startedAt = performance.now();
-    const connection = await this.#lease(deadlineMs);
+    const connection = await this.#acquire(deadlineMs);
     try {
       const leftMs = Math.max(1, deadlineMs - (performance.now() - startedAt));
       const answer = await withDeadline(statement(connection.sql), leftMs, () => {
@@ -139,7 +139,7 @@ export class Database {
     }
   }
 
-  async #lease(deadlineMs: number): Promise<Connection> {
+  async #acquire(deadlineMs: number): Promise<Connection> {
     if (this.#stopping.signal.aborted) throw new Unavailable('postgres_stopped', 'the pool is stopped');
     const idle = this.#connections.find(({ busy }) => !busy);
     if (idle !== undefined) {

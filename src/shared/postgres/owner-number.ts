@@ -86,7 +86,7 @@ async function endLostSession(
       and session.application_name = ${sessionName}`;
 }
 
-/** The worker's row of before stays for whatever names it still: without beats, its lease ends. Index: jobs_running. */
+/** The worker's row of before stays for whatever names it still: without beats, it counts as dead after a minute. Index: jobs_running. */
 async function moveJobs(sql: postgres.Sql, { from, to }: { from: string; to: string }): Promise<void> {
   await sql`
     with moved as (

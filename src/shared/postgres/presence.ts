@@ -79,10 +79,10 @@ export class Presence {
     return performance.now() < this.#leadsUntil;
   }
 
-  /** Tells that the handlers of this worker's claims up to this batch have been started. Throws where Postgres cannot be told now. */
-  async tellStarted(batch: number): Promise<void> {
+  /** Tells that the handlers of this worker's claims up to this number have been started. Throws where Postgres cannot be told now. */
+  async tellStarted(claimNumber: number): Promise<void> {
     if (this.#sql === undefined) throw new Unavailable('no_presence', 'the presence is not held');
-    await this.#withDeadline(markStarted(this.#sql, { owner: this.#owner ?? '0', batch }));
+    await this.#withDeadline(markStarted(this.#sql, { owner: this.#owner ?? '0', claimNumber }));
   }
 
   start(): void {

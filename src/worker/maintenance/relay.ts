@@ -1,14 +1,14 @@
 /**
  * The outbox relay: publishes committed rows whose message the broker has not confirmed, whatever became of the process that inserted them.
  *
- * Leases a batch of rows, publishes it within one window of confirms, and marks the confirmed ones. A row that fails is free again when its lease
- * ends. A second delivery of a row published twice finds nothing to claim.
+ * Reserves some rows for a while, publishes them within one window of confirms, and marks the confirmed ones. A row that fails is free again when
+ * that while is over. A second delivery of a row published twice finds nothing to claim.
  */
 
 import { publishAndMark } from '#queue/outbox.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { leaseUnpublishedJobs } from '#shared/postgres/statements/maintenance.ts';
+import { reserveUnpublishedJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import type { Chore } from './maintenance.ts';
 
@@ -31,7 +31,7 @@ export function createRelay({ database, publisher, events }: RelayOptions): Chor
   return async () => {
     const target = publisher();
     if (!target.ready) return NOT_READY_MS;
-    const jobs = await database.query((sql) => leaseUnpublishedJobs(sql, BATCH));
+    const jobs = await database.query((sql) => reserveUnpublishedJobs(sql, BATCH));
     const count = await publishAndMark({ database, publisher: target }, jobs);
     if (jobs.length > 0) events.publish('maintenance.done', { task: 'relay', count });
     const now = performance.now();

@@ -2,7 +2,7 @@
  * Gives back the running jobs of workers that have died, or are frozen, where no message tells of them any more.
  *
  * An owner is given up when its advisory lock was free at every look for two seconds (one that only reconnects gets it back sooner), or when it
- * holds its lock and its lease has been over for six (time for a late beat). After a look that failed nobody is given up for six seconds: all may be
+ * holds its lock and has been silent for six seconds more than a minute (time for a late beat). After a look that failed nobody is given up for six seconds: all may be
  * reconnecting. (A redelivered message is a witness of its own; then the claim takes over at once.)
  */
 import type { Events } from '#shared/observe/events.ts';

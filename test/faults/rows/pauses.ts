@@ -7,7 +7,7 @@ import type { Row, Scene } from '../stage/scene.ts';
 import { runningIn, untilBusy } from './kills.ts';
 
 const PAUSE_MS = 75_000;
-const LEASE_MS = 60_000;
+const SILENT_MS = 60_000;
 
 const zombie: Row = {
   number: 7,
@@ -31,7 +31,7 @@ const zombie: Row = {
     await load.steady({ perSecond: 10, seconds: (PAUSE_MS - 1_000) / 1_000, ms: 50 });
     await delay(Math.max(0, PAUSE_MS - (monotonicMs() - stoppedAt)));
     scene.exactly(
-      `jobs of before the stop not ended ${PAUSE_MS / 1_000} s after it (lease ${LEASE_MS / 1_000} s)`,
+      `jobs of before the stop not ended ${PAUSE_MS / 1_000} s after it (given back after ${SILENT_MS / 1_000} s)`,
       0,
       await countOldJobs(scene),
     );

@@ -36,7 +36,7 @@ export async function claimNextJobs(
     except,
     budget,
     owner,
-    batch,
+    claimNumber,
     types,
   }: TypedClaimant & { wanted: readonly FreeSlots[]; except: readonly string[]; budget: ArgsBudget },
 ): Promise<Claim[]> {
@@ -73,7 +73,7 @@ export async function claimNextJobs(
     )
     update warren.jobs job
     set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
-      claim_batch = ${batch}, started_at = now()
+      claim_batch = ${claimNumber}, started_at = now()
     from fitting
     where job.id = fitting.id and place <= slots
     returning ${claimColumns(sql)}`;

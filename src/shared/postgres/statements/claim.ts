@@ -33,10 +33,10 @@ export interface Claim {
   trace: Trace | null;
 }
 
-/** Who claims. `batch` numbers the worker's claiming statements: see `markStarted`. */
+/** Who claims. `claimNumber` counts the worker's claiming statements: see `markStarted`. */
 export interface Claimant {
   owner: string;
-  batch: number;
+  claimNumber: number;
 }
 
 /** `types`: the job types that it knows, as a literal of `texts`. Jobs of other types are left as they are, to others. */
@@ -53,12 +53,12 @@ export interface SizedClaimant extends TypedClaimant {
 export async function claimJobs(
   sql: Sql,
   ids: readonly string[],
-  { owner, batch, types, maxArgsBytes = ANY_SIZE }: SizedClaimant,
+  { owner, claimNumber, types, maxArgsBytes = ANY_SIZE }: SizedClaimant,
 ): Promise<Claim[]> {
   return await sql<Claim[]>`
     update warren.jobs job
     set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
-      claim_batch = ${batch}, started_at = now(), published_at = coalesce(published_at, now())
+      claim_batch = ${claimNumber}, started_at = now(), published_at = coalesce(published_at, now())
     where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'claim')}
       and queue <> all (array(select name from warren.queues where paused))
       and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes}
@@ -69,11 +69,11 @@ export async function claimJobs(
 export async function reclaimJobs(
   sql: Sql,
   unheard: readonly { id: string; fence: number }[],
-  { owner, batch }: Claimant,
+  { owner, claimNumber }: Claimant,
 ): Promise<Claim[]> {
   const rows = JSON.stringify(unheard.map(({ id, fence }) => ({ id, seen: fence })));
   return await sql<Claim[]>`
-    update warren.jobs job set ${change(sql, 'reclaim')}, claim_batch = ${batch}, started_at = now()
+    update warren.jobs job set ${change(sql, 'reclaim')}, claim_batch = ${claimNumber}, started_at = now()
     from jsonb_to_recordset(${rows}::text::jsonb) as given(id bigint, seen int)
     where job.id = any(${bigints(unheard.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
       and job.fence = given.seen and ${mayById(sql, 'reclaim')} and owner = ${owner}::text::bigint

@@ -12,7 +12,7 @@ import type { Fragment } from './parts.ts';
 import {
   bigints,
   FAST_PATH_MS,
-  isLeaseOver,
+  hasStoppedBeating,
   isLockFree,
   mayServeAll,
   servedTypes,
@@ -21,7 +21,7 @@ import {
 import { change, may } from './states.ts';
 
 /** How long a row belongs to the process that publishes it for the relay, in milliseconds. */
-const RELAY_LEASE_MS = 5_000;
+const RESERVED_MS = 5_000;
 /** Pairs of a queue and a type that are looked at while all may be served. */
 const MAX_TYPES = 1_000;
 /** A message may be overtaken by a little: several consumers, a requeue. In milliseconds. */
@@ -64,7 +64,7 @@ export async function nextDueMs(sql: Sql): Promise<number | null> {
  * lives that has not told what it runs, that is all of them. Index: jobs_unpublished, once for each type and queue; in an order of chance, so that none
  * waits behind another's backlog for ever.
  */
-export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Publishable[]> {
+export async function reserveUnpublishedJobs(sql: Sql, limit: number): Promise<Publishable[]> {
   return await sql<Publishable[]>`
     with recursive ${unpublishedTypes(sql, mayServeAll(sql))},
     served as materialized (
@@ -74,7 +74,7 @@ export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Pub
         (select queue, type from unpublished limit ${MAX_TYPES})
       ) as served order by random()
     ),
-    leased as (
+    reserved as (
       select job.id from served, lateral (
         select id from warren.jobs
         where state = 'available' and published_at is null and queue = served.queue and type = served.type and relay_at <= now()
@@ -82,12 +82,12 @@ export async function leaseUnpublishedJobs(sql: Sql, limit: number): Promise<Pub
       ) as job
       limit ${limit}
     )
-    update warren.jobs job set relay_at = now() + ${RELAY_LEASE_MS} * interval '1 ms'
-    from leased where job.id = leased.id
+    update warren.jobs job set relay_at = now() + ${RESERVED_MS} * interval '1 ms'
+    from reserved where job.id = reserved.id
     returning job.id, type, queue, fence`;
 }
 
-/** An owner of running jobs that shows no life. `isLockFree` false: it holds its lock, but its lease is over. */
+/** An owner of running jobs that shows no life. `isLockFree` false: it holds its lock, but has not beaten for a minute. */
 export interface SilentOwner {
   owner: string;
   /** The name of its connections; empty where its row is gone. */
@@ -106,11 +106,11 @@ export async function findSilentOwners(sql: Sql): Promise<SilentOwner[]> {
       from owners where owners.owner is not null
     ),
     seen as (
-      select owner, ${isLockFree(sql)} as "isLockFree", ${isLeaseOver(sql)} as "isLeaseOver"
+      select owner, ${isLockFree(sql)} as "isLockFree", ${hasStoppedBeating(sql)} as "hasStoppedBeating"
       from owners where owner is not null
     )
     select owner, "isLockFree", coalesce((select name from warren.workers worker where worker.owner = seen.owner), '') as name
-    from seen where "isLockFree" or "isLeaseOver"`;
+    from seen where "isLockFree" or "hasStoppedBeating"`;
 }
 
 /** A running job that was given back; `cancelled` where that had been asked for. */
@@ -134,7 +134,7 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
     )
     update warren.jobs job
     set ${changeAfterCrash(sql, 'rescue')}, published_at = null, relay_at = now()
-    from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${isLeaseOver(sql)})
+    from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${hasStoppedBeating(sql)})
     returning job.id, owner, type, queue, state, trace`;
 }
 

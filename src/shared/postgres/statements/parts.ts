@@ -10,12 +10,12 @@ export const ADVISORY_CLASS = 0x7761_7272; // "warr"
 
 /** How long the relay leaves a row to the process that made it available, in milliseconds. */
 export const FAST_PATH_MS = 2_000;
-/** And how much longer for each job that is inserted together with it: a large batch takes its time to publish, more so where the broker is busy. */
+/** And how much longer for each job that is inserted together with it: many jobs take their time to publish, more so where the broker is busy. */
 export const FAST_PATH_PER_JOB_MS = 0.5;
 /** A job whose worker has died that often while it held it is run in quarantine. If it crashes there, it is discarded: nobody else can have done it. */
 export const QUARANTINED_FROM = 2;
 /** A worker without a beat for that long has lost its jobs. Longer than any event loop should be blocked, in milliseconds. */
-const LEASE_MS = 60_000;
+const SILENT_MS = 60_000;
 /** A worker without a beat for that long is sent no jobs by the relay, in milliseconds. */
 const SERVES_MS = 10_000;
 /** What workers may need to come back after a restart of Postgres, in milliseconds. */
@@ -80,9 +80,9 @@ export function isLockFree(sql: Sql): Fragment {
 }
 
 /** True where the owner's last beat is too old: it is frozen, or cut off. */
-export function isLeaseOver(sql: Sql): Fragment {
+export function hasStoppedBeating(sql: Sql): Fragment {
   return sql`(owner in (select worker.owner from warren.workers worker
-    where worker.beat_at < now() - ${LEASE_MS} * interval '1 ms') and ${hasReturned(sql)})`;
+    where worker.beat_at < now() - ${SILENT_MS} * interval '1 ms') and ${hasReturned(sql)})`;
 }
 
 function hasReturned(sql: Sql): Fragment {

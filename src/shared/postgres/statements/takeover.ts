@@ -59,13 +59,13 @@ export async function lookAtOwner(sql: Sql, owner: string): Promise<OwnerLook> {
 export async function takeOverJobs(
   sql: Sql,
   orphans: readonly Orphan[],
-  { owner, batch, types }: TypedClaimant,
+  { owner, claimNumber, types }: TypedClaimant,
 ): Promise<(Claim & { state: AfterCrash<'takeOver'> })[]> {
   const ids = orphans.map(({ id }) => id);
   const owners = [...new Set(orphans.map((orphan) => orphan.owner))];
   return await sql<(Claim & { state: AfterCrash<'takeOver'> })[]>`
     update warren.jobs job
-    set ${changeAfterCrash(sql, 'takeOver')}, owner = ${owner}::text::bigint, claim_batch = ${batch}, started_at = now()
+    set ${changeAfterCrash(sql, 'takeOver')}, owner = ${owner}::text::bigint, claim_batch = ${claimNumber}, started_at = now()
     where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'takeOver')} and owner <> ${owner}::text::bigint
       and owner = any(${bigints(owners)}::text::bigint[]) -- it may have another one by now, who reconnects
       and ${hasType(sql, types)} and ${isLockFree(sql)}

@@ -50,13 +50,13 @@ export async function beat(
 }
 
 /**
- * Notes that the handlers of the worker's claims up to this batch have been started: only those are charged an attempt should the worker die. One
+ * Notes that the handlers of the worker's claims up to this number have been started: only those are charged an attempt should the worker die. One
  * simple query, so that nothing is left to say once it is sent: the worker may die the next moment.
  */
-export async function markStarted(sql: Sql, { owner, batch }: Claimant): Promise<void> {
+export async function markStarted(sql: Sql, { owner, claimNumber }: Claimant): Promise<void> {
   await sql.unsafe(`
-    update warren.workers set started_batch = ${batch}
-    where owner = ${owner} and started_batch < ${batch}`);
+    update warren.workers set started_batch = ${claimNumber}
+    where owner = ${owner} and started_batch < ${claimNumber}`);
 }
 
 /** What living workers run. */
