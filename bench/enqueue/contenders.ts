@@ -1,5 +1,7 @@
 // Who answers `/api/test/:id` in this benchmark, and what each has promised when it answers.
 import type { Place, Stage, Started } from '../stage/stage.ts';
+import type { Warren } from '../stage/warren.ts';
+import type { Settlement } from './settlement.ts';
 
 export interface Contender {
   name: string;
@@ -13,6 +15,25 @@ export interface Contender {
   /** Whether a worker takes the jobs meanwhile. */
   worker: boolean;
   file: string;
+}
+
+/** What a contender plays on: its database and vhost, and who looks into them. */
+export interface Ground {
+  warren: Warren;
+  place: Place;
+  settlement: Settlement;
+}
+
+/** `before` is there where Warren before takes part: it has a ground to itself. */
+export interface Grounds {
+  own: Ground;
+  before: Ground | undefined;
+}
+
+export interface Ready {
+  contender: Contender;
+  ground: Ground;
+  server: Started;
 }
 
 const none = { enqueues: false, publishesLater: false, worker: false };
@@ -43,6 +64,13 @@ export const contenders = [
   },
   {
     ...warren,
+    name: 'warren-before',
+    title: 'Warren before',
+    promise: 'the same',
+    worker: false,
+  },
+  {
+    ...warren,
     name: 'warren-worker',
     title: 'Warren, one worker running',
     promise: 'the same, while a worker runs the jobs',
@@ -61,22 +89,30 @@ export const contenders = [
 
 export type ContenderName = (typeof contenders)[number]['name'];
 
-/** The servers of all contenders, idle while it is not their turn. Warren's two lines are one process. */
-export async function startServers(stage: Stage, place: Place): Promise<Map<string, Started>> {
-  const env = settingsOf(place);
-  const byFile = new Map<string, Started>();
-  for (const { name, file } of contenders) {
-    if (!byFile.has(file)) byFile.set(file, await stage.start({ name, file, env }));
+/** All contenders that take part with their servers, idle while it is not their turn. A program that two of them name is one process. */
+export async function startServers(stage: Stage, { own, before }: Grounds): Promise<Ready[]> {
+  const started = new Map<string, Started>();
+  const ready: Ready[] = [];
+  for (const contender of contenders) {
+    const { name, file } = contender;
+    const ground = name === 'warren-before' ? before : own;
+    if (ground === undefined) continue;
+    const { checkout } = ground.warren;
+    const key = `${checkout}/${file}`;
+    const server =
+      started.get(key) ?? (await stage.start({ name, file, checkout, env: settingsOf(ground.place) }));
+    started.set(key, server);
+    ready.push({ contender, ground, server });
   }
-  return byFile;
+  return ready;
 }
 
-export async function startWorker(stage: Stage, place: Place): Promise<Started> {
+export async function startWorker(stage: Stage, { warren: { checkout }, place }: Ground): Promise<Started> {
   return await stage.start({
     name: 'worker',
     file: 'src/worker/main.ts',
+    checkout,
     portSetting: 'WORKER_HEALTH_PORT',
-    readyPath: '/readyz',
     env: settingsOf(place),
   });
 }
@@ -86,19 +122,19 @@ function settingsOf({ databaseUrl, amqpUrl }: Place): Record<string, string> {
 }
 
 /** Throws where a contender answers something else than the API does, but for the job's id: it would be another benchmark. */
-export async function assertSameAnswers(servers: ReadonlyMap<string, Started>): Promise<void> {
+export async function assertSameAnswers(ready: readonly Ready[]): Promise<void> {
   const answers = await Promise.all(
-    [...servers].map(async ([file, { url }]) => {
+    ready.map(async ({ contender: { name }, server: { url } }) => {
       const response = await fetch(`${url}/api/test/7`, { signal: AbortSignal.timeout(10_000) });
       const body = await response.text();
       return {
-        file,
+        name,
         answer: `${response.headers.get('content-type')} ${body.length} ${body.replace(/"jobId":"\d+"} *$/, '')}`,
       };
     }),
   );
-  const expected = answers.find(({ file }) => file === 'src/api/main.ts')?.answer;
-  for (const { file, answer } of answers) {
-    if (answer !== expected) throw new Error(`${file} answers ${answer}, not ${expected}`);
+  const expected = answers.find(({ name }) => name === 'warren')?.answer;
+  for (const { name, answer } of answers) {
+    if (answer !== expected) throw new Error(`${name} answers ${answer}, not ${expected}`);
   }
 }

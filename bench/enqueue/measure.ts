@@ -1,7 +1,6 @@
 // One run of one contender: fire, wait until all that was promised is so, look what it has cost each process, and clean up.
-import { waitUntil } from '../../dev/wait-until.ts';
 import { percentile } from '../report/statistics.ts';
-import { monotonicMs } from '../stage/monotonic.ts';
+import { confirmed, readConfirmed } from '../stage/confirms.ts';
 import type { Participants } from '../stage/processor-time.ts';
 import {
   othersShare,
@@ -10,7 +9,7 @@ import {
   readProcessorTime,
 } from '../stage/processor-time.ts';
 import type { Contender } from './contenders.ts';
-import type { LoadGenerator, LoadResult } from './load.ts';
+import type { LoadGenerator } from './load.ts';
 import type { Settlement } from './settlement.ts';
 
 export const PERCENTILES = [50, 66, 75, 80, 90, 95, 98, 99, 100];
@@ -44,13 +43,15 @@ export async function measure(
   { load, settlement }: { load: LoadGenerator; settlement: Settlement },
   { contender, url, participants, requests, connections }: RunOptions,
 ): Promise<Run> {
-  const confirmedBefore = contender.worker ? await readConfirmed(url) : 0;
+  const confirmedBefore = contender.publishesLater ? await readConfirmed(url) : 0;
   const machine = readMachineTime();
   const before = readProcessorTime(participants);
   const result = await load.fire({ url, requests, connections });
-  const endedAt = contender.worker
-    ? await settleWithWorker(settlement, { url, confirmed: confirmedBefore + result.completed, result })
-    : await settle(contender, settlement, result);
+  const confirmedAt = contender.publishesLater
+    ? await confirmed(url, confirmedBefore + result.completed)
+    : result.endedAt;
+  await settle(contender, settlement, result.completed);
+  const endedAt = Math.max(result.endedAt, confirmedAt);
   const spent = processorTimeBetween(before, readProcessorTime(participants));
   const others = othersShare(machine, readMachineTime());
   await settlement.reset();
@@ -74,32 +75,18 @@ export async function measure(
   };
 }
 
-/** Returns when the clock stops. Throws where fewer jobs are in the table than were answered: nothing else here would matter then. */
+/**
+ * Waits for what comes behind the confirms, so that its cost falls into the run that caused it: Warren's late mark or, where a worker runs, the last
+ * record. Throws where fewer jobs are in the table than were answered: nothing else here would matter then.
+ */
 async function settle(
-  { name, enqueues, publishesLater }: Contender,
+  { name, enqueues, publishesLater, worker }: Contender,
   settlement: Settlement,
-  { completed, endedAt }: LoadResult,
-): Promise<number> {
-  if (!enqueues) return endedAt;
-  const confirmedAt = publishesLater ? await settlement.confirmed(completed) : endedAt;
+  answered: number,
+): Promise<void> {
+  if (!enqueues) return;
   const jobs = await settlement.countJobs();
-  if (jobs < completed) throw new Error(`${name}: ${completed} answers, but only ${jobs} jobs`);
-  if (publishesLater) await settlement.marked();
-  return confirmedAt;
-}
-
-/** The queue's depth tells nothing while it is consumed: the API's own count of confirms does. Its cost until the last job is done counts. */
-async function settleWithWorker(
-  settlement: Settlement,
-  { url, confirmed, result }: { url: string; confirmed: number; result: LoadResult },
-): Promise<number> {
-  const check = async () => ((await readConfirmed(url)) >= confirmed ? monotonicMs() : undefined);
-  const confirmedAt = await waitUntil({ what: 'the confirms', check, timeoutMs: 30_000, intervalMs: 5 });
-  await settlement.completed(result.completed);
-  return Math.max(result.endedAt, confirmedAt);
-}
-
-async function readConfirmed(url: string): Promise<number> {
-  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(10_000) });
-  return Number(/^warren_publishes_confirmed_total (\d+)/m.exec(await response.text())?.[1] ?? 0);
+  if (jobs < answered) throw new Error(`${name}: ${answered} answers, but only ${jobs} jobs`);
+  if (worker) await settlement.completed(answered);
+  else if (publishesLater) await settlement.marked();
 }

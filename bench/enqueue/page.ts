@@ -4,7 +4,6 @@ import { formatFigure } from '../report/figure.ts';
 import type { Bar, Cell, Column, Report, Section } from '../report/report.ts';
 import { median, medianRatio } from '../report/statistics.ts';
 import { renderAbReport } from './ab-report.ts';
-import type { ContenderName } from './contenders.ts';
 import { contenders } from './contenders.ts';
 import type { Run } from './measure.ts';
 import type { ContenderResult, PlayOptions, Results } from './rounds.ts';
@@ -17,10 +16,13 @@ export function composeReport({
   facts,
   results,
   play,
+  before,
 }: {
   facts: Facts;
   results: Results;
   play: PlayOptions;
+  /** The commit of Warren before. */
+  before: string;
 }): Report {
   const { rounds, seconds, requests, connections } = play;
   return {
@@ -34,6 +36,7 @@ export function composeReport({
       "The clock is the suite's own, from the first request until everything is committed and confirmed. The load generator (autocannon) shares " +
         'the processors with the servers. No worker runs, save in the line that says so.',
       `Processes of others took ${percent(median(others(results)))} of the processors during the long runs (median; at most ${percent(Math.max(...others(results)))}).`,
+      `Warren before is commit ${before}.`,
       `The article's own figure was ${ARTICLE_PER_SECOND} requests per second, on another machine.`,
     ],
     bars: bars(results),
@@ -49,7 +52,7 @@ export function composeReport({
           title: 'Requests per second',
           unit: 'committed and confirmed',
           emphasis: 'Warren',
-          bars: contenders.map(({ name, title }) => ({
+          bars: takingPart(results).map(({ name, title }) => ({
             label: title,
             value: median(rates(of(results, name).long)),
           })),
@@ -61,8 +64,9 @@ export function composeReport({
 }
 
 function bars(results: Results): Bar[] {
-  const against = (reference: ContenderName) =>
+  const against = (reference: string) =>
     medianRatio(rates(of(results, 'warren').long), rates(of(results, reference).long));
+  const cost = (name: string) => of(results, name).long.map(systemUs);
   const failed = [...results.values()].flatMap(({ short, long }) => [...short, ...long]);
   return [
     {
@@ -78,6 +82,16 @@ function bars(results: Results): Bar[] {
       measured: against('naive'),
       digits: 1,
     },
+    ...(results.has('warren-before')
+      ? [
+          {
+            what: 'processor time of API, RabbitMQ and Postgres together per request, against before',
+            demand: 'at most' as const,
+            limit: 0.65,
+            measured: medianRatio(cost('warren'), cost('warren-before')),
+          },
+        ]
+      : []),
     {
       what: 'failed requests, of all contenders and runs',
       demand: 'at most',
@@ -93,25 +107,39 @@ function compare(title: string, results: Results, pick: (result: ContenderResult
     { title: '' },
     { title: 'requests/s' },
     { title: 'of bare', digits: 2 },
+    { title: 'of before', digits: 2 },
     { title: 'p50 ms', digits: 1 },
     { title: 'p99 ms', digits: 1 },
     { title: 'failed' },
+    { title: 'server, RabbitMQ, Postgres µs' },
     ...PROCESSES.map((name) => ({ title: `${name} µs` })),
   ];
   const bare = rates(pick(of(results, 'bare')));
-  const rows = contenders.map(({ name, title: label }): Cell[] => {
+  const older = results.get('warren-before');
+  const rows = takingPart(results).map(({ name, title: label }): Cell[] => {
     const runs = pick(of(results, name));
     return [
       label,
       median(rates(runs)),
       medianRatio(rates(runs), bare),
+      older === undefined ? null : medianRatio(rates(runs), rates(pick(older))),
       median(runs.map(({ percentilesMs }) => percentilesMs[50] ?? 0)),
       median(runs.map(({ percentilesMs }) => percentilesMs[99] ?? 0)),
       runs.reduce((sum, { failed }) => sum + failed, 0),
+      median(runs.map(systemUs)),
       ...PROCESSES.map((process) => processorUs(runs, process)),
     ];
   });
   return { title, note: 'µs: processor time per request, of each process.', table: { columns, rows } };
+}
+
+function takingPart(results: Results) {
+  return contenders.filter(({ name }) => results.has(name));
+}
+
+/** What a request costs the system that takes it in. */
+function systemUs({ processorUs: used }: Run): number {
+  return ['server', 'RabbitMQ', 'Postgres'].reduce((sum, name) => sum + (used[name] ?? 0), 0);
 }
 
 function processorUs(runs: readonly Run[], process: string): number | null {
@@ -138,7 +166,7 @@ function rates(runs: readonly Run[]): number[] {
   return runs.map(({ perSecond }) => perSecond);
 }
 
-function of(results: Results, name: ContenderName): ContenderResult {
+function of(results: Results, name: string): ContenderResult {
   const result = results.get(name);
   if (result === undefined) throw new Error(`${name} was not measured`);
   return result;

@@ -1,10 +1,9 @@
-// When a run is over: not with the last answer, but when everything that was promised is so. Looks at the servers, not at the contender's word.
+// When a run is over: not with the last answer, but when everything that was promised is so. Looks at the database, not at the contender's word.
 import type { Channel, ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../dev/wait-until.ts';
 import { brokerQueue, prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
-import { monotonicMs } from '../stage/monotonic.ts';
 import { queueNames } from '../stage/shop.ts';
 import type { Place } from '../stage/stage.ts';
 
@@ -28,14 +27,6 @@ export class Settlement implements AsyncDisposable {
     await prepareTopology(model, queueNames);
     const sql = postgres(databaseUrl, { max: 1, connect_timeout: 10, onnotice: () => {} });
     return new Settlement(sql, model, await model.createChannel());
-  }
-
-  /** Resolves with the time at which the broker was seen to hold so many messages: the moment of the last confirm, or a little later. */
-  async confirmed(messages: number): Promise<number> {
-    return await this.#seen('the confirms', async () => {
-      const { messageCount } = await this.#channel.checkQueue(QUEUE);
-      return messageCount >= messages;
-    });
   }
 
   /** Resolves when a worker has done all of them. */
@@ -74,8 +65,8 @@ export class Settlement implements AsyncDisposable {
     return row?.jobs ?? 0;
   }
 
-  async #seen(what: string, look: () => Promise<boolean>): Promise<number> {
-    const check = async () => ((await look()) ? monotonicMs() : undefined);
-    return await waitUntil({ what, check, timeoutMs: TIMEOUT_MS, intervalMs: LOOK_MS });
+  async #seen(what: string, look: () => Promise<boolean>): Promise<void> {
+    const check = async () => (await look()) || undefined;
+    await waitUntil({ what, check, timeoutMs: TIMEOUT_MS, intervalMs: LOOK_MS });
   }
 }

@@ -2,18 +2,16 @@
 // other job queues run on it too.
 // Guarantees: what was started ends with the benchmark, whatever ends that; nothing that was there before is touched.
 import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { freePorts } from '../../dev/free-port.ts';
 import { OwnedProcess } from '../../dev/owned-process.ts';
 import { ProcessRecord } from '../../dev/process-record.ts';
 import type { Services } from '../../dev/services.ts';
 import { startServices } from '../../dev/services.ts';
 import { waitUntil } from '../../dev/wait-until.ts';
-import { migrate } from '../../src/shared/postgres/migrate/migrate.ts';
 import { createDatabase, createVhost } from './places.ts';
-import { app } from './shop.ts';
-
-export const root = resolve(import.meta.dirname, '../..');
+import type { Warren } from './warren.ts';
+import { root, thisWarren } from './warren.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 35_000;
@@ -33,6 +31,8 @@ export interface ProgramOptions {
   name: string;
   /** Below the root of the checkout. */
   file: string;
+  /** Defaults to this one. */
+  checkout?: string | undefined;
   args?: readonly string[];
   env: Readonly<Record<string, string>>;
   /** Arguments of Node before the file, such as a preload. Defaults to the flags of the images' programs. */
@@ -42,7 +42,7 @@ export interface ProgramOptions {
 export interface ListeningOptions extends ProgramOptions {
   /** The setting that says where it listens: `PORT`, or `WORKER_HEALTH_PORT`. Defaults to `PORT`. */
   portSetting?: string;
-  /** What answers 200 as soon as it works. Defaults to `/livez`. */
+  /** What answers 200 as soon as it works. Defaults to `/readyz`. */
   readyPath?: string;
 }
 
@@ -65,29 +65,50 @@ export class Stage implements AsyncDisposable {
     process.once('exit', this.#onExit);
   }
 
-  /** A migrated, empty database and an empty vhost; an earlier one of the name is dropped. */
-  async createPlace(name: string): Promise<Place> {
+  /** A database and an empty vhost; an earlier one of the name is dropped. */
+  async createPlace(name: string, options: { warren?: Warren; hasOrders?: boolean } = {}): Promise<Place> {
     if (this.services.amqpUrl === 'none') throw new Error('the benchmarks need a RabbitMQ');
-    const databaseUrl = await createDatabase(this.services.databaseUrl, name);
-    await migrate({ databaseUrl, app });
+    const databaseUrl = await this.createDatabase(name, options);
     return { databaseUrl, amqpUrl: (await createVhost(this.services, name)).url };
   }
 
+  /** With the schema of that Warren (this one's by default), and the shop's orders where they are wanted; empty but for them. */
+  async createDatabase(
+    name: string,
+    { warren: { checkout } = thisWarren, hasOrders = false }: { warren?: Warren; hasOrders?: boolean } = {},
+  ): Promise<string> {
+    const databaseUrl = await createDatabase(this.services.databaseUrl, name);
+    for (const command of hasOrders ? ['migrate', 'seed'] : ['migrate']) {
+      const program = { name: `${command}-${name}`, file: `dev/${command}.ts`, checkout };
+      const { exited } = await this.spawn({ ...program, env: { DATABASE_URL: databaseUrl } });
+      const { code } = await exited;
+      if (code !== 0) throw new Error(`${command} has failed; see ${program.name}.log`);
+    }
+    return databaseUrl;
+  }
+
   /** Compiled ahead from its second start on. Resolves when the process runs. Its output goes to a file in the folder's `logs`. */
-  async spawn({ name, file, args = [], env, nodeArgs = IMAGE_ARGS }: ProgramOptions): Promise<OwnedProcess> {
+  async spawn({
+    name,
+    file,
+    checkout = root,
+    args = [],
+    env,
+    nodeArgs = IMAGE_ARGS,
+  }: ProgramOptions): Promise<OwnedProcess> {
     const program = await OwnedProcess.start({
       name,
       command: process.execPath,
-      args: [...nodeArgs, join(root, file), ...args],
+      args: [...nodeArgs, join(checkout, file), ...args],
       env: {
         PATH: '/usr/local/bin:/usr/bin:/bin',
         LOG_LEVEL: 'warn',
         NODE_COMPILE_CACHE: join(this.folder, 'compile-cache'),
         ...env,
       },
-      cwd: root,
+      cwd: checkout,
       output: { file: join(this.folder, 'logs', `${name}.log`) },
-      marker: join(root, file),
+      marker: join(checkout, file),
       stopSignal: 'SIGTERM',
       stopTimeoutMs: STOP_TIMEOUT_MS,
       record: this.record,
@@ -99,7 +120,7 @@ export class Stage implements AsyncDisposable {
   /** The same on a port of its own. Resolves when it answers, and has all that it needs. */
   async start({
     portSetting = 'PORT',
-    readyPath = '/livez',
+    readyPath = '/readyz',
     env,
     ...program
   }: ListeningOptions): Promise<Started> {

@@ -9,7 +9,7 @@ import { renderReport } from '../report/markdown.ts';
 import { writeReport } from '../report/results.ts';
 import { areDefaults, readOptions } from '../stage/command-line.ts';
 import { othersShare, readMachineTime } from '../stage/processor-time.ts';
-import { root } from '../stage/stage.ts';
+import { root } from '../stage/warren.ts';
 import { playUnderLoad } from './under-load.ts';
 import { describeUnderLoad } from './under-load-page.ts';
 

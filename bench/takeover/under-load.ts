@@ -10,7 +10,7 @@ import { FaultStage } from '../../test/faults/stage/fault-stage.ts';
 import { Load } from '../../test/faults/stage/load.ts';
 import { seededRandom } from '../../test/faults/stage/random.ts';
 import type { FaultServers } from '../../test/faults/stage/servers.ts';
-import { root } from '../stage/stage.ts';
+import { root } from '../stage/warren.ts';
 
 export const WORKERS = 4;
 export const SLOTS = 100;

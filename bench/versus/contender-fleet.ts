@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { OwnedProcess } from '../../dev/owned-process.ts';
 import { signalProcess } from '../../dev/running-process.ts';
 import { monotonicMs } from '../stage/monotonic.ts';
+import type { Participants } from '../stage/processor-time.ts';
+import { serverParticipants } from '../stage/processor-time.ts';
 import type { Stage } from '../stage/stage.ts';
 import type { Contender, Places, ProgramPlan, Store } from './contender.ts';
 import type { Run } from './programs/effect-book.ts';
@@ -56,8 +58,7 @@ export class ContenderFleet {
   async startApi(): Promise<void> {
     const { contender, places } = this;
     const plan = contender.programs?.api(places) ?? ownProgram('api', places);
-    const { readyPath = '/readyz' } = plan;
-    this.#api = await this.#options.stage.start({ ...this.#program('api', plan), readyPath });
+    this.#api = await this.#options.stage.start(this.#program('api', plan));
   }
 
   async startWorker(concurrency: number): Promise<OwnedProcess> {
@@ -69,6 +70,11 @@ export class ContenderFleet {
     this.workers.push(worker);
     void worker.exited.then(() => this.#replace(worker, concurrency));
     return worker;
+  }
+
+  /** The API's process and the servers, as far as they are processes of ours. */
+  get participants(): Participants {
+    return { api: this.api.process.pid, ...serverParticipants(this.#options.stage) };
   }
 
   /** Those that have not ended. */
@@ -110,11 +116,12 @@ export class ContenderFleet {
   }
 
   /** Without the flags of Warren's images: all contenders run on Node as it is. */
-  #program(name: string, { file, env, nodeArgs = [] }: ProgramPlan) {
+  #program(name: string, { file, checkout, env, nodeArgs = [] }: ProgramPlan) {
     const { scenario, notes } = this.#options;
     return {
       name: `${scenario}-${this.contender.name}-${name}`,
       file,
+      checkout,
       args: [this.contender.name],
       env: { NODE_ENV: 'production', VERSUS_BOOK: this.book, VERSUS_NOTES: notes, ...env },
       nodeArgs,

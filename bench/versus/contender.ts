@@ -1,5 +1,6 @@
 // What every system under comparison can do, so that one scenario plays on all of them: the only thing that scenarios know of a contender.
 // An adapter is thin: the calls that its documentation shows, with the settings that it recommends, and nothing that helps or hinders.
+import type { Warren } from '../stage/warren.ts';
 
 /** The job of every scenario. `key` names it in the books. */
 export interface Work {
@@ -47,20 +48,11 @@ export interface Store {
 export interface ProgramPlan {
   /** Below the root of the checkout. */
   file: string;
+  /** Defaults to this one. */
+  checkout?: string;
   env: Readonly<Record<string, string>>;
   /** Arguments of Node before the file. Defaults to none. */
   nodeArgs?: readonly string[];
-  /** What the API answers as soon as it works. Defaults to `/readyz`. */
-  readyPath?: string;
-}
-
-/** A connection to the broker that is there before it is needed. */
-export interface BrokerWatch {
-  /** Resolves when the broker holds so many messages. */
-  until(messages: number): Promise<void>;
-  /** Resolves when what the system does behind that is done too, so that its cost is counted. */
-  settled(): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface Contender {
@@ -83,8 +75,13 @@ export interface Contender {
   connect(places: Places): Promise<Producer>;
   /** In the worker's process; runs until that ends. */
   work(places: Places, options: WorkerOptions): Promise<void>;
-  /** Where the broker gets its messages behind the answer; no worker may run. */
-  watchBroker?(places: Places): Promise<BrokerWatch>;
+  /** The Warren whose schema its database has. Defaults to this one. */
+  warren?: Warren;
+  /**
+   * Where its API publishes behind the answer, and counts the confirms: resolves when what it does behind those is done too, so that its cost is
+   * counted. No worker may run.
+   */
+  settled?(places: Places): Promise<void>;
   /** Where its programs are its own instead of ours. */
   programs?: {
     /** Listens at `PORT`. */

@@ -1,15 +1,17 @@
-// A place as the benchmark fills and watches it: rows by `generate_series`, their messages by a confirm channel, both as Warren writes them.
-import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
+// A place as the benchmark fills and watches it: rows by `generate_series`, as Warren writes them, their messages by its publisher.
+import type { Channel, ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
 import postgres from 'postgres';
 import { waitUntil } from '../../dev/wait-until.ts';
-import { messageOptions } from '../../src/shared/rabbitmq/message.ts';
-import { brokerQueue, EXCHANGE, prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
+import { Events } from '../../src/shared/observe/events.ts';
+import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { brokerQueue } from '../../src/shared/rabbitmq/topology.ts';
 import { queueNames } from '../stage/shop.ts';
 import type { Place } from '../stage/stage.ts';
 
 const PUBLISHED_AT_ONCE = 2_000;
 const LOOK_MS = 50;
+const CONNECT_TIMEOUT_MS = 10_000;
 const DRAIN_TIMEOUT_MS = 300_000;
 
 export interface Batch {
@@ -35,28 +37,34 @@ export interface Progress {
 export class Backlog implements AsyncDisposable {
   readonly sql: postgres.Sql;
   readonly #model: ChannelModel;
-  readonly #publishing: ConfirmChannel;
+  readonly #publisher: Publisher;
   readonly #asking: Channel;
 
   private constructor(parts: {
     sql: postgres.Sql;
     model: ChannelModel;
-    publishing: ConfirmChannel;
+    publisher: Publisher;
     asking: Channel;
   }) {
     this.sql = parts.sql;
     this.#model = parts.model;
-    this.#publishing = parts.publishing;
+    this.#publisher = parts.publisher;
     this.#asking = parts.asking;
   }
 
   static async open({ databaseUrl, amqpUrl }: Place): Promise<Backlog> {
+    const options = { url: amqpUrl, name: 'bench', channels: 4, queues: queueNames };
+    const publisher = new Publisher({ ...options, events: new Events() });
+    publisher.start();
+    await waitUntil({
+      what: 'the publisher',
+      check: () => publisher.ready || undefined,
+      timeoutMs: CONNECT_TIMEOUT_MS,
+    });
     const model = await connect(amqpUrl, { timeout: 5_000, noDelay: true });
-    await prepareTopology(model, queueNames);
-    const publishing = await model.createConfirmChannel();
     const asking = await model.createChannel();
     const sql = postgres(databaseUrl, { max: 1, connect_timeout: 10, onnotice: () => {} });
-    return new Backlog({ sql, model, publishing, asking });
+    return new Backlog({ sql, model, publisher, asking });
   }
 
   /** Rows that are available and published, and their messages. */
@@ -117,6 +125,7 @@ export class Backlog implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#publisher.stop();
     await this.sql.end({ timeout: 2 });
     await this.#model.close();
   }
@@ -129,11 +138,15 @@ export class Backlog implements AsyncDisposable {
 
   async #publish({ firstId, jobs, queue }: Batch, type: string): Promise<void> {
     for (let published = 0; published < jobs; published += PUBLISHED_AT_ONCE) {
-      for (let offset = published; offset < Math.min(jobs, published + PUBLISHED_AT_ONCE); offset += 1) {
-        const id = String(firstId + offset);
-        this.#publishing.publish(EXCHANGE, queue, Buffer.from(id), messageOptions({ id, type }));
-      }
-      await this.#publishing.waitForConfirms();
+      const count = Math.min(jobs - published, PUBLISHED_AT_ONCE);
+      const group = Array.from({ length: count }, (_, n) => ({
+        id: String(firstId + published + n),
+        type,
+        queue,
+        fence: 0,
+      }));
+      const confirmed = await this.#publisher.publishAll(group);
+      if (confirmed.length < count) throw new Error('RabbitMQ did not confirm the messages of the backlog');
     }
   }
 

@@ -2,11 +2,14 @@
 import type { Facts } from '../report/facts.ts';
 import type { Report } from '../report/report.ts';
 import type { Stage } from '../stage/stage.ts';
+import type { Warren } from '../stage/warren.ts';
 
 export interface PartOptions {
   stage: Stage;
   facts: Facts;
   log: (line: string) => void;
+  /** Undefined where it takes no part. */
+  before: Warren | undefined;
   /** 1: the sizes and durations that the results are made with. Less: a trial. */
   scale: number;
 }

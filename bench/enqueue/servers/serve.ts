@@ -1,4 +1,4 @@
-// What the benchmark's own servers have in common: Warren's HTTP server, `/livez`, and the answer of `/api/test/:id`.
+// What the benchmark's own servers have in common: Warren's HTTP server, `/readyz`, and the answer of `/api/test/:id`.
 import { Hono } from 'hono';
 import type { Order } from '../../../examples/shop/orders.ts';
 import { MAX_ID_DIGITS } from '../../../src/shared/base/row-id.ts';
@@ -9,7 +9,7 @@ export type Answer = (orderId: string) => Promise<string | undefined> | string |
 /** Listens at `PORT` until the process is killed. */
 export async function serveOrders(answer: Answer): Promise<void> {
   const app = new Hono();
-  app.get('/livez', (c) => c.text('ok'));
+  app.get('/readyz', (c) => c.text('ok'));
   app.get('/api/test/:id', async (c) => {
     const body = await answer(c.req.param('id'));
     return body === undefined ? c.notFound() : c.body(body, 200, { 'content-type': 'application/json' });

@@ -28,7 +28,6 @@ export const naive: Contender = {
     api: ({ databaseUrl, amqpUrl }) => ({
       file: 'bench/enqueue/servers/naive.ts',
       env: { DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl },
-      readyPath: '/livez',
     }),
     worker: () => {
       throw new Error('the naive way has no worker');

@@ -9,7 +9,7 @@ import { Database } from '../../../src/shared/postgres/database.ts';
 import { Publisher } from '../../../src/shared/rabbitmq/publisher.ts';
 import { brokerQueue } from '../../../src/shared/rabbitmq/topology.ts';
 import { app, queueNames } from '../../stage/shop.ts';
-import type { BrokerWatch, Contender, Places, ProgramPlan, Store, Work } from '../contender.ts';
+import type { Contender, Places, ProgramPlan, Store, Work } from '../contender.ts';
 import { defineVersusJob } from '../programs/versus-job.ts';
 
 const WARREN_APP = join(import.meta.dirname, '../programs/warren-app.ts');
@@ -21,6 +21,14 @@ const definition = defineVersusJob(() => Promise.reject(new Error('only workers 
 /** A worker of 100 slots has the five channels that a queue has by default. */
 const CHANNELS = 5;
 
+export const programs: NonNullable<Contender['programs']> = {
+  api: (places) => plan('api', places),
+  worker: (places, concurrency) => {
+    const channels = concurrency % CHANNELS === 0 ? CHANNELS : 1;
+    return worker(places, `default:${channels}:${concurrency / channels}`);
+  },
+};
+
 export const warren: Contender = {
   name: 'warren',
   title: 'Warren',
@@ -31,14 +39,8 @@ export const warren: Contender = {
   open,
   connect: () => Promise.reject(new Error("Warren's API is its own program")),
   work: () => Promise.reject(new Error("Warren's worker is its own program")),
-  watchBroker,
-  programs: {
-    api: (places) => plan('api', places),
-    worker: (places, concurrency) => {
-      const channels = concurrency % CHANNELS === 0 ? CHANNELS : 1;
-      return worker(places, `default:${channels}:${concurrency / channels}`);
-    },
-  },
+  settled,
+  programs,
 };
 
 /** As far ahead as the batches of the others: 500 jobs, which are slots too in Warren. */
@@ -134,25 +136,10 @@ async function isPublished(sql: postgres.Sql): Promise<true | undefined> {
   return row?.left === 0 ? true : undefined;
 }
 
-/** Asks the broker, not Warren: what is in the quorum queue is confirmed, or will be in a moment. */
-async function watchBroker({ amqpUrl, databaseUrl }: Places): Promise<BrokerWatch> {
-  const connection = await amqp.connect(amqpUrl, { timeout: 10_000, noDelay: true });
-  const channel = await connection.createChannel();
+async function settled({ databaseUrl }: Places): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
-  return {
-    until: async (messages) => {
-      const check = async () =>
-        (await channel.checkQueue(BROKER_QUEUE)).messageCount >= messages || undefined;
-      await waitUntil({ what: 'the confirms', check, timeoutMs: FILL_TIMEOUT_MS, intervalMs: 2 });
-    },
-    settled: async () => {
-      await waitUntil({ what: 'the marks', check: () => isPublished(sql), timeoutMs: FILL_TIMEOUT_MS });
-    },
-    close: async () => {
-      await connection.close();
-      await sql.end({ timeout: 2 });
-    },
-  };
+  await waitUntil({ what: 'the marks', check: () => isPublished(sql), timeoutMs: FILL_TIMEOUT_MS });
+  await sql.end({ timeout: 2 });
 }
 
 export async function purge(amqpUrl: string): Promise<void> {

@@ -1,10 +1,8 @@
 // The servers of a comparison: the stage's Postgres and RabbitMQ, two private Redis, and a database per contender.
 import { join } from 'node:path';
-import { app } from '../../../examples/shop/app.ts';
-import { seedOrders } from '../../../examples/shop/orders.ts';
-import { migrate } from '../../../src/shared/postgres/migrate/migrate.ts';
-import { createDatabase, createVhost } from '../../stage/places.ts';
+import { createVhost } from '../../stage/places.ts';
 import type { Stage } from '../../stage/stage.ts';
+import { thisWarren } from '../../stage/warren.ts';
 import type { Contender, Places } from '../contender.ts';
 import { RedisServer } from './redis.ts';
 
@@ -28,13 +26,12 @@ export class VersusServers implements AsyncDisposable {
     return new VersusServers(stage, { everysec: await start('everysec'), always: await start('always') });
   }
 
-  /** With a database of its own, migrated, and the orders in it. */
+  /** With a database of its own that has Warren's schema, for the orders, and the orders. */
   async placesOf(contender: Contender): Promise<Places> {
     const { services } = this.stage;
     const name = `versus_${contender.name.replaceAll('-', '_')}`;
-    const databaseUrl = await createDatabase(services.databaseUrl, name);
-    await migrate({ databaseUrl, app });
-    await seedOrders({ databaseUrl });
+    const { warren = thisWarren } = contender;
+    const databaseUrl = await this.stage.createDatabase(name, { warren, hasOrders: true });
     const hasBroker = contender.servers.includes('rabbitmq') && services.amqpUrl !== 'none';
     const places = {
       databaseUrl,

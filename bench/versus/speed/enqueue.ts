@@ -2,6 +2,7 @@
 // The clock is the suite's own. Where the broker confirms behind the answer, it stops with the last confirm.
 import { LoadGenerator } from '../../enqueue/load.ts';
 import { percentile } from '../../report/statistics.ts';
+import { confirmed, readConfirmed } from '../../stage/confirms.ts';
 import { monotonicMs } from '../../stage/monotonic.ts';
 import { processorTimeBetween, readProcessorTime } from '../../stage/processor-time.ts';
 import { rotate } from '../../stage/rotate.ts';
@@ -16,6 +17,8 @@ export interface EnqueueRun {
   p99Ms: number;
   /** Of the API's process, in microseconds of processor time. */
   cpuUs: number;
+  /** The same of API, RabbitMQ and Postgres together; null where a Redis is in it, whose time nobody reads. */
+  systemUs: number | null;
 }
 
 export interface EnqueueOptions {
@@ -69,23 +72,27 @@ async function fire(
   fleet: ContenderFleet,
   { load, requests, connections }: { load: LoadGenerator; requests: number; connections: number },
 ): Promise<EnqueueRun> {
-  const watch = await fleet.contender.watchBroker?.(fleet.places);
-  const participants = { api: fleet.api.process.pid };
+  const { contender, places, participants } = fleet;
+  const { url } = fleet.api;
+  const { settled } = contender;
+  const already = settled === undefined ? 0 : await readConfirmed(url);
   const before = readProcessorTime(participants);
-  const result = await load.fire({ url: fleet.api.url, requests, connections });
-  await watch?.until(result.completed);
-  const endedAt = watch === undefined ? result.endedAt : monotonicMs();
-  await watch?.settled();
-  const { api: seconds = 0 } = processorTimeBetween(before, readProcessorTime(participants));
-  await watch?.close();
+  const result = await load.fire({ url, requests, connections });
+  const confirmedAt =
+    settled === undefined ? result.endedAt : await confirmed(url, already + result.completed);
+  await settled?.(places);
+  const spent = processorTimeBetween(before, readProcessorTime(participants));
+  const perRequest = (seconds: number) => (seconds / requests) * 1_000_000;
+  const all = Object.values(spent).reduce((sum, seconds) => sum + seconds, 0);
   await fleet.store(async (store) => await checkAndEmpty(store, fleet, result.completed));
   return {
     requests,
     failed: result.failed,
-    perSecond: result.completed / ((endedAt - result.startedAt) / 1_000),
+    perSecond: result.completed / ((Math.max(result.endedAt, confirmedAt) - result.startedAt) / 1_000),
     p50Ms: percentile(result.latenciesMs, 50),
     p99Ms: percentile(result.latenciesMs, 99),
-    cpuUs: (seconds / requests) * 1_000_000,
+    cpuUs: perRequest(spent['api'] ?? 0),
+    systemUs: contender.servers.includes('redis') ? null : perRequest(all),
   };
 }
 

@@ -1,11 +1,14 @@
 // `npm run bench:versus`: how fast jobs are taken in and how fast they get done, Warren beside what a user would pick instead.
 // Writes bench/results/versus.{json,md,svg} and prints the page. `--contender`, `--rounds`, `--seconds` and `--part enqueue|work|latency` make a smaller run
 // that keeps nothing.
+// The floor and "Warren before" (`--before`) play in the same rounds.
 
 import { collectFacts } from '../../report/facts.ts';
 import { renderReport } from '../../report/markdown.ts';
 import { writeReport } from '../../report/results.ts';
 import { areDefaults, readOptions, runOnStage } from '../../stage/command-line.ts';
+import { before, warrenBefore } from '../../stage/warren.ts';
+import type { Contender } from '../contender.ts';
 import type { FleetOptions } from '../contender-fleet.ts';
 import { ContenderFleet } from '../contender-fleet.ts';
 import type { ContenderName } from '../contenders.ts';
@@ -20,6 +23,8 @@ import { measureWork } from './work.ts';
 /** Batching changes nothing in how graphile-worker and pg-boss take jobs in, nor does Warren's or BullMQ's worker. */
 const enqueueing: readonly ContenderName[] = [
   'warren',
+  'warren-before',
+  'floor',
   'naive',
   'bullmq-redis-everysec',
   'bullmq-redis-always',
@@ -32,6 +37,9 @@ const enqueueing: readonly ContenderName[] = [
 const working: readonly ContenderName[] = [
   'warren',
   'warren-ahead',
+  'warren-before',
+  'floor',
+  'floor-ahead',
   'bullmq-redis-everysec',
   'bullmq-redis-always',
   'bullmq-postgres',
@@ -43,8 +51,8 @@ const CONNECTIONS = 100;
 const CONCURRENCY = 100;
 const IO_MS = 10;
 /** One worker each. Not pg-boss with its defaults: see above. */
-const hurrying: readonly ContenderName[] = working.filter((name) => name !== 'warren-ahead');
-const LATENCY = { rounds: 2, seconds: 5, perSecond: 1_000, concurrency: CONCURRENCY };
+const hurrying: readonly ContenderName[] = working.filter((name) => !name.endsWith('-ahead'));
+const LATENCY = { rounds: 3, seconds: 5, perSecond: 1_000, concurrency: CONCURRENCY };
 
 const defaults = {
   rounds: '5',
@@ -52,6 +60,7 @@ const defaults = {
   seconds: '3.5',
   contender: '',
   part: 'enqueue,work,latency',
+  before: before.preset,
 };
 const options = readOptions({
   name: 'npm run bench:versus',
@@ -62,15 +71,21 @@ const options = readOptions({
     rounds: 'rounds of enqueueing',
     'work-rounds': 'rounds of working',
     seconds: 'length of a run',
-    contender: 'this contender alone',
+    contender: 'these contenders alone, separated by commas',
     part: 'which of enqueue, work and latency, separated by commas',
+    before: before.meaning,
   },
 });
 const isWhole = areDefaults(options, defaults);
 
 await runOnStage('versus', async (stage, log) => {
+  const older = await warrenBefore(options.before, log);
   await using servers = await VersusServers.start(stage, log);
-  const withFleets = fleetsOf(servers);
+  const names = [...new Set([...enqueueing, ...working])].filter(
+    (name) => older !== undefined || name !== 'warren-before',
+  );
+  const contenders = await Promise.all(names.map((name) => findContender(name, older)));
+  const withFleets = fleetsOf(servers, contenders);
   const seconds = Number(options.seconds);
   const enqueue = options.part.includes('enqueue')
     ? await withFleets(enqueueing, { scenario: 'enqueue', notes: 'tally' }, async (fleets) =>
@@ -91,19 +106,18 @@ await runOnStage('versus', async (stage, log) => {
         measureLatency(fleets, LATENCY, log),
       )
     : new Map();
-  const contenders = await Promise.all([...new Set([...enqueueing, ...working])].map(findContender));
   const facts = await collectFacts({
     servers: stage.services,
     versions: await readVersions(servers),
     durability: Object.fromEntries(contenders.map(({ title, durability }) => [title, durability])),
   });
-  const report = describeSpeed({ contenders, enqueue, trivial, io, latency, facts });
+  const report = describeSpeed({ before: options.before, contenders, enqueue, trivial, io, latency, facts });
   process.stdout.write(isWhole ? writeReport(report) : renderReport(report));
 });
 process.exit();
 
 /** A fleet of each of these contenders, as long as it is measured. */
-function fleetsOf(servers: VersusServers) {
+function fleetsOf(servers: VersusServers, contenders: readonly Contender[]) {
   return async <T>(
     names: readonly ContenderName[],
     { scenario, notes }: Pick<FleetOptions, 'scenario' | 'notes'>,
@@ -113,7 +127,8 @@ function fleetsOf(servers: VersusServers) {
     const fleets: ContenderFleet[] = [];
     try {
       for (const name of names.filter((each) => wanted === undefined || wanted.includes(each))) {
-        const contender = await findContender(name);
+        const contender = contenders.find((each) => each.name === name);
+        if (contender === undefined) continue;
         const places = await servers.placesOf(contender);
         const fleet = new ContenderFleet({ stage: servers.stage, contender, places, scenario, notes });
         fleets.push(fleet);

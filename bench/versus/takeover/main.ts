@@ -42,7 +42,7 @@ const isWhole = areDefaults(options, defaults);
 
 await runOnStage('versus', async (stage, log) => {
   await using servers = await VersusServers.start(stage, log);
-  const contenders = await Promise.all(contenderNames.map(findContender));
+  const contenders = await Promise.all(contenderNames.map((name) => findContender(name)));
   const acts: Act[] = [];
   for (const contender of contenders) {
     const places = await servers.placesOf(contender);

@@ -1,19 +1,19 @@
-// How fast one worker gets through a backlog of trivial jobs, what that costs each server per job, and what is left of the raw floor.
+// How fast one worker gets through a backlog of trivial jobs, beside Warren before and the raw floor, and what that costs each server per job.
 import { brokerQueue } from '../../../src/shared/rabbitmq/topology.ts';
 import type { Report, Section } from '../../report/report.ts';
 import { median, medianRatio } from '../../report/statistics.ts';
 import { processorTimeBetween, readProcessorTime, serverParticipants } from '../../stage/processor-time.ts';
-import type { Place } from '../../stage/stage.ts';
-import { Backlog } from '../backlog.ts';
+import { rotate } from '../../stage/rotate.ts';
 import { databaseWorkBetween, readDatabaseWork } from '../database-work.ts';
 import { measureFloor } from '../floor.ts';
 import type { PartOptions } from '../part.ts';
 import { scaled } from '../part.ts';
-import { startWorkers } from '../programs.ts';
+import type { Contender } from '../programs.ts';
+import { openContenders, startWorkers } from '../programs.ts';
 
 const ROUNDS = 3;
 const JOBS = 100_000;
-const FLOOR_MESSAGES = 60_000;
+const FLOOR_JOBS = 60_000;
 
 interface Setting {
   title: string;
@@ -28,52 +28,72 @@ const settings: readonly Setting[] = [
 
 interface BurnDown {
   perSecond: number;
-  floorPerSecond: number;
   statementsPerJob: number;
   walBytesPerJob: number;
   /** Microseconds per job, by process. */
   processorUs: Readonly<Record<string, number>>;
 }
 
+interface Measured {
+  setting: Setting;
+  /** Of Warren, and of Warren before where it takes part. */
+  rounds: { title: string; runs: BurnDown[] }[];
+  floors: number[];
+}
+
 export async function measureBurnDown(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('bench_burn_down');
-  await using backlog = await Backlog.open(place);
-  const results = new Map<Setting, BurnDown[]>(settings.map((setting) => [setting, []]));
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const setting of settings) {
-      const result = await burnDown(options, { place, backlog, setting });
-      results.get(setting)?.push(result);
-      options.log(
-        `burn-down, ${setting.title}: ${Math.round(result.perSecond)} jobs/s, floor ${Math.round(result.floorPerSecond)}`,
-      );
+  await using opened = new AsyncDisposableStack();
+  const contenders = await openContenders(options, 'bench_burn_down', opened);
+  const results = settings.map(
+    (setting): Measured => ({
+      setting,
+      rounds: contenders.map(({ warren: { title } }) => ({ title, runs: [] })),
+      floors: [],
+    }),
+  );
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const { setting, rounds, floors } of results) {
+      const [own] = contenders;
+      if (own !== undefined) floors.push(await burnDownFloor(options, own, setting));
+      for (const contender of rotate(contenders, round)) {
+        const { title } = contender.warren;
+        const run = await burnDown(options, contender, setting);
+        rounds.find((each) => each.title === title)?.runs.push(run);
+        options.log(`burn-down, ${setting.title}: ${title}, ${Math.round(run.perSecond)} jobs/s`);
+      }
     }
   }
   return compose(options, results);
 }
 
+/** Jobs per second whose messages are taken and acknowledged, and nothing else. */
+async function burnDownFloor(
+  options: PartOptions,
+  { place, backlog }: Contender,
+  { channels, prefetch }: Setting,
+): Promise<number> {
+  const jobs = scaled(FLOOR_JOBS, options, 1_000);
+  const batch = await backlog.add({ jobs, type: 'bench-trivial' });
+  const messages = await backlog.depth(batch.queue);
+  const queue = brokerQueue(batch.queue);
+  const { amqpUrl } = place;
+  const perSecond = jobs / (await measureFloor({ amqpUrl, queue, channels, prefetch, messages }));
+  await backlog.clear();
+  return perSecond;
+}
+
 async function burnDown(
   options: PartOptions,
-  { place, backlog, setting }: { place: Place; backlog: Backlog; setting: Setting },
+  { warren, place, backlog }: Contender,
+  { channels, prefetch }: Setting,
 ): Promise<BurnDown> {
   const jobs = scaled(JOBS, options, 1_000);
-  const { channels, prefetch } = setting;
-  const messages = scaled(FLOOR_MESSAGES, options, 1_000);
-  const floor = await backlog.add({ jobs: messages, type: 'bench-trivial' });
-  const queue = brokerQueue(floor.queue);
-  const floorPerSecond = await measureFloor({
-    amqpUrl: place.amqpUrl,
-    queue,
-    channels,
-    prefetch,
-    messages,
-  });
-  await backlog.clear();
-
   const batch = await backlog.add({ jobs, type: 'bench-trivial' });
   await backlog.settle();
   const workBefore = await readDatabaseWork(backlog.sql);
   const serversBefore = readProcessorTime(serverParticipants(options.stage));
-  const workers = await startWorkers(options.stage, { place, queues: `default:${channels}:${prefetch}` });
+  const queues = `default:${channels}:${prefetch}`;
+  const workers = await startWorkers(options.stage, { place, warren, queues });
   const { perSecond } = await backlog.done(batch);
   const worker = readProcessorTime({ worker: workers[0]?.process.pid ?? 0 });
   const servers = processorTimeBetween(serversBefore, readProcessorTime(serverParticipants(options.stage)));
@@ -82,7 +102,6 @@ async function burnDown(
   await backlog.clear();
   return {
     perSecond,
-    floorPerSecond,
     statementsPerJob: work.statements / jobs,
     walBytesPerJob: work.walBytes / jobs,
     processorUs: Object.fromEntries(
@@ -94,10 +113,11 @@ async function burnDown(
   };
 }
 
-function compose(options: PartOptions, results: ReadonlyMap<Setting, BurnDown[]>): Report {
-  const [byDefault = []] = [...results.values()];
-  const rates = (rounds: readonly BurnDown[]) => rounds.map(({ perSecond }) => perSecond);
-  const floors = (rounds: readonly BurnDown[]) => rounds.map(({ floorPerSecond }) => floorPerSecond);
+const rates = (runs: readonly BurnDown[]) => runs.map(({ perSecond }) => perSecond);
+
+function compose(options: PartOptions, results: readonly Measured[]): Report {
+  const [byDefault] = results;
+  const own = byDefault?.rounds[0]?.runs ?? [];
   return {
     name: 'work-burn-down',
     title: 'Trivial jobs, one worker',
@@ -105,7 +125,7 @@ function compose(options: PartOptions, results: ReadonlyMap<Setting, BurnDown[]>
     facts: options.facts,
     notes: [
       `A backlog of ${scaled(JOBS, options, 1_000)} jobs whose handler does nothing, burnt down by one worker: from the first start to the last end, by Postgres' clock; ` +
-        `medians of ${ROUNDS} rounds. The floor is amqplib that takes and acknowledges messages of the same queue at the same prefetch, in the same round.`,
+        `medians of ${ROUNDS} rounds, ratios within them. The floor is amqplib that takes and acknowledges the messages of such a backlog at the same prefetch, in the same round.`,
       'The processor time of the worker includes its start.',
     ],
     bars: [
@@ -113,41 +133,51 @@ function compose(options: PartOptions, results: ReadonlyMap<Setting, BurnDown[]>
         what: 'trivial jobs per second, one worker, against the raw amqplib floor',
         demand: 'at least',
         limit: 0.5,
-        measured: medianRatio(rates(byDefault), floors(byDefault)),
+        measured: medianRatio(rates(own), byDefault?.floors ?? []),
       },
       {
         what: 'Postgres statements per job, the worker alone',
         demand: 'at most',
-        limit: 0.1,
-        measured: median(byDefault.map(({ statementsPerJob }) => statementsPerJob)),
+        limit: 0.08,
+        measured: median(own.map(({ statementsPerJob }) => statementsPerJob)),
         digits: 3,
       },
     ],
     sections: [rateSection(results), costSection(results)],
-    data: [...results].map(([setting, rounds]) => ({ setting, rounds })),
+    data: results,
   };
 }
 
-function rateSection(results: ReadonlyMap<Setting, BurnDown[]>): Section {
+function rateSection(results: readonly Measured[]): Section {
   return {
     title: 'Jobs per second',
     table: {
       columns: [
         { title: '' },
+        { title: '' },
         { title: 'jobs/s' },
-        { title: 'floor, messages/s' },
+        { title: 'Warren against it', digits: 2 },
         { title: 'of the floor', digits: 2 },
       ],
-      rows: [...results].map(([{ title }, rounds]) => {
-        const rates = rounds.map(({ perSecond }) => perSecond);
-        const floors = rounds.map(({ floorPerSecond }) => floorPerSecond);
-        return [title, median(rates), median(floors), medianRatio(rates, floors)];
+      rows: results.flatMap(({ setting, rounds, floors }) => {
+        const own = rates(rounds[0]?.runs ?? []);
+        const lines = [
+          ...rounds.map(({ title, runs }) => ({ title, perSecond: rates(runs) })),
+          { title: 'floor', perSecond: floors },
+        ];
+        return lines.map(({ title, perSecond }) => [
+          setting.title,
+          title,
+          median(perSecond),
+          medianRatio(own, perSecond),
+          medianRatio(perSecond, floors),
+        ]);
       }),
     },
   };
 }
 
-function costSection(results: ReadonlyMap<Setting, BurnDown[]>): Section {
+function costSection(results: readonly Measured[]): Section {
   const processes = ['worker', 'RabbitMQ', 'Postgres'];
   return {
     title: 'What a job costs from its delivery to its acknowledgement',
@@ -155,16 +185,20 @@ function costSection(results: ReadonlyMap<Setting, BurnDown[]>): Section {
     table: {
       columns: [
         { title: '' },
+        { title: '' },
         { title: 'statements', digits: 3 },
         { title: 'WAL bytes' },
         ...processes.map((name) => ({ title: `${name} µs` })),
       ],
-      rows: [...results].map(([{ title }, rounds]) => [
-        title,
-        median(rounds.map(({ statementsPerJob }) => statementsPerJob)),
-        median(rounds.map(({ walBytesPerJob }) => walBytesPerJob)),
-        ...processes.map((name) => median(rounds.map(({ processorUs }) => processorUs[name] ?? 0))),
-      ]),
+      rows: results.flatMap(({ setting, rounds }) =>
+        rounds.map(({ title, runs }) => [
+          setting.title,
+          title,
+          median(runs.map(({ statementsPerJob }) => statementsPerJob)),
+          median(runs.map(({ walBytesPerJob }) => walBytesPerJob)),
+          ...processes.map((name) => median(runs.map(({ processorUs }) => processorUs[name] ?? 0))),
+        ]),
+      ),
     },
   };
 }

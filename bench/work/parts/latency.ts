@@ -90,7 +90,7 @@ function compose(options: PartOptions, measured: readonly Latencies[]): Report {
       `\`POST /v1/jobs\` at a steady rate for ${scaled(SECONDS, options)} s, one API, one worker with default settings; medians of ${ROUNDS} rounds. Both ends are read on ` +
         'the clock that all processes of the machine share. Below 0: the handler had started before the client had the answer.',
     ],
-    bars: [bar('p50', 5), bar('p99', 25)],
+    bars: [bar('p50', 1.5), bar('p99', 8)],
     sections: [
       {
         title: 'Milliseconds',

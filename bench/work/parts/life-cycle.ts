@@ -1,17 +1,17 @@
-// What a job costs Postgres in its whole life under load: enqueued over HTTP on 100 connections while a worker runs what is enqueued.
+// What a job costs in its whole life under load, beside Warren before: enqueued over HTTP on 100 connections while a worker runs what is enqueued.
 
 import { LoadGenerator } from '../../enqueue/load.ts';
-import type { Report } from '../../report/report.ts';
-import { median } from '../../report/statistics.ts';
+import type { Bar, Report } from '../../report/report.ts';
+import { median, medianRatio } from '../../report/statistics.ts';
 import { processorTimeBetween, readProcessorTime, serverParticipants } from '../../stage/processor-time.ts';
-import type { Place } from '../../stage/stage.ts';
-import { Backlog } from '../backlog.ts';
+import { rotate } from '../../stage/rotate.ts';
 import { databaseWorkBetween, readDatabaseWork } from '../database-work.ts';
 import type { PartOptions } from '../part.ts';
 import { scaled } from '../part.ts';
-import { startApi, startWorkers } from '../programs.ts';
+import type { Contender } from '../programs.ts';
+import { openContenders, startApi, startWorkers } from '../programs.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 const JOBS = 50_000;
 const CONNECTIONS = 100;
 
@@ -23,31 +23,39 @@ interface LifeCycle {
   processorUs: Readonly<Record<string, number>>;
 }
 
+interface Measured extends Contender {
+  rounds: LifeCycle[];
+}
+
 export async function measureLifeCycle(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('bench_life_cycle');
-  await using backlog = await Backlog.open(place);
   using load = new LoadGenerator();
-  const rounds: LifeCycle[] = [];
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    const result = await liveThrough(options, { place, backlog, load });
-    rounds.push(result);
-    options.log(
-      `life cycle: ${Math.round(result.perSecond)} jobs/s, ${result.statementsPerJob.toFixed(3)} statements per job`,
-    );
+  await using opened = new AsyncDisposableStack();
+  const contenders = (await openContenders(options, 'bench_life_cycle', opened)).map(
+    (contender): Measured => ({ ...contender, rounds: [] }),
+  );
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const contender of rotate(contenders, round)) {
+      const result = await liveThrough(options, contender, load);
+      contender.rounds.push(result);
+      options.log(
+        `life cycle, ${contender.warren.title}: ${Math.round(result.perSecond)} jobs/s, ${result.statementsPerJob.toFixed(3)} statements per job`,
+      );
+    }
   }
-  return compose(options, rounds);
+  return compose(options, contenders);
 }
 
 /** API and worker are started and stopped within it: sessions tell all of their statements when they end. */
 async function liveThrough(
   options: PartOptions,
-  { place, backlog, load }: { place: Place; backlog: Backlog; load: LoadGenerator },
+  { warren, place, backlog }: Contender,
+  load: LoadGenerator,
 ): Promise<LifeCycle> {
   const jobs = scaled(JOBS, options, 1_000);
   const work = await readDatabaseWork(backlog.sql);
   const servers = readProcessorTime(serverParticipants(options.stage));
-  const api = await startApi(options.stage, place);
-  const [worker] = await startWorkers(options.stage, { place });
+  const api = await startApi(options.stage, place, warren);
+  const [worker] = await startWorkers(options.stage, { place, warren });
   if (worker === undefined) throw new Error('a worker was asked for');
   const body = JSON.stringify({ type: 'bench-trivial', args: {} });
   const request = {
@@ -77,9 +85,10 @@ async function liveThrough(
   };
 }
 
-function compose(options: PartOptions, rounds: readonly LifeCycle[]): Report {
-  const of = (pick: (round: LifeCycle) => number) => median(rounds.map(pick));
-  const processes = ['API', 'worker', 'RabbitMQ', 'Postgres'];
+const PROCESSES = ['API', 'worker', 'RabbitMQ', 'Postgres'];
+
+function compose(options: PartOptions, contenders: readonly Measured[]): Report {
+  const of = ({ rounds }: Measured, pick: (round: LifeCycle) => number) => median(rounds.map(pick));
   return {
     name: 'work-life-cycle',
     title: 'What a job costs in its whole life, under load',
@@ -89,37 +98,51 @@ function compose(options: PartOptions, rounds: readonly LifeCycle[]): Report {
       `${scaled(JOBS, options, 1_000)} trivial jobs by \`POST /v1/jobs\` on ${CONNECTIONS} connections, one API, one worker at work meanwhile; medians of ${ROUNDS} rounds. ` +
         'Everything is counted from before the start of both programs to after their end: inserts, marks, claims, records and chores.',
     ],
-    bars: [
-      {
-        what: 'Postgres statements per job under load, from its insert to its record',
-        demand: 'at most',
-        limit: 0.1,
-        measured: of(({ statementsPerJob }) => statementsPerJob),
-        digits: 3,
-      },
-    ],
+    bars: bars(contenders),
     sections: [
       {
         title: 'Per job',
         note: 'µs: processor time. Jobs per second: from the first insert to the last record.',
         table: {
           columns: [
+            { title: '' },
             { title: 'jobs/s' },
             { title: 'statements', digits: 3 },
             { title: 'WAL bytes' },
-            ...processes.map((name) => ({ title: `${name} µs` })),
+            ...PROCESSES.map((name) => ({ title: `${name} µs` })),
           ],
-          rows: [
-            [
-              of(({ perSecond }) => perSecond),
-              of(({ statementsPerJob }) => statementsPerJob),
-              of(({ walBytesPerJob }) => walBytesPerJob),
-              ...processes.map((name) => of(({ processorUs }) => processorUs[name] ?? 0)),
-            ],
-          ],
+          rows: contenders.map((contender) => [
+            contender.warren.title,
+            of(contender, ({ perSecond }) => perSecond),
+            of(contender, ({ statementsPerJob }) => statementsPerJob),
+            of(contender, ({ walBytesPerJob }) => walBytesPerJob),
+            ...PROCESSES.map((name) => of(contender, ({ processorUs }) => processorUs[name] ?? 0)),
+          ]),
         },
       },
     ],
-    data: rounds,
+    data: contenders.map(({ warren: { title }, rounds }) => ({ title, rounds })),
   };
+}
+
+function bars([own, before]: readonly Measured[]): Bar[] {
+  if (own === undefined) throw new Error('nothing was measured');
+  const rates = ({ rounds }: Measured) => rounds.map(({ perSecond }) => perSecond);
+  const statements: Bar = {
+    what: 'Postgres statements per job under load, from its insert to its record',
+    demand: 'at most',
+    limit: 0.08,
+    measured: median(own.rounds.map(({ statementsPerJob }) => statementsPerJob)),
+    digits: 3,
+  };
+  if (before === undefined) return [statements];
+  return [
+    {
+      what: 'whole life of a job, jobs per second against Warren before',
+      demand: 'at least',
+      limit: 1.6,
+      measured: medianRatio(rates(own), rates(before)),
+    },
+    statements,
+  ];
 }

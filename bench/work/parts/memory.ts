@@ -18,7 +18,7 @@ const SLOW_SECONDS = 10;
 const SAMPLE_MS = 500;
 
 interface Sample {
-  /** Messages that have left the queue. */
+  /** That have left the queue: their share, as messages may carry several. */
   jobs: number;
   residentBytes: number;
 }
@@ -78,9 +78,11 @@ async function burnAndSample(
 /** Looks at the worker until the queue is empty. */
 async function watch(backlog: Backlog, { jobs, queue }: Batch, pid: number): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (let left = jobs; left > 0; ) {
+  let most = 1;
+  for (let left = most; left > 0; ) {
     left = await backlog.depth(queue);
-    samples.push({ jobs: jobs - left, residentBytes: residentBytes(pid, 'VmRSS') });
+    most = Math.max(most, left);
+    samples.push({ jobs: jobs * (1 - left / most), residentBytes: residentBytes(pid, 'VmRSS') });
     await delay(SAMPLE_MS);
   }
   return samples;
@@ -111,6 +113,14 @@ function compose(options: PartOptions, measured: Burnt & { atRest: number; busy:
         'against that of the second fifth; the first is left out, when the heap takes its size. What V8 takes at full speed is mostly its allowance for garbage.',
     ],
     bars: [
+      {
+        what: 'resident memory at rest, just started',
+        demand: 'at most',
+        limit: 95,
+        measured: atRest / MIB,
+        unit: 'MiB',
+        digits: 0,
+      },
       {
         what: `resident memory with ${CHANNELS} consumers × prefetch ${PREFETCH}, all at work`,
         demand: 'at most',
