@@ -27,6 +27,8 @@ export type {
 } from '#shared/job/job.ts';
 export type { JobState } from '#shared/job/transitions.ts';
 export type { EventMessages, EventName } from '#shared/observe/events.ts';
+export type { LogOption } from '#shared/observe/instance-log.ts';
+export type { LogTarget } from '#shared/observe/log-target.ts';
 export type { CallersClient, QueryClient, QueryTag } from '#shared/postgres/callers-client.ts';
 export type { Sql } from '#shared/postgres/database.ts';
 export type { HandlerClient } from '#shared/postgres/handler-client.ts';

@@ -6,6 +6,7 @@ import type { EnqueueRequest } from '#queue/new-job.ts';
 import { InvalidInput, Misconfigured } from '#shared/base/errors.ts';
 import type { App, QueueOptions } from '#shared/job/app.ts';
 import type { EnqueueOptions, JobDefinition } from '#shared/job/job.ts';
+import type { LogOption } from '#shared/observe/instance-log.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import type { Config } from '#shared/settings/config.ts';
 
@@ -17,6 +18,11 @@ export interface WarrenOptions {
   amqpUrl: string;
   /** Further settings, by the names and in the spelling of docs/settings.md. Defaults to none. */
   settings?: Readonly<Record<string, string>>;
+  /**
+   * Lines of what happens in this instance, its workers and its HTTP face. `true`: JSON lines on standard output, from the setting `LOG_LEVEL` on; a level
+   * as `'warn'`: from that on. A logger of pino's shape (or `console`) gets them instead, and decides by itself which it shows. Defaults to `false`.
+   */
+  log?: LogOption | undefined;
 }
 
 export interface WarrenEnqueueOptions extends Omit<EnqueueOptions, 'runAt'> {

@@ -13,10 +13,13 @@ import { Unavailable } from '#shared/base/errors.ts';
 import type { App } from '#shared/job/app.ts';
 import type { Enqueued, JobDefinition } from '#shared/job/job.ts';
 import { Events } from '#shared/observe/events.ts';
+import type { InstanceLog } from '#shared/observe/instance-log.ts';
+import { openInstanceLog } from '#shared/observe/instance-log.ts';
 import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import type { Config } from '#shared/settings/config.ts';
 import { processName, readConfig } from '#shared/settings/config.ts';
+import { findUnverifiedServers } from '#shared/settings/transport-security.ts';
 import type { WarrenJobs } from '#warren-jobs.ts';
 import { createWarrenJobs } from '#warren-jobs.ts';
 import type {
@@ -33,6 +36,7 @@ export class Warren {
   readonly #app: App;
   readonly #config: Config;
   readonly #events = new Events();
+  readonly #log: InstanceLog;
   readonly #client: QueueClient;
   /** For the application's own routes, where it has some and its HTTP face is used. */
   readonly #services: ApplicationServices;
@@ -47,10 +51,13 @@ export class Warren {
   #stopped: Promise<void> | undefined;
 
   /** Throws `Misconfigured` with all that is wrong with the settings. */
-  constructor({ app, databaseUrl, amqpUrl, settings = {} }: WarrenOptions) {
+  constructor({ app, databaseUrl, amqpUrl, settings = {}, log = false }: WarrenOptions) {
     this.#app = app;
-    this.#config = readConfig('worker', app, { ...settings, DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl });
-    const { poolMin: min, poolMax: max, publisherChannels: channels } = this.#config;
+    const config = readConfig('worker', app, { ...settings, DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl });
+    const { poolMin: min, poolMax: max, publisherChannels: channels } = config;
+    const [level, stream] = [config.logLevel, process.stdout];
+    this.#log = openInstanceLog(log, { events: this.#events, name: app.name, level, stream });
+    this.#config = { ...config, logLevel: this.#log.level };
     const name = processName('api');
     this.#client = new QueueClient({
       app,
@@ -168,6 +175,7 @@ export class Warren {
   }
 
   async #start(): Promise<void> {
+    for (const sentence of findUnverifiedServers(this.#config)) this.#log.warn(sentence);
     this.#client.start();
     await this.#client.enter(this.#stopping.signal);
     this.#isEntered = true;
@@ -180,6 +188,7 @@ export class Warren {
     for (const mounted of this.#mounted) mounted.stop();
     await this.#client.stop();
     await this.#services.close();
+    await this.#log.close();
   }
 
   #phase(): 'starting' | 'serving' | 'stopping' {

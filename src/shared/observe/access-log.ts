@@ -2,13 +2,13 @@
  * The lines of who did what, and of who was refused.
  */
 
-import type { Logger } from 'pino';
 import type { EventMessages, Events } from './events.ts';
+import type { LogTarget } from './log-target.ts';
 
 const SELDOM_MS = 10_000;
 
 /** Each function ends a subscription. */
-export function logAccess(events: Events, log: Logger): (() => void)[] {
+export function logAccess(events: Events, log: LogTarget): (() => void)[] {
   return [
     events.subscribe('access.acted', (message) => log.info(message, 'somebody acted')),
     events.subscribe('access.refused', logRefused(log)),
@@ -20,7 +20,7 @@ export function logAccess(events: Events, log: Logger): (() => void)[] {
 }
 
 /** One line for many: whoever tries tokens shall not fill the log. */
-function logRefused(log: Logger): (message: EventMessages['access.refused']) => void {
+function logRefused(log: LogTarget): (message: EventMessages['access.refused']) => void {
   let count = 0;
   let loggedAt = Number.NEGATIVE_INFINITY;
   return (message) => {

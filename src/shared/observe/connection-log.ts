@@ -2,15 +2,15 @@
  * The log lines about the servers behind a process: one for each change of state, however many connections, consumers and retries take part in it.
  * What repeats itself is left to the debug level and to the metrics.
  */
-import type { Logger } from 'pino';
 import { errorMessage } from '../base/errors.ts';
 import type { Events } from './events.ts';
+import type { LogTarget } from './log-target.ts';
 
 /** The consumers of a connection are lost in the same moment: they are told of together, so long after the first, in milliseconds. */
 const TOGETHER_MS = 250;
 
 /** Returns functions that end the subscriptions. */
-export function logConnections(events: Events, log: Logger): (() => void)[] {
+export function logConnections(events: Events, log: LogTarget): (() => void)[] {
   return [
     ...logBroker(events, log),
     ...logConsumers(events, log),
@@ -19,7 +19,7 @@ export function logConnections(events: Events, log: Logger): (() => void)[] {
   ];
 }
 
-function logBroker(events: Events, log: Logger): (() => void)[] {
+function logBroker(events: Events, log: LogTarget): (() => void)[] {
   let awaySince: number | undefined;
   return [
     events.subscribe('broker.connected', ({ connection, reconnect }) => {
@@ -47,7 +47,7 @@ function logBroker(events: Events, log: Logger): (() => void)[] {
 }
 
 /** Says how many consumers were lost together, and when the last of them is back. */
-function logConsumers(events: Events, log: Logger): (() => void)[] {
+function logConsumers(events: Events, log: LogTarget): (() => void)[] {
   /** The queues of the consumers that are lost now, by tag. */
   const lost = new Map<string, string>();
   let together: { count: number; queues: Set<string>; reason: string; timer: NodeJS.Timeout } | undefined;
@@ -82,7 +82,7 @@ function logConsumers(events: Events, log: Logger): (() => void)[] {
   ];
 }
 
-function logLane(events: Events, log: Logger): (() => void)[] {
+function logLane(events: Events, log: LogTarget): (() => void)[] {
   return [
     events.subscribe('lane.changed', ({ lane }) => {
       if (lane === 'rabbitmq')
@@ -92,7 +92,7 @@ function logLane(events: Events, log: Logger): (() => void)[] {
   ];
 }
 
-function logPresence(events: Events, log: Logger): (() => void)[] {
+function logPresence(events: Events, log: LogTarget): (() => void)[] {
   let lostSince: number | undefined;
   return [
     events.subscribe('presence.held', ({ owner }) => {

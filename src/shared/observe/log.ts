@@ -6,17 +6,19 @@ import type { Logger } from 'pino';
 import pino from 'pino';
 import { errorOrigin } from '../base/error-origin.ts';
 import { errorMessage } from '../base/errors.ts';
+import type { LogLevel } from '../base/log-levels.ts';
 import { logAccess } from './access-log.ts';
 import { logConnections } from './connection-log.ts';
 import type { EventMessages, Events } from './events.ts';
 import type { LogOutput } from './log-output.ts';
+import type { LogTarget } from './log-target.ts';
 import { logUnavailable } from './unavailable-log.ts';
 
 export type { Logger };
 
 export interface LoggerOptions {
   name: string;
-  level: string;
+  level: LogLevel;
   output: LogOutput;
 }
 
@@ -26,7 +28,7 @@ export function createLogger({ name, level, output }: LoggerOptions): Logger {
 }
 
 /** Logs what happens from now on. Returns a function that ends it. */
-export function logEvents(events: Events, log: Logger): () => void {
+export function logEvents(events: Events, log: LogTarget): () => void {
   const subscriptions = [
     ...logConnections(events, log),
     ...logJobs(events, log),
@@ -42,7 +44,7 @@ export function logEvents(events: Events, log: Logger): () => void {
 }
 
 /** What handlers say by `context.log`. */
-export function logHandlers(events: Events, log: Logger): () => void {
+export function logHandlers(events: Events, log: LogTarget): () => void {
   return events.subscribe('handler.logged', ({ level, message, details, ...job }) => {
     const error =
       details instanceof Error ? { error: errorMessage(details), ...errorOrigin(details) } : undefined;
@@ -50,7 +52,7 @@ export function logHandlers(events: Events, log: Logger): () => void {
   });
 }
 
-function logServices(events: Events, log: Logger): () => void {
+function logServices(events: Events, log: LogTarget): () => void {
   return events.subscribe('services.failed', ({ when, error }) =>
     log.error(
       { error: errorMessage(error), ...errorOrigin(error) },
@@ -61,13 +63,13 @@ function logServices(events: Events, log: Logger): () => void {
   );
 }
 
-function logDropped(events: Events, log: Logger): () => void {
+function logDropped(events: Events, log: LogTarget): () => void {
   return events.subscribe('log.recovered', (message) =>
     log.warn(message, 'log lines were dropped: they could not be written'),
   );
 }
 
-function logJobs(events: Events, log: Logger): (() => void)[] {
+function logJobs(events: Events, log: LogTarget): (() => void)[] {
   return [
     events.subscribe('attempt.finished', ({ retryInMs, origin, ...message }) => {
       if (retryInMs === undefined) log.debug(message, 'attempt finished');
@@ -132,7 +134,7 @@ function inMs(ms: number): string {
 const SELDOM_MS = 10_000;
 
 /** One line for many, of each kind: when Postgres is away, all that is under way is tried again. */
-function logRetriedWrites(events: Events, log: Logger): (() => void)[] {
+function logRetriedWrites(events: Events, log: LogTarget): (() => void)[] {
   const byKind = new Map<string, { count: number; loggedAt: number }>();
   return [
     events.subscribe('write.retried', ({ what, retry, error }) => {
@@ -148,7 +150,7 @@ function logRetriedWrites(events: Events, log: Logger): (() => void)[] {
 }
 
 /** One line for many: an outage fails every publish. */
-function logFailedPublishes(log: Logger): (message: EventMessages['publish.failed']) => void {
+function logFailedPublishes(log: LogTarget): (message: EventMessages['publish.failed']) => void {
   let count = 0;
   let loggedAt = Number.NEGATIVE_INFINITY;
   return ({ jobId, error }) => {

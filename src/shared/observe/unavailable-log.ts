@@ -2,9 +2,9 @@
  * What the log says of requests that end in a 503: one line when they begin, by code, and one when they are over. An outage at a thousand requests a
  * second is two lines. Each request stays a detail at level debug.
  */
-import type { Logger } from 'pino';
 import { errorMessage } from '../base/errors.ts';
 import type { Events } from './events.ts';
+import type { LogTarget } from './log-target.ts';
 
 /** Requests of one code that end in a 503, from the first after a quiet time on. */
 interface Spell {
@@ -17,7 +17,7 @@ interface Spell {
 const QUIET_MS = 10_000;
 
 /** Logs from now on. `quietMs`: without another 503 of the code for so long it is over, defaults to 10 000. Returns a function that ends it. */
-export function logUnavailable(events: Events, log: Logger, { quietMs = QUIET_MS } = {}): () => void {
+export function logUnavailable(events: Events, log: LogTarget, { quietMs = QUIET_MS } = {}): () => void {
   const spells = new Map<string, Spell>();
 
   const finish = (code: string, { count, sinceMs, lastMs }: Spell) => {

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import type { z } from 'zod';
 import { Misconfigured } from '../base/errors.ts';
+import type { LogLevel } from '../base/log-levels.ts';
 import { isLoopback } from '../base/loopback.ts';
 import type { App } from '../job/app.ts';
 import type { Retention } from '../job/job.ts';
@@ -36,7 +37,7 @@ export interface Config {
   retention: Retention;
   idempotencyKeyMs: number;
   podUrl: string | undefined;
-  logLevel: string;
+  logLevel: LogLevel;
   webhookAllowPrivate: boolean;
   webhookAllowedDestinations: readonly string[];
   webhookNameservers: readonly string[];

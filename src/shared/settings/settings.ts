@@ -4,6 +4,7 @@
  */
 import { Resolver } from 'node:dns';
 import { z } from 'zod';
+import { logLevels } from '../base/log-levels.ts';
 import { isName, MAX_CHANNELS, MAX_PREFETCH } from '../job/app.ts';
 
 /** `channels` AMQP channels on a queue, each with its own `prefetch`: that many jobs at once at most. */
@@ -185,7 +186,7 @@ export const settings = {
       "a worker's own pod at the Kubernetes API server, which is told how busy it is (its deletion cost)",
   },
   LOG_LEVEL: {
-    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    schema: z.enum(logLevels),
     default: 'info',
     meaning: 'the least severe lines that are logged',
   },

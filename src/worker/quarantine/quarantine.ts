@@ -11,6 +11,7 @@ import { fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { aborted, MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
+import type { LogLevel } from '#shared/base/log-levels.ts';
 import type { JobSettings } from '#shared/job/job.ts';
 import type { Events } from '#shared/observe/events.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
@@ -40,7 +41,7 @@ export interface PerformInstruction {
   settings: JobSettings;
   place: ConnectionPlace;
   name: string;
-  logLevel: string;
+  logLevel: LogLevel;
 }
 
 /** What the process is told: its job, then perhaps to stop. */
@@ -52,7 +53,7 @@ export type Report = 'started' | Ending;
 export interface QuarantineOptions {
   /** The application's own module. Without it nothing can be run elsewhere. */
   module: string | undefined;
-  logLevel: string;
+  logLevel: LogLevel;
   events: Events;
   /** Where its database is. */
   place: ConnectionPlace;
