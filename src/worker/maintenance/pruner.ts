@@ -15,7 +15,7 @@ import type { Chore } from './maintenance.ts';
 
 const HOUR_MS = 3_600_000;
 /** Rows that a round looks at. */
-const BATCH = 1_000;
+const AT_ONCE = 1_000;
 /** The wait after a round, by the time that it took, and at least, in milliseconds. */
 const REST_FACTOR = 4;
 const MIN_REST_MS = 50;
@@ -36,7 +36,7 @@ export function createPruner({
   events,
   retention,
   idempotencyKeyMs,
-  batch = BATCH,
+  batch = AT_ONCE,
 }: PrunerOptions): Chore {
   let after = BEGINNING;
 

@@ -10,7 +10,7 @@ import { unpublishOvertakenJobs, unpublishUndeliveredJobs } from '#shared/postgr
 import type { Chore } from './maintenance.ts';
 
 const LOOK_AGAIN_MS = 5_000;
-const BATCH = 1_000;
+const AT_ONCE = 1_000;
 
 export interface ReconcilerOptions {
   database: Database;
@@ -24,13 +24,13 @@ export interface ReconcilerOptions {
 export function createReconciler({ database, events, emptyQueues, onFound }: ReconcilerOptions): Chore {
   return async () => {
     const empty = await emptyQueues();
-    const overtaken = await database.query((sql) => unpublishOvertakenJobs(sql, BATCH));
+    const overtaken = await database.query((sql) => unpublishOvertakenJobs(sql, AT_ONCE));
     const undelivered =
-      empty.length === 0 ? 0 : await database.query((sql) => unpublishUndeliveredJobs(sql, empty, BATCH));
+      empty.length === 0 ? 0 : await database.query((sql) => unpublishUndeliveredJobs(sql, empty, AT_ONCE));
     const count = overtaken + undelivered;
     if (count === 0) return LOOK_AGAIN_MS;
     events.publish('maintenance.done', { task: 'reconciler', count });
     onFound();
-    return Math.max(overtaken, undelivered) === BATCH ? 0 : LOOK_AGAIN_MS;
+    return Math.max(overtaken, undelivered) === AT_ONCE ? 0 : LOOK_AGAIN_MS;
   };
 }

@@ -18,7 +18,7 @@ const LOOK_AGAIN_SOON_MS = 100;
 const SOON_FOR_MS = 10_000;
 /** While the broker is away: nothing is asked of anybody. */
 const NOT_READY_MS = 100;
-const BATCH = 1_000;
+const AT_ONCE = 1_000;
 
 export interface RelayOptions {
   database: Database;
@@ -31,12 +31,12 @@ export function createRelay({ database, publisher, events }: RelayOptions): Chor
   return async () => {
     const target = publisher();
     if (!target.ready) return NOT_READY_MS;
-    const jobs = await database.query((sql) => reserveUnpublishedJobs(sql, BATCH));
+    const jobs = await database.query((sql) => reserveUnpublishedJobs(sql, AT_ONCE));
     const count = await publishAndMark({ database, publisher: target }, jobs);
     if (jobs.length > 0) events.publish('maintenance.done', { task: 'relay', count });
     const now = performance.now();
     if (jobs.length > 0) foundAt = now;
-    if (jobs.length === BATCH) return 0;
+    if (jobs.length === AT_ONCE) return 0;
     return now - foundAt < SOON_FOR_MS ? LOOK_AGAIN_SOON_MS : LOOK_AGAIN_MS;
   };
 }

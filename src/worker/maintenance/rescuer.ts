@@ -18,7 +18,7 @@ const LOCK_FREE_MS = 2_000;
 const RETURN_MS = 6_000;
 /** Looks that are farther apart than this do not count as one. */
 const MAX_GAP_MS = 2_500;
-const BATCH = 1_000;
+const AT_ONCE = 1_000;
 
 export interface RescuerOptions {
   database: Database;
@@ -52,12 +52,12 @@ export function createRescuer({ database, events, onRescued }: RescuerOptions): 
     });
     if (gone.length === 0 || now < trustedFrom) return LOOK_AGAIN_MS;
     const owners = gone.map(({ owner }) => owner);
-    const rescued = await database.query((sql) => rescueJobs(sql, owners, BATCH));
+    const rescued = await database.query((sql) => rescueJobs(sql, owners, AT_ONCE));
     events.publish('maintenance.done', { task: 'rescuer', count: rescued.length });
     tellOwners(events, gone, rescued);
     for (const job of rescued) publishJobEnd(events, job, { state: job.state });
     if (rescued.length > 0) onRescued();
-    return rescued.length === BATCH ? 0 : LOOK_AGAIN_MS;
+    return rescued.length === AT_ONCE ? 0 : LOOK_AGAIN_MS;
   };
 }
 

@@ -13,7 +13,7 @@ import type { Chore } from './maintenance.ts';
 const LOOK_AHEAD_MS = 1_000;
 /** When what is due is locked by somebody. */
 const LOCKED_MS = 20;
-const BATCH = 1_000;
+const AT_ONCE = 1_000;
 
 export interface SchedulerOptions {
   database: Database;
@@ -28,7 +28,7 @@ export function createScheduler({ database, publisher, events }: SchedulerOption
     if (dueMs > 1) return dueMs;
     const target = publisher();
     const byRelay = !target.ready;
-    const jobs = await database.query((sql) => promoteDueJobs(sql, BATCH, { byRelay }));
+    const jobs = await database.query((sql) => promoteDueJobs(sql, AT_ONCE, { byRelay }));
     if (jobs.length === 0) return LOCKED_MS;
     if (byRelay) return 0;
     const count = await publishAndMark({ database, publisher: target }, jobs);

@@ -5,18 +5,18 @@ import { Unavailable } from '../../../src/shared/base/errors.ts';
 
 /** A server that is told when to answer; it returns each item doubled. */
 function createServer() {
-  const batches: number[][] = [];
+  const groups: number[][] = [];
   const answers: PromiseWithResolvers<void>[] = [];
   return {
-    batches,
+    groups,
     run: async (items: readonly number[]) => {
-      batches.push([...items]);
+      groups.push([...items]);
       const answer = Promise.withResolvers<void>();
       answers.push(answer);
       await answer.promise;
       return items.map((item) => item * 2);
     },
-    /** Answers the oldest batch that waits; the next one has begun when this resolves. */
+    /** Answers the oldest group that waits; the next one has begun when this resolves. */
     answer: async () => {
       answers.shift()?.resolve();
       await nextTurn();
@@ -27,21 +27,21 @@ function createServer() {
 
 const immediately = async (items: readonly number[]) => items.map((item) => item * 2);
 
-test('what is added within one turn of the event loop goes out as one batch, each with its own result', async () => {
-  const batches: (readonly number[])[] = [];
+test('what is added within one turn of the event loop goes out as one group, each with its own result', async () => {
+  const groups: (readonly number[])[] = [];
   const batcher = new Batcher({
     run: (items: readonly number[]) => {
-      batches.push(items);
+      groups.push(items);
       return immediately(items);
     },
   });
   const results = await Promise.all([1, 2, 3].map((item) => batcher.add(item)));
   expect(results).toEqual([2, 4, 6]);
   expect(await batcher.add(4)).toBe(8);
-  expect(batches).toEqual([[1, 2, 3], [4]]);
+  expect(groups).toEqual([[1, 2, 3], [4]]);
 });
 
-test('what comes while a batch is under way waits, and then goes out together and in order', async () => {
+test('what comes while a group is under way waits, and then goes out together and in order', async () => {
   const server = createServer();
   const batcher = new Batcher({ run: server.run });
   const results = [batcher.add(1)];
@@ -50,32 +50,32 @@ test('what comes while a batch is under way waits, and then goes out together an
   await nextTurn();
   results.push(batcher.add(3));
   await nextTurn();
-  expect(server.batches).toEqual([[1]]);
+  expect(server.groups).toEqual([[1]]);
   await server.answer();
-  expect(server.batches).toEqual([[1], [2, 3]]);
+  expect(server.groups).toEqual([[1], [2, 3]]);
   await server.answer();
   expect(await Promise.all(results)).toEqual([2, 4, 6]);
 });
 
-test('as many batches as `concurrency` says are under way at once, begun in the order of their items', async () => {
+test('as many groups as `concurrency` says are under way at once, begun in the order of their items', async () => {
   const server = createServer();
   const batcher = new Batcher({ run: server.run, concurrency: 2, maxItems: 2 });
   const results = Promise.all([1, 2, 3, 4, 5].map((item) => batcher.add(item)));
   await nextTurn();
   await nextTurn();
   await nextTurn();
-  expect(server.batches).toEqual([
+  expect(server.groups).toEqual([
     [1, 2],
     [3, 4],
   ]);
   await server.answer();
-  expect(server.batches).toEqual([[1, 2], [3, 4], [5]]);
+  expect(server.groups).toEqual([[1, 2], [3, 4], [5]]);
   await server.answer();
   await server.answer();
   expect(await results).toEqual([2, 4, 6, 8, 10]);
 });
 
-test('no batch is larger than `maxItems`', async () => {
+test('no group is larger than `maxItems`', async () => {
   const sizes: number[] = [];
   const batcher = new Batcher({
     run: (items: readonly number[]) => {
@@ -97,7 +97,7 @@ test('above `maxPending` an item is refused as Unavailable, and the others are s
   expect(await batcher.add(4)).toBe(8);
 });
 
-describe('a batch that is refused', () => {
+describe('a group that is refused', () => {
   class BadItem extends Error {}
   const isItemError = (error: unknown) => error instanceof BadItem;
   const refuseSeven = async (items: readonly number[]) => {
@@ -140,11 +140,11 @@ describe('a batch that is refused', () => {
   });
 });
 
-test('a batch holds so many bytes at most; an item that is larger goes alone', async () => {
-  const batches: (readonly number[])[] = [];
+test('a group holds so many bytes at most; an item that is larger goes alone', async () => {
+  const groups: (readonly number[])[] = [];
   const batcher = new Batcher({
     run: (items: readonly number[]) => {
-      batches.push(items);
+      groups.push(items);
       return immediately(items);
     },
     sizeOf: (item) => item,
@@ -152,7 +152,7 @@ test('a batch holds so many bytes at most; an item that is larger goes alone', a
   });
   const items = [4, 6, 1, 50, 3, 7];
   expect(await Promise.all(items.map((item) => batcher.add(item)))).toEqual([8, 12, 2, 100, 6, 14]);
-  expect(batches).toEqual([[4, 6], [1], [50], [3, 7]]);
+  expect(groups).toEqual([[4, 6], [1], [50], [3, 7]]);
 });
 
 test('more bytes than may wait are refused, whatever their number, until those that wait have gone', async () => {
