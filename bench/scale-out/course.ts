@@ -1,6 +1,6 @@
 // The course of a run: watch, load, watch until the fleet is small again; a sample of everything at every interval, shown and kept.
 // Guarantees: each phase ends when it is told to, or at its limit; samples take bounded memory however long it lasts.
-import { pause } from '../../src/shared/base/backoff.ts';
+import { sleep } from '../../src/shared/base/backoff.ts';
 import type { Display } from './display.ts';
 import type { Load } from './load.ts';
 import { Phases } from './phases.ts';
@@ -78,7 +78,7 @@ export class Course {
     this.#settledSamples = 0;
     for (;;) {
       const leftMs = this.#phaseAtMs + limitMs - performance.now();
-      await pause(Math.max(0, Math.min(this.#options.intervalMs, leftMs)), signal);
+      await sleep(Math.max(0, Math.min(this.#options.intervalMs, leftMs)), signal);
       this.#sample();
       const isOver = performance.now() - this.#phaseAtMs >= limitMs;
       if (signal.aborted || isOver || (phase === 'after' && this.#settledSamples >= SETTLED_SAMPLES)) return;

@@ -4,7 +4,7 @@
 // Each round opens connections of its own: a Service balances connections, and pods that came meanwhile would get none of the old ones.
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { backoffMs, pause } from '../../src/shared/base/backoff.ts';
+import { backoffMs, sleep } from '../../src/shared/base/backoff.ts';
 import { sendRequest } from '../stage/http-request.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { LoadPlan, LoadRequest } from './load-plan.ts';
@@ -114,7 +114,7 @@ export class Load {
       this.failed += 1;
       this.failure = explain(error);
       this.#failuresInARow += 1;
-      await pause(
+      await sleep(
         backoffMs(this.#failuresInARow / this.#options.concurrency, { firstMs: 100, maxMs: 2_000 }),
         signal,
       );
@@ -124,7 +124,7 @@ export class Load {
   async #holdBack(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#isTooMuch()) {
       this.#holding = true;
-      await pause(HOLD_MS, signal);
+      await sleep(HOLD_MS, signal);
     }
     this.#holding = false;
   }

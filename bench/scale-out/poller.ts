@@ -1,6 +1,6 @@
 // Asks one question again and again and keeps the latest answer, so that a slow server delays nothing but its own numbers.
 // Guarantees: one question at a time, each with a deadline; asking takes at most a fifth of the server's time when it is slow.
-import { pause } from '../../src/shared/base/backoff.ts';
+import { sleep } from '../../src/shared/base/backoff.ts';
 import type { Reading } from './reading.ts';
 import { ask, notYet } from './reading.ts';
 
@@ -49,7 +49,7 @@ export class Poller<T> {
       this.#latest = reading;
       onReading?.(reading);
       const tookMs = performance.now() - startedAt;
-      await pause(Math.max(intervalMs - tookMs, reading.ok ? tookMs * REST : 0), signal);
+      await sleep(Math.max(intervalMs - tookMs, reading.ok ? tookMs * REST : 0), signal);
     }
   }
 }

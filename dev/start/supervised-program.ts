@@ -1,6 +1,6 @@
 // One program that is kept running: it is started again whenever it ends without having been asked, later and later while it does not last.
 // Guarantees: at most one process of it runs; after `stop` has resolved none does, and none is started any more.
-import { backoffMs, pause } from '../../src/shared/base/backoff.ts';
+import { backoffMs, sleep } from '../../src/shared/base/backoff.ts';
 import type { OwnedProcess } from '../owned-process.ts';
 import { describeExit } from '../owned-process.ts';
 
@@ -79,7 +79,7 @@ export class SupervisedProgram {
         failures = performance.now() - startedAt > lastingMs ? 1 : failures + 1;
         const waitMs = backoffMs(failures, restart);
         log(`${name} has ended (${describeExit(exit)}); it is started again in ${waitMs} ms`);
-        await pause(waitMs, signal);
+        await sleep(waitMs, signal);
         if (signal.aborted) return;
       }
       this.#process = await this.#options.start();

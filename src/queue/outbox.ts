@@ -4,7 +4,7 @@
  * Guarantees: a job is marked only after its confirm; nothing here throws for a message, because the relay publishes again what has no mark. The one
  * place that joins a confirm of RabbitMQ with a mark in Postgres.
  */
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import type { Publishable } from '#shared/job/publishable.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
@@ -75,7 +75,7 @@ export class Outbox {
 
   async #markLate(): Promise<void> {
     while (this.#confirmed.length > 0) {
-      await pause(MARK_AFTER_MS);
+      await sleep(MARK_AFTER_MS);
       const jobs = this.#confirmed.flat();
       this.#confirmed = [];
       try {

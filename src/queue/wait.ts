@@ -4,7 +4,7 @@
  * Guarantees: ends at its deadline, whatever is away; an outage of Postgres meanwhile only delays the answer. Waits of one turn of the event loop share
  * their look-ups, and each looks less often the longer it waits.
  */
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import { Unavailable } from '#shared/base/errors.ts';
 import type { Job } from '#shared/job/job.ts';
 import type { Browser } from './browse.ts';
@@ -39,7 +39,7 @@ export async function waitForEnd(
     } else if (job.finishedAt !== null) return job;
     const leftMs = deadline - performance.now();
     if (leftMs <= 0) throw new Unavailable('not_ended', `job ${id} has not ended within ${timeoutMs} ms`);
-    await pause(Math.min(lookMs, leftMs), signal);
+    await sleep(Math.min(lookMs, leftMs), signal);
     lookMs = Math.min(lookMs * GROWTH, LAST_LOOK_MS);
   }
 }

@@ -5,7 +5,7 @@
  * die, known by its missing start mark); a failed write is never taken for a failed handler. Knows nothing of AMQP: it takes a job's id and
  * returns a disposition.
  */
-import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
 import { target } from '#shared/job/transitions.ts';
@@ -150,7 +150,7 @@ export class Attempts {
       } catch (error) {
         this.#events.publish('write.retried', { what: 'claim', retry: retry + 1, error });
         if (this.#giveUp.aborted) return undefined;
-        await pause(backoffMs(retry + 1, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
+        await sleep(backoffMs(retry + 1, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
       }
     }
     return undefined;

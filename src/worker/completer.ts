@@ -2,7 +2,7 @@
  * Records what attempts came to, by group commit. A failed write is not a failed job: it is repeated, with backoff, until it holds or the
  * process must stop.
  */
-import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import { MAX_ORIGIN_BYTES } from '#shared/base/error-origin.ts';
 import type { JobState } from '#shared/job/transitions.ts';
@@ -63,7 +63,7 @@ export class Completer {
         if (isRowError(error)) throw error;
         this.#events.publish('write.retried', { what: 'record', retry, error });
         if (this.#giveUp.aborted) return 'unrecorded';
-        await pause(backoffMs(retry, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
+        await sleep(backoffMs(retry, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
       }
     }
   }

@@ -11,7 +11,7 @@ import { readFile } from 'node:fs/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { join } from 'node:path';
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import type { Events } from '#shared/observe/events.ts';
 
 const ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
@@ -79,10 +79,10 @@ export class DeletionCost {
     const { intervalMs, shortestMs } = this.#options;
     while (!this.#stopping.signal.aborted) {
       if (this.#running !== this.#told) await this.#tell(this.#running);
-      await pause(shortestMs, this.#stopping.signal);
+      await sleep(shortestMs, this.#stopping.signal);
       this.#changed = new AbortController();
       this.#noteChange();
-      await pause(intervalMs - shortestMs, this.#changed.signal);
+      await sleep(intervalMs - shortestMs, this.#changed.signal);
     }
   }
 

@@ -6,7 +6,7 @@
  * (when the broker is back, deliveries come on top of what the lane still runs); it only asks while it is needed, and less often the longer nothing
  * is there. Messages that come back later find nothing to claim.
  */
-import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
@@ -76,7 +76,7 @@ export class FallbackLane {
         this.#options.events.publish('lane.changed', { lane: isNeeded ? 'postgres' : 'rabbitmq' });
       }
       if (!isNeeded) {
-        await pause(NOT_NEEDED_MS, this.#stopping.signal);
+        await sleep(NOT_NEEDED_MS, this.#stopping.signal);
         continue;
       }
       // Made before the round: a notice that comes during it must end the wait after it.
@@ -85,8 +85,8 @@ export class FallbackLane {
       this.#slotFreed = Promise.withResolvers();
       const taken = wanted.length === 0 ? 0 : await this.#take(wanted);
       emptyRounds = taken === 0 ? emptyRounds + 1 : 0;
-      if (wanted.length === 0) await Promise.race([this.#slotFreed.promise, pause(LOOK_AGAIN_MS)]);
-      else if (taken === 0) await pause(backoffMs(emptyRounds, IDLE_WAIT), this.#wake.signal);
+      if (wanted.length === 0) await Promise.race([this.#slotFreed.promise, sleep(LOOK_AGAIN_MS)]);
+      else if (taken === 0) await sleep(backoffMs(emptyRounds, IDLE_WAIT), this.#wake.signal);
     }
   }
 

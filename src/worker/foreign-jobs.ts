@@ -2,10 +2,10 @@
  * Deliveries of jobs whose type this worker does not know: another application's, whose queue has the same name, or one of a later version.
  *
  * Guarantees: such a job is left as it is, for whoever knows its type. Where somebody alive does, the message is handed on, at once at first and after a
- * growing pause then, a bounded number of times; where nobody does, or all who do are busy, it is acknowledged, and the relay sends another one when the
- * job can run. No more messages than half of a queue's slots are held in such a pause. Knows nothing of AMQP.
+ * growing wait then, a bounded number of times; where nobody does, or all who do are busy, it is acknowledged, and the relay sends another one when the
+ * job can run. No more messages than half of a queue's slots are held in such a wait. Knows nothing of AMQP.
  */
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import { cached } from '#shared/base/cached.ts';
 import type { Events } from '#shared/observe/events.ts';
@@ -17,11 +17,11 @@ import type { Disposition } from './attempt.ts';
 
 /** With two applications on a queue, half of the deliveries find the right one: a message that still comes back finds those workers busy. */
 const MAX_RETURNS = 20;
-/** Returns without a pause before them. */
+/** Returns without a wait before them. */
 const AT_ONCE = 2;
-/** The pauses before the returns after those, doubled each time, in milliseconds. All together are below what the reconciler gives a message. */
-const PAUSE_MS = 4;
-const MAX_PAUSE_MS = 250;
+/** The waits before the returns after those, doubled each time, in milliseconds. All together are below what the reconciler gives a message. */
+const WAIT_MS = 4;
+const MAX_WAIT_MS = 250;
 /** How soon the relay sends a message again that found only busy workers, doubled each time, in milliseconds. */
 const REPEAT_AFTER_MS = 250;
 const REPEAT_AT_MOST_MS = 30_000;
@@ -47,7 +47,7 @@ export interface ForeignJobsOptions {
 }
 
 export class ForeignJobs {
-  /** By queue, how many messages may be held in a pause, and how many are. */
+  /** By queue, how many messages may be held in a wait, and how many are. */
   readonly #places: ReadonlyMap<string, { limit: number; held: number }>;
   readonly #events: Events;
   readonly #spent: Batcher<Spent, undefined>;
@@ -85,7 +85,7 @@ export class ForeignJobs {
       return 'ack';
     } catch (error) {
       this.#events.publish('write.retried', { what: 'look', retry: 1, error });
-      await pause(MAX_PAUSE_MS, this.#draining.signal); // Postgres is away: nothing can run
+      await sleep(MAX_WAIT_MS, this.#draining.signal); // Postgres is away: nothing can run
       return 'requeue';
     }
   }
@@ -101,7 +101,7 @@ export class ForeignJobs {
     const places = this.#places.get(queue);
     if (returns >= MAX_RETURNS || places === undefined || places.held >= places.limit) return false;
     places.held += 1;
-    await pause(Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** (returns - AT_ONCE)), this.#draining.signal);
+    await sleep(Math.min(MAX_WAIT_MS, WAIT_MS * 2 ** (returns - AT_ONCE)), this.#draining.signal);
     places.held -= 1;
     return true;
   }

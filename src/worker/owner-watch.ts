@@ -7,7 +7,7 @@
  *
  * Guarantees: one look at a time for an owner, however many of its jobs ask; that it is dead is remembered for a second, for those that ask later.
  */
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { lookAtOwner } from '#shared/postgres/statements/takeover.ts';
 
@@ -56,16 +56,16 @@ export class OwnerWatch {
       freeSince = look.isLockFree ? (freeSince ?? now) : undefined;
       if (freeSince !== undefined) {
         const leftMs = (look.hasSessions ? RETURN_MS : GONE_MS) - (now - freeSince); // in this order it is exact at the first look
-        await pause(Math.max(0, Math.min(leftMs, LOOK_AGAIN_MS)));
+        await sleep(Math.max(0, Math.min(leftMs, LOOK_AGAIN_MS)));
         if (leftMs <= LOOK_AGAIN_MS) return { name: look.name };
       } else if (now - startedAt > GIVE_UP_MS) return undefined;
-      else await pause(Math.max(LOOK_AGAIN_MS, (now - startedAt) * LOOK_AGAIN_SHARE));
+      else await sleep(Math.max(LOOK_AGAIN_MS, (now - startedAt) * LOOK_AGAIN_SHARE));
     }
   }
 
   async #forget(owner: string, verdict: Promise<DeadOwner | undefined>): Promise<void> {
     try {
-      if ((await verdict) !== undefined) await pause(REMEMBERED_MS);
+      if ((await verdict) !== undefined) await sleep(REMEMBERED_MS);
     } catch {
       // who has asked is told
     }

@@ -5,7 +5,7 @@
  * Guarantees: what was read last is applied last; however often it is asked, each look is made at most twenty times a second. A look that fails is
  * reported, and made again at the next occasion.
  */
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import { coalesce } from '#shared/base/coalesce.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
@@ -72,7 +72,7 @@ export class RowLooks {
 
   async #repeat(everyMs: number, look: () => Promise<void>): Promise<void> {
     while (!this.#draining.signal.aborted) {
-      await pause(everyMs, this.#draining.signal);
+      await sleep(everyMs, this.#draining.signal);
       if (!this.#draining.signal.aborted) await look();
     }
   }

@@ -7,7 +7,7 @@
  * leaves an attempt uncharged, no more.
  */
 import { setImmediate } from 'node:timers';
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import type { Claimant } from '#shared/postgres/statements/claim.ts';
 
 /** Between two marks, so that a worker with short jobs does not mark each of its claims, in milliseconds. */
@@ -102,9 +102,9 @@ export class StartMarks {
       try {
         await this.#options.tell(claimNumber);
         this.#marked = claimNumber;
-        await pause(BETWEEN_MARKS_MS);
+        await sleep(BETWEEN_MARKS_MS);
       } catch {
-        await pause(RETRY_MS); // Postgres is away
+        await sleep(RETRY_MS); // Postgres is away
       }
     }
     this.#marking = false;

@@ -1,7 +1,7 @@
 /**
  * Takes over a running job of a known type whose message has come back, if its owner is dead: one verdict for all jobs of the owner, one statement for all that wait.
  */
-import { pause } from '#shared/base/backoff.ts';
+import { sleep } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
@@ -128,7 +128,7 @@ export class Takeover {
     tally.lastAt = performance.now();
     if (tally.count > 1) return;
     this.#tallies.set(owner, tally);
-    void pause(TELL_AFTER_MS).then(() => {
+    void sleep(TELL_AFTER_MS).then(() => {
       this.#tallies.delete(owner);
       const { count, lastAt } = tally;
       this.#events.publish('owner.taken-over', { owner, name, count, ms: Math.round(lastAt - tally.since) });

@@ -6,7 +6,7 @@
  * with them: a row that commits later has no mark, so that the relay publishes it, and one that is found here gets a new message. A worker that dies
  * meanwhile takes hints of jobs with it that do not exist. Knows nothing of AMQP.
  */
-import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
@@ -82,13 +82,13 @@ export class UnknownJobs {
   /** Never rejects. */
   async #follow(id: string, queue: string): Promise<void> {
     for (const waitMs of LOOKS_MS) {
-      await pause(waitMs, this.#draining.signal);
+      await sleep(waitMs, this.#draining.signal);
       if (await this.#isThere(id)) return;
     }
     this.#events.publish('delivery.suppressed', { jobId: id, reason: 'unknown' });
     this.#events.publish('delivery.dead-lettered', { jobId: id, queue, reason: reasonOf(id) });
     for (let retry = 1; !(await this.#letters.add({ id, queue })) && !this.#giveUp.aborted; retry += 1)
-      await pause(backoffMs(retry, RETRY), this.#giveUp);
+      await sleep(backoffMs(retry, RETRY), this.#giveUp);
   }
 
   async #isThere(id: string): Promise<boolean> {
@@ -98,7 +98,7 @@ export class UnknownJobs {
       } catch (error) {
         if (this.#giveUp.aborted) return true; // nobody can tell; if it is there, it has no mark
         this.#events.publish('write.retried', { what: 'look', retry, error });
-        await pause(backoffMs(retry, RETRY), this.#giveUp);
+        await sleep(backoffMs(retry, RETRY), this.#giveUp);
       }
     }
   }

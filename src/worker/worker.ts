@@ -4,7 +4,7 @@
  * Stopping: no new deliveries → what runs may finish within the drain time → the rest is aborted and handed back uncharged → the
  * acknowledgements reach the broker → channels, connections, presence, pool.
  */
-import { pause, resolvedWithin } from '#shared/base/backoff.ts';
+import { resolvedWithin, sleep } from '#shared/base/backoff.ts';
 import type { Check } from '#shared/base/health-check.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
@@ -101,7 +101,7 @@ export class Worker {
   async #letGo(): Promise<void> {
     const { maintenance, consumers, attempts, rowLooks, connection, publisher, presence } = this.#parts;
     const chores = maintenance.stop();
-    await pause(ACKS_SETTLE_MS);
+    await sleep(ACKS_SETTLE_MS);
     await Promise.all(consumers.map((consumer) => consumer.close()));
     await attempts.handBackUnfinished(); // needs Postgres alone: not behind a silent broker
     await Promise.all([chores, rowLooks.stop(), connection.stop()]);

@@ -7,7 +7,7 @@
  */
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
-import { pause, withDeadline } from '#shared/base/backoff.ts';
+import { sleep, withDeadline } from '#shared/base/backoff.ts';
 import { errorMessage, Misconfigured } from '#shared/base/errors.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
@@ -72,7 +72,7 @@ export class TokenFile {
   async #watch(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      await pause(LOOK_MS, signal);
+      await sleep(LOOK_MS, signal);
       if (signal.aborted) return;
       try {
         await this.#read();

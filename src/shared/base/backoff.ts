@@ -20,7 +20,7 @@ export function backoffMs(retry: number, { firstMs, maxMs, jitter = 0.2 }: Backo
 }
 
 /** Waits; resolves early, without an error, when the signal aborts. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   try {
     await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
   } catch (error) {
@@ -32,7 +32,7 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 export async function resolvedWithin(work: Promise<unknown>, ms: number): Promise<void> {
   const settled = new AbortController();
   try {
-    await Promise.race([work, pause(ms, settled.signal)]);
+    await Promise.race([work, sleep(ms, settled.signal)]);
   } finally {
     settled.abort();
   }

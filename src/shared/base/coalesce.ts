@@ -4,7 +4,7 @@
  * Guarantees: one run at a time; every request is followed by a run that begins after it; two runs begin at least `betweenMs` apart. The first request
  * after a quiet time runs at once.
  */
-import { pause } from './backoff.ts';
+import { sleep } from './backoff.ts';
 
 /** Returns what requests a run: it settles with the first run that begins after the call. */
 export function coalesce(run: () => Promise<void>, betweenMs: number): () => Promise<void> {
@@ -15,7 +15,7 @@ export function coalesce(run: () => Promise<void>, betweenMs: number): () => Pro
   async function runNext(earlier: Promise<void>): Promise<void> {
     await earlier.catch(() => {}); // who requested that run was told
     const waitMs = startedAt + betweenMs - performance.now();
-    if (waitMs > 0) await pause(waitMs);
+    if (waitMs > 0) await sleep(waitMs);
     startedAt = performance.now();
     next = undefined;
     await run();

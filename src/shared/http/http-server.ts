@@ -9,7 +9,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { createServer, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { pause } from '../base/backoff.ts';
+import { sleep } from '../base/backoff.ts';
 import { errorMessage, Misconfigured } from '../base/errors.ts';
 import { problemResponse } from './problem-response.ts';
 
@@ -96,7 +96,7 @@ export class HttpServer {
     for (let now = startedAt; now - startedAt < this.#options.drainMs; now = performance.now()) {
       const quietMs = now - Math.max(startedAt, this.#quietSince);
       if (this.#connections.size === 0 && quietMs >= QUIET_MS) return;
-      await pause(STOP_LOOK_MS);
+      await sleep(STOP_LOOK_MS);
     }
   }
 
@@ -111,7 +111,7 @@ export class HttpServer {
     const deadline = performance.now() + STOP_DEADLINE_MS;
     while (!isClosed && performance.now() < deadline) {
       this.#closeIdle();
-      await Promise.race([closed, pause(STOP_LOOK_MS)]);
+      await Promise.race([closed, sleep(STOP_LOOK_MS)]);
     }
     this.#server.closeAllConnections();
     await closed;

@@ -4,7 +4,7 @@
  * Guarantees: nothing is opened before `open`, no connection before the first statement; making and disposing end within their deadlines; only what
  * was made here is disposed of, since a value that the application brought may be used elsewhere.
  */
-import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { backoffMs, sleep, withDeadline } from '../base/backoff.ts';
 import { Misconfigured, Unavailable } from '../base/errors.ts';
 import type { App, AppResources } from '../job/app.ts';
 import type { Events } from '../observe/events.ts';
@@ -58,7 +58,7 @@ export class ApplicationServices {
       } catch (error) {
         this.#events.publish('services.failed', { when: 'made', error });
       }
-      await pause(backoffMs(retry, RETRY), stopping);
+      await sleep(backoffMs(retry, RETRY), stopping);
     }
     throw new Unavailable(
       'stopping',

@@ -7,7 +7,7 @@
  * half-open socket cannot be met twice. What is worth repeating later is thrown as `Unavailable`.
  */
 import postgres from 'postgres';
-import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { backoffMs, sleep, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import type { Events } from '../observe/events.ts';
 import type { ConnectionPlace } from './connection-options.ts';
@@ -135,7 +135,7 @@ export class Database {
       });
       connection.open = true;
     } catch {
-      await pause(backoffMs(1, { firstMs: 500, maxMs: 500, jitter: 0.5 }), this.#stopping.signal);
+      await sleep(backoffMs(1, { firstMs: 500, maxMs: 500, jitter: 0.5 }), this.#stopping.signal);
     }
   }
 

@@ -2,7 +2,7 @@
  * What every program does before it works: sees that the schema is not older than its code, and tells the database of its application's job types.
  */
 
-import { backoffMs, pause } from '../base/backoff.ts';
+import { backoffMs, sleep } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import type { App } from '../job/app.ts';
 import type { Events } from '../observe/events.ts';
@@ -28,7 +28,7 @@ export async function enterDatabase({ database, app, events, stopping }: Entranc
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       events.publish('write.retried', { what: 'start', retry, error });
-      await pause(backoffMs(retry, { firstMs: 200, maxMs: 2_000, jitter: 0.5 }), stopping);
+      await sleep(backoffMs(retry, { firstMs: 200, maxMs: 2_000, jitter: 0.5 }), stopping);
     }
   }
 }

@@ -9,7 +9,7 @@
  * know what the notices mean.
  */
 import postgres from 'postgres';
-import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { backoffMs, sleep, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import { connectionOptions } from './connection-options.ts';
 import type { Notice } from './notices.ts';
@@ -107,7 +107,7 @@ export class Presence {
         retry = 0; // at once: others may take this worker for dead
         continue;
       }
-      await pause(backoffMs(retry, { firstMs: 50, maxMs: 1_000, jitter: 0.5 }), this.#stopping.signal);
+      await sleep(backoffMs(retry, { firstMs: 50, maxMs: 1_000, jitter: 0.5 }), this.#stopping.signal);
     }
   }
 
@@ -183,8 +183,8 @@ export class Presence {
       const didLead = this.leader;
       this.#leadsUntil = leads ? termEndsAt : 0;
       if (leads && !didLead) this.#options.onLeading();
-      await pause(BETWEEN_BEATS_MS, ended);
-      await pause(BEAT_MS - BETWEEN_BEATS_MS, AbortSignal.any([ended, this.#beatNow.signal]));
+      await sleep(BETWEEN_BEATS_MS, ended);
+      await sleep(BEAT_MS - BETWEEN_BEATS_MS, AbortSignal.any([ended, this.#beatNow.signal]));
     }
   }
 

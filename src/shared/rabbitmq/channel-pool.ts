@@ -7,7 +7,7 @@
 import type { ChannelModel } from 'amqplib';
 import type { Factory, Pool } from 'generic-pool';
 import { createPool } from 'generic-pool';
-import { pause, withDeadline } from '../base/backoff.ts';
+import { sleep, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import type { Events } from '../observe/events.ts';
 import { ConfirmingChannel } from './confirming-channel.ts';
@@ -58,7 +58,7 @@ function channelFactory(
         await declareTopology(channel.channel, queues); // the one before it may have met a deleted exchange
         return channel;
       } catch (error) {
-        await pause(CREATE_PAUSE_MS);
+        await sleep(CREATE_PAUSE_MS);
         throw error;
       }
     },

@@ -8,7 +8,7 @@
 
 import type { ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
-import { aborted, backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { aborted, backoffMs, sleep, withDeadline } from '../base/backoff.ts';
 import { Misconfigured, Unavailable } from '../base/errors.ts';
 import type { Events } from '../observe/events.ts';
 import { writeTogether } from './write-together.ts';
@@ -132,7 +132,7 @@ export class BrokerConnection {
           error,
         });
       }
-      await pause(backoffMs(retry, { firstMs: 200, maxMs: 5_000, jitter: 0.75 }), this.#stopping.signal);
+      await sleep(backoffMs(retry, { firstMs: 200, maxMs: 5_000, jitter: 0.75 }), this.#stopping.signal);
     }
   }
 

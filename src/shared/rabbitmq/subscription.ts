@@ -6,7 +6,7 @@
  * stand for.
  */
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { backoffMs, pause, withDeadline } from '../base/backoff.ts';
+import { backoffMs, sleep, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import type { Events } from '../observe/events.ts';
 import { Acknowledgements } from './acknowledgements.ts';
@@ -106,7 +106,7 @@ export class Subscription {
       this.#current = undefined;
       if (this.#closing.signal.aborted) return;
       if (wasReady || connection.model !== undefined) events.publish('consumer.lost', { tag, queue, reason });
-      await pause(backoffMs(retry, REOPEN), this.#closing.signal);
+      await sleep(backoffMs(retry, REOPEN), this.#closing.signal);
     }
   }
 

@@ -2,7 +2,7 @@
  * The chores of the fleet: one worker, the leader, does them. Each is a loop of its own that does one round, waits, and goes on; a round that fails
  * is reported and tried again.
  */
-import { backoffMs, pause } from '#shared/base/backoff.ts';
+import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Presence } from '#shared/postgres/presence.ts';
 
@@ -68,7 +68,7 @@ export class Maintenance {
         waitMs = backoffMs(failures, { firstMs: 250, maxMs: 5_000 });
         this.#events.publish('maintenance.failed', { task, failures, error });
       }
-      await pause(waitMs, wake.signal);
+      await sleep(waitMs, wake.signal);
     }
   }
 }

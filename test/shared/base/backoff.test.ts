@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoffMs, pause, withDeadline } from '../../../src/shared/base/backoff.ts';
+import { backoffMs, sleep, withDeadline } from '../../../src/shared/base/backoff.ts';
 
 describe('the wait before the next try', () => {
   test('doubles with every failure', () => {
@@ -29,10 +29,10 @@ describe('the wait before the next try', () => {
   });
 });
 
-test('a pause ends early and without an error when its signal aborts, before or during it', async () => {
-  await pause(60_000, AbortSignal.abort());
+test('a sleep ends early and without an error when its signal aborts, before or during it', async () => {
+  await sleep(60_000, AbortSignal.abort());
   const controller = new AbortController();
-  const paused = pause(60_000, controller.signal);
+  const paused = sleep(60_000, controller.signal);
   controller.abort();
   await paused;
 });
