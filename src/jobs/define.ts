@@ -69,6 +69,8 @@ export interface JobOptions<Schema extends StandardSchemaV1, Services = unknown>
   backoffMs?: (attempt: number) => number;
   /** How long its jobs are kept after their end, by state, in milliseconds; null: for ever. Defaults to the settings (`RETENTION_…`). */
   retention?: JobDefinition['retention'];
+  /** Other applications on the database have this type, too, with the same handler and perhaps other limits. Defaults to false (docs/applications.md). */
+  shared?: boolean | undefined;
   /** Annotate the context as `JobContext<Services>` where the handler needs services: `defineApp` sees that the application has them. */
   perform(args: StandardSchemaV1.InferOutput<Schema>, context: JobContext<Services>): Promise<unknown>;
 }

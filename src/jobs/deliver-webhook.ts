@@ -23,6 +23,7 @@ export const deliverWebhook = defineJob({
   type: 'deliver-webhook',
   queue: 'webhooks',
   args: webhookArguments,
+  shared: true, // every application has it, perhaps of another version of this package
   redact: ['headers.*'], // any of them may be a credential, whatever its name
   timeoutMs: MAX_TIMEOUT_MS + 10_000, // the job's own deadline comes first
   async perform(args, context: ShippedJobContext) {

@@ -47,7 +47,7 @@ export async function drainDue({ app, config, name, services, events }: DrainOpt
     url,
     name,
     delivered: () => claimer.delivered,
-    serves: { queues, types },
+    serves: { app: app.name, queues, types },
     onNotice: () => {},
     onHeld: () => {},
     onLeading: () => {},

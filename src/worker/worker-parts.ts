@@ -53,7 +53,7 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
     url: config.databaseDirectUrl ?? config.databaseUrl,
     name,
     delivered: () => claimer.delivered,
-    serves: { queues: config.workerQueues.map(({ queue }) => queue), types },
+    serves: { app: app.name, queues: config.workerQueues.map(({ queue }) => queue), types },
     onNotice: (notice) => onNotice(notice),
     onHeld: () => {
       events.publish('presence.held', { owner: presence.owner ?? '' });

@@ -56,9 +56,9 @@ export class Worker {
   /** Resolves when the schema was seen and every part is started; the broker may still be away. Ends early when `stopping` aborts. */
   async start(stopping: AbortSignal): Promise<void> {
     const { database, services, presence, connection, rowLooks, consumers } = this.#parts;
-    const { app, events } = this.#options;
+    const { app, events, config: kept } = this.#options;
     database.start();
-    await enterDatabase({ database, app, events, stopping });
+    await enterDatabase({ database, app, events, kept, stopping });
     if (stopping.aborted) return;
     await services.open();
     presence.start();

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { JobDefinition } from '../../src/shared/job/job.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
-import { tellJobTypes } from '../../src/shared/postgres/statements/job-types.ts';
+import type { Kept } from '../../src/shared/postgres/statements/job-types.ts';
+import { tellTypes } from '../../src/shared/postgres/tell-types.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { createPruner } from '../../src/worker/maintenance/pruner.ts';
 import { listen } from '../support/events.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
     ['a', brief],
     ['b', lasting],
   ] as const)
-    await fleet.sql((sql) => tellJobTypes(sql, { ...testApp([type as JobDefinition]), name }));
+    await tellTypes({ ...fleet, app: { ...testApp([type as JobDefinition]), name } });
   database = new Database({
     url: asRole(fleet.testDatabase.url, 'worker'),
     name: 'pruner',
@@ -117,6 +118,41 @@ test('a job type may keep its jobs for less or for ever; what it does not say is
     'other completed',
     'brief completed',
   ]);
+});
+
+test('what a type does not say, the settings of its own application say, whichever application leads', async () => {
+  const kept = { completed: 20 * DAY_MS, cancelled: null, discarded: DAY_MS, idempotencyKey: 48 * HOUR_MS };
+  const tell = (name: string, types: readonly JobDefinition[], settings: Kept) =>
+    tellTypes({ ...fleet, app: { ...testApp(types), name }, kept: settings });
+  const common = testJob(async () => {}, { type: 'common' }) as JobDefinition;
+  await tell('crm', [testJob(async () => {}, { type: 'theirs' }) as JobDefinition, common], kept);
+  await tell('billing', [common], { ...kept, completed: 2 * DAY_MS, discarded: 4 * DAY_MS });
+  for (const type of ['theirs', 'common'])
+    await insert([
+      { type, state: 'cancelled', daysOld: 400 }, // billing would keep it for a month
+      { type, state: 'completed', daysOld: 21 },
+      { type, state: 'completed', daysOld: 19 },
+      { type, state: 'discarded', daysOld: 3 },
+    ]);
+  const inHours = (hours: number) =>
+    fleet.sql(
+      (sql) => sql`insert into warren.idempotency_keys (key, fingerprint, job_ids, created_at)
+      values (${`of ${hours} hours`}, '', '{}', now() - ${hours} * interval '1 hour')`,
+    );
+  await inHours(47);
+  await inHours(49);
+  await pass(1_000);
+  expect(await left()).toEqual([
+    'theirs cancelled',
+    'theirs completed',
+    'common cancelled',
+    'common completed',
+    'common discarded', // two applications have it: the longer time
+  ]);
+  expect(
+    (await fleet.sql((sql) => sql`select key from warren.idempotency_keys`)).map((row) => row['key']),
+  ).toEqual(['of 47 hours']);
+  await fleet.sql((sql) => sql`delete from warren.job_types where name in ('theirs', 'common')`);
 });
 
 test('a round looks at a bounded number of jobs, and the next goes on behind them; a pass ends at the young ones', async () => {

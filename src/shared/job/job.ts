@@ -76,6 +76,11 @@ export interface JobDefinition<Args = unknown, Input = Args, Services = unknown>
   backoffMs(attempt: number): number;
   /** How long its jobs are kept after their end, in milliseconds; null: for ever. What is left out is as the settings have it. */
   retention?: Partial<Retention> | undefined;
+  /**
+   * Several applications on a database have this type, with the same handler, each with a queue and limits of its own: that these differ is
+   * told of in the log, and keeps no program from starting. Defaults to false.
+   */
+  shared?: boolean | undefined;
   /** Does the work. The returned value is the job's output; a thrown error fails the attempt. */
   perform(args: Args, context: JobContext<Services>): Promise<unknown>;
 }

@@ -113,6 +113,11 @@ export interface EventMessages {
    * Told by the leader.
    */
   'type.unserved': { queue: string; type: string; jobs: number; unserved: boolean };
+  /**
+   * Another application on the database has told of this job type with another queue or other limits (`there`) than this one (`here`). Told at the start; a
+   * program that may not run beside the other one ends instead.
+   */
+  'type.differs': { type: string; app: string; here: string; there: string };
   /** A line of the log was dropped: the output is full, stuck or gone. */
   'log.dropped': Record<string, never>;
   /** The log is written again, after so many lines were dropped. */

@@ -103,6 +103,9 @@ function logJobs(events: Events, log: LogTarget): (() => void)[] {
       if (unserved) log.warn(message, 'jobs wait for a worker that knows their type');
       else log.info(message, 'no job waits any more for a worker that knows its type');
     }),
+    events.subscribe('type.differs', (message) =>
+      log.warn(message, 'another application defines a job type of this name differently'),
+    ),
     events.subscribe('delivery.suppressed', (message) => log.debug(message, 'a delivery started nothing')),
     events.subscribe('delivery.dead-lettered', (message) =>
       log.error(message, 'a delivery was dead-lettered'),

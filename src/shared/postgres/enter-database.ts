@@ -5,26 +5,37 @@
 import { backoffMs, sleep } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import type { App } from '../job/app.ts';
+import type { Retention } from '../job/job.ts';
 import type { Events } from '../observe/events.ts';
 import type { Database } from './database.ts';
 import { assertSchemaIsCurrent } from './migrate/migrate.ts';
 import { assertSearchPath } from './search-path.ts';
-import { tellJobTypes } from './statements/job-types.ts';
+import { tellTypes } from './tell-types.ts';
 
 export interface Entrance {
   database: Database;
   app: App;
   events: Events;
+  /** How long things are kept by the settings of this program; undefined where it has none. */
+  kept?: { retention: Retention; idempotencyKeyMs: number } | undefined;
   stopping: AbortSignal;
 }
 
-/** Waits for Postgres. Throws `Misconfigured` where the schema is older than this code or the search path is not safe; ends early when `stopping` aborts. */
-export async function enterDatabase({ database, app, events, stopping }: Entrance): Promise<void> {
+/**
+ * Waits for Postgres. Throws `Misconfigured` where the schema is older than this code, the search path is not safe, or another application means something
+ * else by the name of a job type; ends early when `stopping` aborts.
+ */
+export async function enterDatabase({ database, app, events, kept, stopping }: Entrance): Promise<void> {
   for (let retry = 1; !stopping.aborted; retry += 1) {
     try {
       await assertSearchPath(database);
       await assertSchemaIsCurrent(database);
-      return await database.query((sql) => tellJobTypes(sql, app));
+      return await tellTypes({
+        database,
+        app,
+        events,
+        kept: kept && { ...kept.retention, idempotencyKey: kept.idempotencyKeyMs },
+      });
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       events.publish('write.retried', { what: 'start', retry, error });

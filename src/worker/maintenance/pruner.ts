@@ -1,13 +1,16 @@
 /**
  * Deletes what is kept no longer: jobs some time after their end, idempotency keys, workers that are gone.
  *
- * Guarantees: only jobs that have ended are deleted, each when its type says so, of whichever application it is; a round looks at a bounded number of
- * rows and waits for nobody; it works at most a fifth of the time, so that it is never in the way of the jobs. A pass begins at the oldest job and ends at the first that is too young to be deleted, an hour
- * before the next.
+ * Guarantees: only jobs that have ended are deleted, each when its type says so or the settings of its own application, whichever one's worker this is; an
+ * idempotency key is kept as long as the application says that keeps them longest; a round looks at a bounded number of
+ * rows and waits for nobody; it works at most a fifth of the time, so that it is never in the way of the
+ * jobs. A pass begins at the oldest job and ends at the first that is too young to be deleted, an hour before the next.
  */
 import type { Retention } from '#shared/job/job.ts';
+import { endStates } from '#shared/job/transitions.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import type { TypeRetention } from '#shared/postgres/statements/job-types.ts';
 import { findRetention } from '#shared/postgres/statements/job-types.ts';
 import { pruneIdempotencyKeys, pruneJobs } from '#shared/postgres/statements/pruning.ts';
 import { pruneWorkers } from '#shared/postgres/statements/workers.ts';
@@ -24,7 +27,7 @@ const BEGINNING = '0';
 export interface PrunerOptions {
   database: Database;
   events: Events;
-  /** For job types without one of their own. */
+  /** For job types that nobody has told of in full. */
   retention: Retention;
   idempotencyKeyMs: number;
   /** Rows that a round looks at. Defaults to 1000. */
@@ -41,8 +44,8 @@ export function createPruner({
   let after = BEGINNING;
 
   /** Resolves with whether the pass goes on. */
-  const step = async (): Promise<boolean> => {
-    const byType = withDefaults(await database.query(findRetention), retention);
+  const step = async (types: readonly TypeRetention[]): Promise<boolean> => {
+    const byType = Object.fromEntries(types.map((type) => [type.type, retentionOf(type, retention)]));
     const shortestMs = shortest([retention, ...Object.values(byType)]);
     if (shortestMs === Number.POSITIVE_INFINITY) return false;
     const { deleted, last, lastAgeMs } = await database.query((sql) =>
@@ -56,10 +59,11 @@ export function createPruner({
 
   return async () => {
     const startedAt = performance.now();
-    const keys = await database.query((sql) =>
-      pruneIdempotencyKeys(sql, { keptMs: idempotencyKeyMs, limit: batch }),
-    );
-    const goesOn = await step();
+    const types = await database.query(findRetention);
+    const told = types.flatMap(({ kept }) => kept.map(({ idempotencyKey }) => idempotencyKey));
+    const keptMs = Math.max(idempotencyKeyMs, ...told); // whose key it is, nobody knows
+    const keys = await database.query((sql) => pruneIdempotencyKeys(sql, { keptMs, limit: batch }));
+    const goesOn = await step(types);
     if (goesOn || keys === batch) {
       return Math.max(MIN_REST_MS, REST_FACTOR * (performance.now() - startedAt));
     }
@@ -68,14 +72,19 @@ export function createPruner({
   };
 }
 
-/** What a type does not say is as the settings have it. */
-function withDefaults(
-  byType: Readonly<Record<string, Partial<Retention>>>,
-  retention: Retention,
-): Record<string, Retention> {
-  return Object.fromEntries(
-    Object.entries(byType).map(([type, ofType]) => [type, { ...retention, ...ofType }]),
-  );
+/**
+ * What a type does not say, say the settings of its applications: the longest of them where several have it. Where none has told, those of this
+ * worker hold.
+ */
+function retentionOf({ retention, kept }: TypeRetention, settings: Retention): Retention {
+  if (kept.length === 0) return { ...settings, ...retention };
+  const byState = endStates.map((state) => [state, longest(kept.map((ofApp) => ofApp[state]))]);
+  return { ...Object.fromEntries(byState), ...retention };
+}
+
+/** Null is for ever. */
+function longest(times: readonly (number | null)[]): number | null {
+  return times.includes(null) ? null : Math.max(...(times as number[]));
 }
 
 /** The shortest time, in milliseconds, after which anything is deleted: nothing that is younger needs to be looked at. */

@@ -38,12 +38,17 @@ export function hasType(sql: Sql, types: string): Fragment {
   return sql`type = any((select ${types}::text::text[])::text[])`;
 }
 
+/** Of a row of `warren.workers`: whether it counts as a living worker where jobs are given out. */
+export function isBeating(sql: Sql): Fragment {
+  return sql`beat_at > now() - ${SERVES_MS} * interval '1 ms'`;
+}
+
 /** What living workers have told that they run: `queue` and `type`, each pair once. A worker that has not beaten for four beats counts as gone. */
 export function servedTypes(sql: Sql): Fragment {
   return sql`(
     select distinct queue, type
     from (
-      select distinct queues, types from warren.workers where beat_at > now() - ${SERVES_MS} * interval '1 ms'
+      select distinct queues, types from warren.workers where ${isBeating(sql)}
     ) as fleet, unnest(queues) as queue, unnest(types) as type
   )`;
 }
@@ -51,7 +56,7 @@ export function servedTypes(sql: Sql): Fragment {
 /** True while a worker lives that has not told what it runs: one of an earlier version, which may run everything. */
 export function mayServeAll(sql: Sql): Fragment {
   return sql`exists (
-    select from warren.workers where beat_at > now() - ${SERVES_MS} * interval '1 ms' and queues = '{}' and types = '{}'
+    select from warren.workers where ${isBeating(sql)} and queues = '{}' and types = '{}'
   )`;
 }
 

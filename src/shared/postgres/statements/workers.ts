@@ -22,6 +22,8 @@ export interface Beat {
 }
 
 export interface Serves {
+  /** The name of its application. */
+  app: string;
   queues: readonly string[];
   types: readonly string[];
 }
@@ -33,11 +35,11 @@ export async function beat(
 ): Promise<boolean> {
   const [row] = await sql<{ leads: boolean }[]>`
     with alive as (
-      insert into warren.workers (owner, name, delivered, queues, types)
-      values (${owner}::text::int, ${name}, ${JSON.stringify(delivered)}::text::jsonb,
+      insert into warren.workers (owner, name, app, delivered, queues, types)
+      values (${owner}::text::int, ${name}, ${serves.app}, ${JSON.stringify(delivered)}::text::jsonb,
         ${texts(serves.queues)}::text::text[], ${texts(serves.types)}::text::text[])
       on conflict (owner) do update
-      set beat_at = now(), delivered = excluded.delivered, queues = excluded.queues, types = excluded.types
+      set beat_at = now(), app = excluded.app, delivered = excluded.delivered, queues = excluded.queues, types = excluded.types
     ),
     term as (
       update warren.leadership set owner = ${owner}::text::int, until = now() + ${termMs} * interval '1 ms'
