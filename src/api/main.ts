@@ -1,39 +1,9 @@
 /**
- * The API program: `node src/api/main.ts`. Settings in the environment, JSON lines on stdout.
+ * The API program as it is started by itself: `node src/api/main.ts`, with the application that `WARREN_APP` names.
  */
-import { Events } from '#shared/observe/events.ts';
-import { createLogger, logEvents } from '#shared/observe/log.ts';
-import { LogOutput } from '#shared/observe/log-output.ts';
 import { programHelp } from '#shared/program/help.ts';
-import { loadApp } from '#shared/program/load-app.ts';
-import { runProgram } from '#shared/program/shutdown.ts';
-import { processName, readAppModule, readConfig } from '#shared/settings/config.ts';
-import { findUnverifiedServers } from '#shared/settings/transport-security.ts';
-import { Api } from './api.ts';
+import { runWithoutArguments } from '#shared/program/shutdown.ts';
+import { readAppModule } from '#shared/settings/config.ts';
+import { runApi } from './program.ts';
 
-await runProgram(programHelp('api'), async () => {
-  const app = await loadApp(readAppModule());
-  const config = readConfig('api', app);
-  const name = processName('api');
-  const events = new Events();
-  const output = new LogOutput(process.stdout, events);
-  const log = createLogger({ name: 'api', level: config.logLevel, output });
-  logEvents(events, log);
-  for (const sentence of findUnverifiedServers(config)) log.warn(sentence);
-  const api = new Api({ config, name, app, events });
-
-  return {
-    log,
-    output,
-    program: {
-      failed: api.failed,
-      start: async () => {
-        const url = await api.listen();
-        log.info({ connection: name, url }, 'api listening');
-        await api.start();
-        log.info({ url }, 'api serving');
-      },
-      stop: () => api.stop(),
-    },
-  };
-});
+await runWithoutArguments(programHelp('api'), () => runApi(readAppModule()));

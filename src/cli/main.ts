@@ -10,7 +10,7 @@ import { version } from '#shared/base/version.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import { settingsHelp } from '#shared/program/help.ts';
 import { loadApp } from '#shared/program/load-app.ts';
-import { readAppModule, readMigrationUrl, setAppModule } from '#shared/settings/config.ts';
+import { readAppModule, readMigrationUrl } from '#shared/settings/config.ts';
 
 const program = new Command('warren')
   .description('Background jobs on RabbitMQ and Postgres: the programs of an application.')
@@ -19,14 +19,20 @@ const program = new Command('warren')
     '(`warren --help` lists the commands, `warren COMMAND --help` the options and settings of one)',
   );
 
-addCommand('api', 'serves the HTTP API until it is told to stop (SIGTERM, SIGINT)', async () => {
-  await import('#api/main.ts');
+addCommand('api', 'serves the HTTP API until it is told to stop (SIGTERM, SIGINT)', async (module) => {
+  const { runApi } = await import('#api/program.ts');
+  await runApi(module);
 });
-addCommand('worker', "runs the application's jobs until it is told to stop (SIGTERM, SIGINT)", async () => {
-  await import('#worker/main.ts');
-});
-addCommand('migrate', 'brings the schema of the database at DATABASE_URL up to date', async () => {
-  const app = await loadApp(readAppModule());
+addCommand(
+  'worker',
+  "runs the application's jobs until it is told to stop (SIGTERM, SIGINT)",
+  async (module) => {
+    const { runWorker } = await import('#worker/program.ts');
+    await runWorker(module);
+  },
+);
+addCommand('migrate', 'brings the schema of the database at DATABASE_URL up to date', async (module) => {
+  const app = await loadApp(module);
   const { applied } = await migrate({ databaseUrl: readMigrationUrl(), app });
   console.log(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
 });
@@ -39,15 +45,11 @@ try {
 }
 
 /** Each takes the application's module, which is loaded where the command runs. */
-function addCommand(name: string, description: string, run: () => Promise<void>): void {
+function addCommand(name: string, description: string, run: (module: string) => Promise<void>): void {
   program
     .command(name)
     .description(description)
     .option('--app <module>', 'the module that exports the application as `app`; defaults to WARREN_APP')
     .addHelpText('after', () => `\nIts settings are environment variables:\n\n${settingsHelp()}`)
-    .action(async ({ app }: { app?: string }) => {
-      if (app !== undefined) setAppModule(app);
-      process.argv.splice(2); // read: a program itself takes none
-      await run();
-    });
+    .action(async ({ app }: { app?: string }) => await run(app ?? readAppModule()));
 }

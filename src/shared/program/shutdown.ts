@@ -30,15 +30,24 @@ const FLUSH_MS = 1_000;
 /** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
 const SAME_SIGNAL_MS = 500;
 
-/** Never returns: the process exits. `help` is what `--help` prints; `create` loads the application, reads the settings and opens nothing. */
-export async function runProgram(help: string, create: () => Promise<Created>): Promise<void> {
-  if (process.argv.includes('--help')) {
-    process.stdout.write(`${help}\n`);
-    process.exit(0);
-  }
+/**
+ * For a program that is started by itself. Arguments are refused: whoever gives a command after the name of an image whose program it is, such as the
+ * migration, would get this program instead. `help` is what `--help` prints.
+ */
+export async function runWithoutArguments(help: string, run: () => Promise<void>): Promise<void> {
+  const given = process.argv.slice(2);
+  if (given.includes('--help')) process.stdout.write(`${help}\n`);
+  else if (given.length === 0) await run();
+  else
+    exitMisconfigured(
+      new Misconfigured(`this program takes no arguments, but was given: ${given.join(' ')}`),
+    );
+}
+
+/** Never returns: the process exits. `create` loads the application, reads the settings and opens nothing. */
+export async function runProgram(create: () => Promise<Created>): Promise<void> {
   let created: Created;
   try {
-    assertNoArguments(process.argv.slice(2));
     created = await create();
   } catch (error) {
     return exitMisconfigured(error);
@@ -60,12 +69,6 @@ export async function runProgram(help: string, create: () => Promise<Created>): 
   log.info('stopped');
   await output.flushed(FLUSH_MS);
   process.exit(0);
-}
-
-/** As after the name of an image whose program it is: who gives a command there, such as the migration, would get this program instead. */
-function assertNoArguments(given: readonly string[]): void {
-  if (given.length === 0) return;
-  throw new Misconfigured(`this program takes no arguments, but was given: ${given.join(' ')}`);
 }
 
 /** Aborts at the first signal; the second one, when it is another, exits. */

@@ -49,11 +49,6 @@ export function readAppModule(variables: NodeJS.ProcessEnv = process.env): strin
   return variables['WARREN_APP'] || settings.WARREN_APP.default;
 }
 
-/** As if `WARREN_APP` had been set: for an option of the command line. */
-export function setAppModule(module: string): void {
-  process.env['WARREN_APP'] = module;
-}
-
 /** Where a migration runs: a session is needed, which a PgBouncer in transaction mode does not give. Throws `Misconfigured`. */
 export function readMigrationUrl(variables: NodeJS.ProcessEnv = process.env): string {
   const { environment, problems } = readSecretFiles(variables);
