@@ -35,12 +35,9 @@ export const newJobSchema = z
     runAt: instantSchema
       .optional()
       .openapi({ type: 'string', format: 'date-time', description: 'defaults to now' }),
-    delayMs: z
-      .int()
-      .min(0)
-      .max(MAX_DELAY_MS)
-      .optional()
-      .openapi({ description: 'milliseconds from now on; not together with `runAt`' }),
+    delayMs: z.int().min(0).max(MAX_DELAY_MS).optional().openapi({
+      description: 'milliseconds from the insert on, by the clock of the database; not together with `runAt`',
+    }),
     maxAttempts: z
       .int()
       .min(1)

@@ -42,7 +42,7 @@ export interface EnqueueOptions extends Trace {
   queue?: string | undefined;
   /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
   runAt?: string | undefined;
-  /** Milliseconds to wait before it runs, from the commit on. Defaults to 0. */
+  /** Milliseconds to wait before it runs, from the insert on; within a transaction of the caller's, from the start of that (`now()` of Postgres). Defaults to 0. */
   delayMs?: number | undefined;
   /** Attempts in all. Defaults to the job type's. */
   maxAttempts?: number | undefined;
