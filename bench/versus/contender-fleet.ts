@@ -57,14 +57,14 @@ export class ContenderFleet {
 
   async startApi(): Promise<void> {
     const { contender, places } = this;
-    const plan = contender.programs?.api(places) ?? ownProgram('api', places);
+    const plan = contender.programs?.api(places) ?? ownProgram('api', this);
     this.#api = await this.#options.stage.start(this.#program('api', plan));
   }
 
   async startWorker(concurrency: number): Promise<OwnedProcess> {
     const { contender, places } = this;
     const env = { VERSUS_CONCURRENCY: String(concurrency) };
-    const plan = contender.programs?.worker(places, concurrency) ?? ownProgram('worker', places, env);
+    const plan = contender.programs?.worker(places, concurrency) ?? ownProgram('worker', this, env);
     this.#started += 1;
     const worker = await this.#options.stage.spawn(this.#program(`worker-${this.#started}`, plan));
     this.workers.push(worker);
@@ -116,13 +116,11 @@ export class ContenderFleet {
   }
 
   /** Without the flags of Warren's images: all contenders run on Node as it is. */
-  #program(name: string, { file, checkout, env, nodeArgs = [] }: ProgramPlan) {
+  #program(name: string, { env, nodeArgs = [], ...plan }: ProgramPlan) {
     const { scenario, notes } = this.#options;
     return {
       name: `${scenario}-${this.contender.name}-${name}`,
-      file,
-      checkout,
-      args: [this.contender.name],
+      ...plan,
       env: { NODE_ENV: 'production', VERSUS_BOOK: this.book, VERSUS_NOTES: notes, ...env },
       nodeArgs,
     };
@@ -138,8 +136,12 @@ export class ContenderFleet {
 
 function ownProgram(
   program: 'api' | 'worker',
-  places: Places,
+  { contender, places }: ContenderFleet,
   env: Readonly<Record<string, string>> = {},
 ): ProgramPlan {
-  return { file: `bench/versus/programs/${program}.ts`, env: { ...placesEnv(places), ...env } };
+  return {
+    file: `bench/versus/programs/${program}.ts`,
+    args: [contender.name],
+    env: { ...placesEnv(places), ...env },
+  };
 }

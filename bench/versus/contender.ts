@@ -50,6 +50,7 @@ export interface ProgramPlan {
   file: string;
   /** Defaults to this one. */
   checkout?: string;
+  args?: readonly string[];
   env: Readonly<Record<string, string>>;
   /** Arguments of Node before the file. Defaults to none. */
   nodeArgs?: readonly string[];

