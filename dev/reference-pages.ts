@@ -47,12 +47,10 @@ function eventsPage(): string {
   const body = source.slice(start, source.indexOf('\n}', start));
   const rows: string[] = [];
   let meaning = '';
-  for (const line of body.split('\n')) {
-    const comment = /^ {2}\/\*\* (.*) \*\/$/.exec(line)?.[1];
-    const name = /^ {2}'([^']+)': (.*)$/.exec(line);
-    if (comment !== undefined) meaning = comment;
-    if (name === null) continue;
-    rows.push(`| \`${name[1]}\` | ${meaning} |`);
+  for (const [, comment, name] of body.matchAll(/^ {2}\/\*\*(.*?)\*\/$|^ {2}'([^']+)':/gms)) {
+    if (comment !== undefined) meaning = comment.replaceAll(/\s*\n\s*\* ?/g, ' ').trim();
+    if (name === undefined) continue;
+    rows.push(`| \`${name}\` | ${meaning} |`);
     meaning = '';
   }
   return `# Events
