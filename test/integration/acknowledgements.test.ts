@@ -6,7 +6,7 @@ import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
 import { Consumer } from '../../src/worker/consumer.ts';
 import { onChannel, readyCount } from '../support/broker.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, HANG_MS } from '../support/eventually.ts';
 import { createVhost } from '../support/servers.ts';
 import { queueNames } from '../support/shop.ts';
 
@@ -21,7 +21,7 @@ async function open(url: string) {
     prepare: (model) => prepareTopology(model, queueNames),
   });
   connection.start();
-  const model = await connection.opened(5_000);
+  const model = await connection.opened(HANG_MS);
   const { stream } = model.connection as unknown as {
     stream: { _write: (...args: unknown[]) => void; _writev: (...args: unknown[]) => void };
   };
@@ -88,7 +88,7 @@ test('what is written to the broker in one turn goes to the kernel at once', asy
   calls.length = 0;
   for (let n = 0; n < 50; n += 1) channel.publish('warren', 'default', Buffer.from('1'), { mandatory: true });
   await channel.waitForConfirms();
-  expect(calls).toEqual([50]);
+  expect(calls.filter((frames) => frames > 1)).toEqual([50]); // a heartbeat goes alone
   await channel.close();
   await connection.stop();
 });

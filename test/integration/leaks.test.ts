@@ -28,10 +28,13 @@ test('a fleet that has stopped leaves no connection, no lock, no socket and no t
     ({ sockets = 0, timers = 0 }) =>
       sockets <= (before['sockets'] ?? 0) && timers <= (before['timers'] ?? 0) + 1, // and the wait's own
   );
-  const locks = await fleet.sql(
-    (sql) => sql`
-      select 1 from pg_locks join pg_database on pg_database.oid = pg_locks.database
-      where locktype = 'advisory' and datname = current_database()`,
+  await eventually(
+    () =>
+      fleet.sql(
+        (sql) => sql`
+          select 1 from pg_locks join pg_database on pg_database.oid = pg_locks.database
+          where locktype = 'advisory' and datname = current_database()`,
+      ),
+    (locks) => locks.length === 0,
   );
-  expect(locks).toHaveLength(0);
 });

@@ -9,6 +9,7 @@ import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { createRole } from '../support/roles.ts';
+import { untilMarkedStarted } from '../support/start-mark.ts';
 
 // Owner numbers are drawn at random: these tests say what is drawn.
 vi.mock(import('node:crypto'), async (original) => {
@@ -70,7 +71,7 @@ test('a worker whose lock goes to another role takes a new number, and its runni
   using held = listen(fleet.events, 'presence.held');
   await fleet.startWorker();
   const id = await fleet.enqueue();
-  await fleet.until(id, 'running');
+  await untilMarkedStarted(fleet, id);
   const sql = postgres(await outsider.connectTo(fleet.testDatabase.url), { max: 1 });
   try {
     const [, stolen] = [

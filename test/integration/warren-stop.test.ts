@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineApp, defineJob, Warren } from '../../src/index.ts';
-import { HANG_MS } from '../support/eventually.ts';
+import { eventually, HANG_MS } from '../support/eventually.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
 const greet = defineJob({ type: 'greet', queue: 'mail', args: z.object({}), perform: async () => 'done' });
@@ -18,5 +18,5 @@ test('a Warren that has stopped leaves no timer behind, so that the process can 
   const { job } = await warren.enqueue(greet, {});
   expect(await warren.jobs.wait(job.id, { timeoutMs: HANG_MS })).toMatchObject({ output: 'done' });
   await warren.stop();
-  expect(countTimers()).toBe(before);
+  await eventually(countTimers, (timers) => timers <= before); // the test runner has timers of its own, now and then
 });
