@@ -38,14 +38,18 @@ test('the smallest number of connections is open from the start, before anybody 
 });
 
 test('under load there are never more than the largest number, and at rest the smallest is left', async () => {
-  let working = true;
+  let isSeen = false;
   const counts: number[] = [];
-  const load = Promise.all(
-    Array.from({ length: 60 }, () => database.query(async (sql) => await sql`select pg_sleep(0.02)`)),
-  ).finally(() => {
-    working = false;
+  const work = async () => {
+    do await database.query(async (sql) => await sql`select pg_sleep(0.02)`);
+    while (!isSeen);
+  };
+  const load = Promise.all(Array.from({ length: 60 }, work));
+  const look = async () => counts.push(await openCount());
+  await eventually(look, () => counts.at(-1) === MAX).finally(() => {
+    isSeen = true;
   });
-  while (working) counts.push(await openCount());
+  for (let more = 0; more < 10; more += 1) await look();
   await load;
   expect(Math.max(...counts)).toBe(MAX);
   await untilOpen(MIN);

@@ -27,10 +27,8 @@ test('a job is published again where later messages have been delivered, and lef
   const [lost = '', waiting = ''] = [await fleet.enqueue(), await fleet.enqueue()];
   await allPublished(fleet);
   await fleet.sql(
-    (
-      sql,
-    ) => sql`update warren.jobs set run_at = run_at - interval '1 minute', published_at = published_at - interval '1 minute'
-      where id = ${lost}`,
+    (sql) => sql`update warren.jobs set run_at = run_at - interval '1 minute',
+      published_at = case when id = ${lost} then now() - interval '1 minute' else now() end`,
   );
   const reconcile = () => fleet.database.query((sql) => unpublishOvertakenJobs(sql, 100));
   await delivered(fleet, { owner: 1, queue: 'critical' });
@@ -62,7 +60,8 @@ test('a job of an empty queue is given five seconds to be claimed', async () => 
   const [old = '', fresh = ''] = [await fleet.enqueue(), await fleet.enqueue()];
   await allPublished(fleet);
   await fleet.sql(
-    (sql) => sql`update warren.jobs set published_at = published_at - interval '6 seconds' where id = ${old}`,
+    (sql) =>
+      sql`update warren.jobs set published_at = case when id = ${old} then now() - interval '6 seconds' else now() end`,
   );
   expect(await fleet.database.query((sql) => unpublishUndeliveredJobs(sql, ['default'], 100))).toBe(1);
   expect(await unpublished(fleet)).toEqual([old]);

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
+import type { Job } from '../../src/shared/job/job.ts';
 import { startApi } from '../support/api.ts';
 import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
 test('a job that fails twice and then succeeds has attempt 3 and two errors, with growing waits between', async () => {
-  const startedAt: number[] = [];
+  const starts: Job[] = [];
   const flaky = testJob(
-    async (_args, { attempt }) => {
-      startedAt.push(performance.now());
+    async (_args, { jobId, attempt }) => {
+      starts.push(await fleet.job(jobId));
       if (attempt < 3) throw new Error(`failure ${attempt}`);
       return { done: true };
     },
@@ -22,9 +23,12 @@ test('a job that fails twice and then succeeds has attempt 3 and two errors, wit
     [1, 'Error: failure 1'],
     [2, 'Error: failure 2'],
   ]);
-  const [first = 0, second = 0, third = 0] = startedAt;
-  expect(third - second).toBeGreaterThan(second - first);
-  expect(second - first).toBeGreaterThanOrEqual(149);
+  const waits = job.errors.map(({ at }, index) => {
+    const { startedAt, runAt } = starts[index + 1] as Job;
+    expect(startedAt?.getTime()).toBeGreaterThanOrEqual(runAt.getTime());
+    return runAt.getTime() - Date.parse(at);
+  });
+  expect(waits).toEqual([150, 450]);
 });
 
 test('a job that always fails is discarded after its last attempt', async () => {

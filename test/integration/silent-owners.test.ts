@@ -23,11 +23,18 @@ test('a worker that holds its lock but has not beaten for a minute has lost its 
   // The worker beats, but another number is written on its job: one that is locked and silent.
   await fleet.sql(async (frozen) => {
     await frozen`select pg_advisory_lock(${ADVISORY_CLASS}::int, 4711)`;
-    await frozen`insert into warren.workers (owner, name, beat_at) values (4711, 'frozen', now() - interval '59 seconds')`;
-    await frozen`update warren.jobs set owner = 4711`;
-    expect(await dead()).toEqual([]);
-    await frozen`update warren.workers set beat_at = beat_at - interval '2 seconds' where owner = 4711`;
-    expect(await dead()).toEqual([{ owner: '4711', name: 'frozen', isLockFree: false }]);
+    await fleet.sql((sql) =>
+      sql.begin(async (instant) => {
+        // In a transaction it is always the same time.
+        await instant`insert into warren.workers (owner, name, beat_at) values (4711, 'frozen', now() - interval '60 seconds')`;
+        await instant`update warren.jobs set owner = 4711`;
+        expect(await findSilentOwners(instant)).toEqual([]);
+        await instant`update warren.workers set beat_at = beat_at - interval '1 ms' where owner = 4711`;
+        expect(await findSilentOwners(instant)).toEqual([
+          { owner: '4711', name: 'frozen', isLockFree: false },
+        ]);
+      }),
+    );
     expect(await look('4711')).toEqual({ isLockFree: false, hasSessions: false, name: 'frozen' });
   });
   release.resolve();
