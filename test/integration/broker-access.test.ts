@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import amqp from 'amqplib';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, HANG_MS } from '../support/eventually.ts';
 import { startFile } from '../support/program.ts';
 import type { TestVhost } from '../support/servers.ts';
 import { createVhost } from '../support/servers.ts';
@@ -102,6 +102,6 @@ async function ask({ username, password }: typeof monitor, path: string, method 
   return await fetch(`${management.origin}/api/${path}`, {
     method,
     headers: { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(HANG_MS),
   });
 }

@@ -12,6 +12,7 @@ import { isPortFree } from '../../dev/free-port.ts';
 import { readRunningProcess } from '../../dev/running-process.ts';
 import { findEmbeddedObstacle } from '../../dev/services/embedded-postgres.ts';
 import { startServices } from '../../dev/services.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import { testFolder } from '../support/test-folder.ts';
 
 const obstacle = await findEmbeddedObstacle(runCommand);
@@ -41,7 +42,7 @@ describe.skipIf(obstacle !== undefined)('embedded Postgres', () => {
 
   test.runIf(isRoot)('runs as "nobody" where there is no user "postgres", and stays with it', async () => {
     using folder = testFolder('embedded-nobody');
-    const nobody = Number((await runCommand('id', ['-u', 'nobody'], { timeoutMs: 5_000 })).stdout);
+    const nobody = Number((await runCommand('id', ['-u', 'nobody'], { timeoutMs: HANG_MS })).stdout);
     const withoutPostgres: RunCommand = async (command, args, options) =>
       command === 'id' && args[1] === 'postgres'
         ? { status: 1, stdout: '', stderr: 'no such user' }
@@ -68,7 +69,7 @@ describe.skipIf(obstacle !== undefined)('embedded Postgres', () => {
 });
 
 async function withSql<T>(databaseUrl: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(databaseUrl, { max: 1, connect_timeout: 5 });
+  const sql = postgres(databaseUrl, { max: 1, connect_timeout: 60 });
   try {
     return await work(sql);
   } finally {

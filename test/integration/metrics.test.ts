@@ -27,7 +27,7 @@ test('the API tells of live jobs by state, of the queues in RabbitMQ and of its 
   const text = await eventually(
     async () => String((await api.get('/metrics')).body),
     (body) => body.includes('warren_queue_messages_ready{queue="reports"} 1\n'),
-    { everyMs: 500, timeoutMs: 30_000 },
+    { everyMs: 500 },
   );
   for (const sample of [
     'warren_jobs{queue="default",state="available"} 2',
@@ -59,7 +59,7 @@ test('a worker tells of its lane, its presence and its consumers, and of the fle
     () => metrics.render(),
     (rendered) =>
       rendered.includes('warren_worker_leader 1\n') && rendered.includes('warren_queue_consumers{'),
-    { everyMs: 500, timeoutMs: 30_000 },
+    { everyMs: 500 },
   );
   metrics.stop();
   for (const sample of [

@@ -120,7 +120,7 @@ describe.skipIf(!isThere)('through PgBouncer in transaction mode', () => {
       ...fleet.environment('worker'),
       WORKER_QUEUES: 'default:1:10',
     });
-    await killed.waitForLog('ready', { timeoutMs: 30_000 });
+    await killed.waitForLog('ready');
     const ids = await Promise.all([fleet.enqueue(), fleet.enqueue(), fleet.enqueue()]);
     for (const id of ids) await killed.waitForLog(({ jobId, msg }) => msg === 'started' && jobId === id);
     await fleet.startWorker();

@@ -23,7 +23,7 @@ import { testFolder } from '../support/test-folder.ts';
 const machine = await inspectMachine(runCommand);
 const canRun = machine.debian && machine.missing.length === 0;
 
-const startTimeoutMs = 90_000;
+const startTimeoutMs = 300_000;
 const environment = readEnvironment({ PATH: '/usr/bin:/bin' });
 /** As if there were no Docker here: this file is about the private servers. */
 const run: typeof runCommand = async (command, args, options) =>
@@ -112,7 +112,7 @@ async function startOwner(folder: string) {
     const run = async (command, ...rest) => (command === 'docker' ? missing : runCommand(command, ...rest));
     const services = await startServices({ folder: ${JSON.stringify(folder)}, log: () => undefined, run });
     console.log(JSON.stringify(services));
-    setTimeout(() => process.exit(1), 60_000);`;
+    setTimeout(() => process.exit(1), 240_000);`;
   const owner = spawn(process.execPath, ['--input-type=module', '--eval', script], {
     env: { PATH: '/usr/bin:/bin' },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -138,7 +138,7 @@ async function expectBothToWork(services: Services): Promise<void> {
 }
 
 async function withSql<T>(databaseUrl: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(databaseUrl, { max: 1, connect_timeout: 5 });
+  const sql = postgres(databaseUrl, { max: 1, connect_timeout: 60 });
   try {
     return await work(sql);
   } finally {
@@ -147,7 +147,7 @@ async function withSql<T>(databaseUrl: string, work: (sql: postgres.Sql) => Prom
 }
 
 async function withChannel<T>(amqpUrl: string, work: (channel: amqplib.Channel) => Promise<T>): Promise<T> {
-  const connection = await amqplib.connect(amqpUrl, { timeout: 5_000 });
+  const connection = await amqplib.connect(amqpUrl, { timeout: 60_000 });
   try {
     return await work(await connection.createChannel());
   } finally {

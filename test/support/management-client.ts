@@ -1,5 +1,6 @@
 // RabbitMQ's management API for one vhost: what tests and benchmarks look at, and what tests break on purpose.
 // Numbers come from statistics that RabbitMQ collects once a second: wait for a value, never expect it at once.
+import { HANG_MS } from './eventually.ts';
 
 export type QueueInfo = {
   readonly name: string;
@@ -39,8 +40,6 @@ export type ConsumerInfo = {
   readonly prefetch_count: number;
   readonly ack_required: boolean;
 };
-
-const requestTimeoutMs = 10_000;
 
 export class ManagementClient {
   readonly #base: string;
@@ -131,7 +130,7 @@ export class ManagementClient {
     method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
-    signal = AbortSignal.timeout(requestTimeoutMs),
+    signal = AbortSignal.timeout(HANG_MS),
   ): Promise<T | undefined> {
     const response = await fetch(`${this.#base}${path}`, {
       method,
