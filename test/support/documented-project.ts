@@ -1,0 +1,27 @@
+// The examples of a page as a project: each block of TypeScript that begins with a file's name is that file, in a folder below this package, so that
+// `warren` is found by its name.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '../..');
+
+export interface DocumentedProject extends Disposable {
+  folder: string;
+  /** Their names, in the order of the page. */
+  files: string[];
+}
+
+/** `page`: a file of `docs/`. Throws where a block of TypeScript has no name: nobody would look at it. */
+export function createDocumentedProject(page: string): DocumentedProject {
+  const text = readFileSync(join(root, 'docs', page), 'utf8');
+  const below = join(root, '.services/test');
+  mkdirSync(below, { recursive: true });
+  const folder = mkdtempSync(join(below, 'documented-'));
+  const files = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, block = '']) => {
+    const [, name] = /^\/\/ (\S+\.m?ts)\n/.exec(block) ?? [];
+    if (name === undefined) throw new Error(`docs/${page} has an example without a file's name:\n${block}`);
+    writeFileSync(join(folder, name), block);
+    return name;
+  });
+  return { folder, files, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+}
