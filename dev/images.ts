@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { runCommand } from './command.ts';
 import { readCommandLine } from './command-line.ts';
 import type { Builder } from './images/builders.ts';
-import { findBuilder } from './images/builders.ts';
+import { DEFAULT_TAG, findBuilder, imageName } from './images/builders.ts';
 import { checkImages } from './images/check.ts';
 import { findRunner } from './images/containers.ts';
 import { makeLocalBase } from './images/local-base.ts';
@@ -29,7 +29,7 @@ async function run({ builder: wanted, base, tag, check }: Options, signal: Abort
   const builder = await findBuilder({ run: runCommand, wanted });
   progress(`Building with ${builder.name} …`);
   const baseImage = await chooseBase({ builder, base, check });
-  const images = { api: `localhost/warren-api:${tag}`, worker: `localhost/warren-worker:${tag}` };
+  const images = { api: imageName('api', tag), worker: imageName('worker', tag) };
   const labels = { VERSION: readVersion(), REVISION: await readRevision() };
   for (const program of programs) {
     signal.throwIfAborted();
@@ -97,7 +97,7 @@ function readOptions(): Options {
         value: 'IMAGE',
         meaning: 'another base image than the pinned one; `local` makes one from this machine',
       },
-      tag: { value: 'TAG', default: 'dev', meaning: 'the tag of both images' },
+      tag: { value: 'TAG', default: DEFAULT_TAG, meaning: 'the tag of both images' },
       check: {
         meaning:
           'starts both with Postgres and RabbitMQ beside them and has a job done (Linux, docker or podman); makes a local base where the pinned one cannot be had',

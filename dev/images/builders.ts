@@ -23,6 +23,13 @@ export type Builder = {
   readonly ownLayers: (image: string) => Promise<number | undefined>;
 };
 
+export const DEFAULT_TAG = 'dev';
+
+/** `localhost/`, so that no builder looks for it at a registry. Another image is made FROM it by this name. */
+export function imageName(program: 'api' | 'worker', tag: string): string {
+  return `localhost/warren-${program}:${tag}`;
+}
+
 const lookTimeoutMs = 20_000;
 const pullTimeoutMs = 5 * 60_000;
 const buildTimeoutMs = 15 * 60_000;

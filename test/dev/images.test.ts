@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RunCommand } from '../../dev/command.ts';
-import { findBuilder, sumOwnLayers } from '../../dev/images/builders.ts';
+import { DEFAULT_TAG, findBuilder, imageName, sumOwnLayers } from '../../dev/images/builders.ts';
 
 const build = {
   image: 'localhost/warren-api:dev',
@@ -86,6 +88,12 @@ describe('a base image', () => {
     const builder = await findBuilder({ run, wanted: 'docker' });
     expect(await builder.canHave('node:24')).toBe(expected);
   });
+});
+
+test('the image that docs/applications.md builds on is one that `npm run images` makes', () => {
+  const page = readFileSync(resolve(import.meta.dirname, '../../docs/applications.md'), 'utf8');
+  expect(page.match(/^FROM .+$/gm)).toEqual([`FROM ${imageName('worker', DEFAULT_TAG)}`]);
+  expect(page).toContain(`\`${imageName('api', DEFAULT_TAG)}\``);
 });
 
 describe('the size without the base', () => {
