@@ -15,6 +15,12 @@ test('its first example does what its comments say', async () => {
   });
   expect(status, stderr).toBe(0);
   const lines = stdout.split('\n').filter((line) => !line.startsWith('job '));
-  expect(lines).toEqual(['false true', "{ greeted: 'Bob' }", "{ greeted: 'Eve' }", "{ name: 'Eve' } true"]);
+  expect(lines).toEqual([
+    'false true',
+    "{ greeted: 'Bob' }",
+    "{ greeted: 'Eve' }",
+    "{ name: 'Eve' } true",
+    'state_forbids',
+  ]);
   expect(stdout.match(/^job \d+: (completed|cancelled)$/gm)).toHaveLength(3);
 });
