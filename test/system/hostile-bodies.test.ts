@@ -6,6 +6,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asAdministrator } from '../support/administrator.ts';
+import { HANG_MS } from '../support/eventually.ts';
 import { manifestNodeOptions, manifestSetting } from '../support/manifest-environment.ts';
 import type { Program } from '../support/program.ts';
 import { startProgram } from '../support/program.ts';
@@ -13,8 +14,7 @@ import type { TestDatabase } from '../support/servers.ts';
 import { createDatabase } from '../support/servers.ts';
 
 const MEBIBYTE = 1_048_576;
-/** A probe that takes longer hangs. What it took is told beside the result of each test. */
-const HANG_MS = 10_000;
+/** What a probe took is told beside the result of each test; one that takes longer than `HANG_MS` hangs. */
 const PROBE_EVERY_MS = 5;
 
 const stack = new AsyncDisposableStack();
@@ -34,7 +34,7 @@ beforeAll(async () => {
       API_BODY_BYTES: manifestSetting('API_BODY_BYTES'),
     }),
   );
-  const line = await program.waitForLog('api serving', { timeoutMs: 60_000 });
+  const line = await program.waitForLog('api serving', { timeoutMs: HANG_MS });
   url = String(line['url']);
 });
 

@@ -86,7 +86,7 @@ async function untilPrinted(program: Program, wanted: RegExp): Promise<void> {
 test('a run sends real jobs, sees the fleet grow and shrink through an outage of the API server, and writes everything down', async () => {
   const out = join(folder, 'whole');
   showPods(2);
-  await using program = await startScaleOut(out, '--before', '1', '--after', '1');
+  await using program = await startScaleOut(out, '--before', '8', '--after', '1'); // seconds and minutes
   await untilPrinted(program, /before .*warren-worker 2 ready/);
   await untilPrinted(program, /under load/);
   showPods(4);
@@ -131,7 +131,7 @@ test('without a cluster, and while somebody else sends, it watches the rest', as
     '--before',
     '0',
     '--minutes',
-    '0.05',
+    '0.15',
     '--after',
     '0.1',
   );

