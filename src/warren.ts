@@ -53,11 +53,10 @@ export class Warren {
   /** Throws `Misconfigured` with all that is wrong with the settings. */
   constructor({ app, databaseUrl, amqpUrl, settings = {}, log = false }: WarrenOptions) {
     this.#app = app;
-    const config = readConfig('worker', app, { ...settings, DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl });
-    const { poolMin: min, poolMax: max, publisherChannels: channels } = config;
-    const [level, stream] = [config.logLevel, process.stdout];
+    this.#config = readConfig('worker', app, { ...settings, DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl });
+    const { poolMin: min, poolMax: max, publisherChannels: channels } = this.#config;
+    const [level, stream] = [this.#config.logLevel, process.stdout];
     this.#log = openInstanceLog(log, { events: this.#events, name: app.name, level, stream });
-    this.#config = { ...config, logLevel: this.#log.level };
     const name = processName('api');
     this.#client = new QueueClient({
       app,

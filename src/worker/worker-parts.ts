@@ -138,7 +138,7 @@ function createAttempts(
     definitions: app.definitions,
     resources: () => ({ services: services.services, settings: config, sql: services.sql, events }),
     events,
-    quarantine: createQuarantine({ events, module, logLevel: config.logLevel, place: placeOf(config), name }),
+    quarantine: createQuarantine({ events, module, place: placeOf(config), name }),
     giveUp,
   });
 }

@@ -3,6 +3,7 @@ import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts
 import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
+import { listen } from '../support/events.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { app, poisonJobs } from '../support/poison-jobs.ts';
 
@@ -28,13 +29,12 @@ const claim = (type: string): Claim => ({
   trace: null,
 });
 
-test('the quarantine tells how a job ended, crashed, or could not be run at all', async () => {
+test('the quarantine tells what a job says and how it ended, crashed, or could not be run at all', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const sql = createHandlerClient({ url: fleet.testDatabase.url, name: 'test', max: 1 });
   const runIn = (module: string | undefined) => {
     const run = createQuarantine({
       module,
-      logLevel: 'info',
       events: fleet.events,
       place: { url: fleet.testDatabase.url },
       name: 'quarantine-test',
@@ -51,6 +51,7 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     };
   };
   const run = runIn(app.module);
+  using said = listen(fleet.events, 'handler.logged');
   expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine', outputBytes: 6 });
   expect(await run('failing')).toMatchObject({
     kind: 'failed',
@@ -64,6 +65,24 @@ test('the quarantine tells how a job ended, crashed, or could not be run at all'
     kind: 'crashed',
     message: expect.stringContaining('exit code 66'),
   });
+  const line = { jobId: '1', attempt: 1, details: undefined };
+  expect(said.all).toEqual([
+    {
+      ...line,
+      type: 'failing',
+      level: 'error',
+      message: 'it breaks',
+      details: expect.objectContaining({ error: 'Error: broken' }),
+    },
+    {
+      ...line,
+      type: 'failing',
+      level: 'debug',
+      message: 'and turns round',
+      details: { text: expect.stringContaining('Circular') },
+    },
+    { ...line, type: 'poison', level: 'warn', message: 'last words', details: { code: 66 } },
+  ]);
 
   const nowhere = runIn(new URL('./no-such-module.ts', import.meta.url).href);
   for (let time = 0; time < 6; time += 1) {

@@ -10,7 +10,10 @@ const args = z.record(z.string(), z.unknown());
 const poison = defineJob({
   type: 'poison',
   args,
-  perform: async () => process.exit(66),
+  perform: async (_args, { log }) => {
+    log.warn('last words', { code: 66 });
+    process.exit(66);
+  },
 });
 
 /** Ends when its neighbours have had the time to end the process. */
@@ -26,8 +29,13 @@ const neighbour = defineJob({
 const failing = defineJob({
   type: 'failing',
   args,
-  perform: async () => {
-    throw new Error('broken', { cause: new TypeError('before') });
+  perform: async (_args, { log }) => {
+    const error = new Error('broken', { cause: new TypeError('before') });
+    const circle: { self?: object } = {};
+    circle.self = circle;
+    log.error('it breaks', error);
+    log.debug('and turns round', circle);
+    throw error;
   },
 });
 

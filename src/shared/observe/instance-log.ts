@@ -25,8 +25,6 @@ export interface InstanceLogOptions {
 }
 
 export interface InstanceLog {
-  /** From which on its lines go to the stream; `silent` where none do. */
-  readonly level: LogLevel;
   /** For a line that no event is worth. */
   warn(message: string): void;
   close(): Promise<void>;
@@ -41,15 +39,12 @@ export function openInstanceLog(
   option: LogOption,
   { events, name, level, stream }: InstanceLogOptions,
 ): InstanceLog {
-  if (option === false || option === 'silent')
-    return { level: 'silent', warn: () => {}, close: async () => {} };
+  if (option === false || option === 'silent') return { warn: () => {}, close: async () => {} };
   assertOption(option);
   if (typeof option === 'object') return openTarget(option, events);
   const output = new LogOutput(stream, events);
-  const least = option === true ? level : option;
-  const log = openTarget(createLogger({ name, level: least, output }), events);
+  const log = openTarget(createLogger({ name, level: option === true ? level : option, output }), events);
   return {
-    level: least,
     warn: log.warn,
     close: async () => {
       await log.close();
@@ -60,7 +55,7 @@ export function openInstanceLog(
 
 function openTarget(target: LogTarget, events: Events): InstanceLog {
   const end = logEvents(events, target);
-  return { level: 'silent', warn: (message) => target.warn({}, message), close: async () => end() };
+  return { warn: (message) => target.warn({}, message), close: async () => end() };
 }
 
 /** Who writes JavaScript is not told by the compiler. */

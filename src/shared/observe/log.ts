@@ -44,7 +44,7 @@ export function logEvents(events: Events, log: LogTarget): () => void {
 }
 
 /** What handlers say by `context.log`. */
-export function logHandlers(events: Events, log: LogTarget): () => void {
+function logHandlers(events: Events, log: LogTarget): () => void {
   return events.subscribe('handler.logged', ({ level, message, details, ...job }) => {
     const error =
       details instanceof Error ? { error: errorMessage(details), ...errorOrigin(details) } : undefined;

@@ -3,16 +3,12 @@
  */
 import { errorMessage } from '#shared/base/errors.ts';
 import { Events } from '#shared/observe/events.ts';
-import { createLogger, logHandlers } from '#shared/observe/log.ts';
-import { LogOutput } from '#shared/observe/log-output.ts';
 import { loadApp } from '#shared/program/load-app.ts';
 import { Abort } from '../abort.ts';
+import { createLineSender } from './handler-lines.ts';
 import { endWithParent } from './parent-watch.ts';
-import type { Instruction, PerformInstruction } from './quarantine.ts';
+import type { Instruction, PerformInstruction, Report } from './quarantine.ts';
 import { serveQuarantine } from './serve.ts';
-
-/** What the last lines of the log may take, in milliseconds. */
-const FLUSH_MS = 1_000;
 
 endWithParent(); // the job is another worker's then
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}); // its worker says when to stop
@@ -28,15 +24,15 @@ process.on('message', (message) => {
   else abort.abort(instruction.reason);
 });
 const instruction = await told.promise;
+const report = (message: Report) =>
+  new Promise<void>((resolve) => {
+    if (process.connected) process.send?.(message, () => resolve());
+    else resolve();
+  });
 const events = new Events();
-const output = new LogOutput(process.stdout, events);
-logHandlers(events, createLogger({ name: 'quarantine', level: instruction.logLevel, output }));
-await serveQuarantine({
-  app: await loadApp(instruction.module),
-  instruction,
-  abort,
-  events,
-  report: (report) => new Promise((resolve) => process.send?.(report, () => resolve())),
-});
-await output.flushed(FLUSH_MS);
+events.subscribe(
+  'handler.logged',
+  createLineSender((line) => report({ kind: 'logged', line })),
+);
+await serveQuarantine({ app: await loadApp(instruction.module), instruction, abort, events, report });
 process.exit(0); // a handler that was given up would go on

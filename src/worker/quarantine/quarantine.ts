@@ -11,7 +11,6 @@ import { fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { aborted, MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import { errorMessage } from '#shared/base/errors.ts';
-import type { LogLevel } from '#shared/base/log-levels.ts';
 import type { JobSettings } from '#shared/job/job.ts';
 import type { Events } from '#shared/observe/events.ts';
 import { LogOutput } from '#shared/observe/log-output.ts';
@@ -20,6 +19,7 @@ import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { AbortReason } from '../abort.ts';
 import type { Ending } from '../ending.ts';
 import type { Perform } from '../perform.ts';
+import { readLine } from './handler-lines.ts';
 
 /** Beside this file, compiled or not. */
 const MAIN = new URL(`./main${extname(import.meta.url)}`, import.meta.url);
@@ -41,19 +41,17 @@ export interface PerformInstruction {
   settings: JobSettings;
   place: ConnectionPlace;
   name: string;
-  logLevel: LogLevel;
 }
 
 /** What the process is told: its job, then perhaps to stop. */
 export type Instruction = PerformInstruction | { kind: 'abort'; reason: AbortReason };
 
-/** What it tells: that the handler starts, then how it ended. */
-export type Report = 'started' | Ending;
+/** What it tells: that the handler starts, what that says in the log, then how it ended. */
+export type Report = 'started' | { kind: 'logged'; line: string } | Ending;
 
 export interface QuarantineOptions {
   /** The application's own module. Without it nothing can be run elsewhere. */
   module: string | undefined;
-  logLevel: LogLevel;
   events: Events;
   /** Where its database is. */
   place: ConnectionPlace;
@@ -61,7 +59,7 @@ export interface QuarantineOptions {
   name: string;
 }
 
-export function createQuarantine({ module, logLevel, events, place, name }: QuarantineOptions): Perform {
+export function createQuarantine({ module, events, place, name }: QuarantineOptions): Perform {
   if (module === undefined) return async () => nowhereToRun();
   const lanes: Promise<unknown>[] = Array.from({ length: PROCESSES }, () => Promise.resolve());
   let next = 0;
@@ -74,7 +72,6 @@ export function createQuarantine({ module, logLevel, events, place, name }: Quar
       settings: { webhookAllowPrivate, webhookAllowedDestinations, webhookNameservers, webhookSecrets },
       place,
       name: `${name} quarantine`,
-      logLevel,
     };
     const lane = next++ % PROCESSES;
     const turn = lanes[lane] ?? Promise.resolve();
@@ -102,6 +99,7 @@ async function runAlone(instruction: Instruction, { events, signal, timeoutMs }:
   let ending: Ending | undefined;
   child.on('message', (report: Report) => {
     if (report === 'started') hasStarted = true;
+    else if (report.kind === 'logged') events.publish('handler.logged', readLine(report.line));
     else ending = report;
   });
   let killing: NodeJS.Timeout | undefined;

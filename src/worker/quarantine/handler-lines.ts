@@ -1,0 +1,41 @@
+/**
+ * What a quarantined handler says by `context.log`, on its way to the worker: an event of its instance there, as if the handler ran in it.
+ *
+ * Guarantees: `send` neither waits nor throws; lines are dropped while `MAX_WAITING_BYTES` wait for the worker.
+ */
+import { inspect } from 'node:util';
+import { errorOrigin } from '#shared/base/error-origin.ts';
+import { errorMessage } from '#shared/base/errors.ts';
+import type { EventMessages } from '#shared/observe/events.ts';
+
+type HandlerLine = EventMessages['handler.logged'];
+
+const MAX_WAITING_BYTES = 1_048_576;
+
+/** `send` hands a text over, and resolves when it is gone. */
+export function createLineSender(send: (text: string) => Promise<void>): (line: HandlerLine) => void {
+  let waitingBytes = 0;
+  return (line) => {
+    const text = encode(line);
+    if (waitingBytes + text.length > MAX_WAITING_BYTES) return;
+
+    waitingBytes += text.length;
+    void send(text).then(() => {
+      waitingBytes -= text.length;
+    });
+  };
+}
+
+/** A line as `send` was given it. */
+export function readLine(text: string): HandlerLine {
+  return { details: undefined, ...JSON.parse(text) };
+}
+
+function encode({ details, ...line }: HandlerLine): string {
+  const sent = details instanceof Error ? { error: errorMessage(details), ...errorOrigin(details) } : details;
+  try {
+    return JSON.stringify({ ...line, details: sent });
+  } catch {
+    return JSON.stringify({ ...line, details: { text: inspect(sent) } }); // a circle, say
+  }
+}
