@@ -1,8 +1,9 @@
 // The package as somebody else's project gets it: packed, installed into an empty folder, compiled and run, on this Node and on the oldest that it promises.
-// The commands and the program are those of README.md, "In your own repository".
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// The commands and the programs are those of README.md, "In your own repository", of docs/package.md and of docs/testing.md.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createDocumentedProject } from '../support/documented-project.ts';
 import type { Folder } from '../support/foreign-project.ts';
 import {
   copyRepository,
@@ -57,8 +58,8 @@ function makeFolder(name: string): { path: string } {
   return { path };
 }
 
-/** Does what the README says and returns what its last command prints. */
-async function playReadme(name: string, nodeFolder?: string): Promise<string> {
+/** Does what the README says, then what docs/package.md begins with, and returns what the last command of each prints. */
+async function playPages(name: string, nodeFolder?: string): Promise<{ readme: string; page: string }> {
   await using database = await createDatabase({ migrated: false });
   await using vhost = await createVhost();
   const project = makeFolder(name);
@@ -70,24 +71,36 @@ async function playReadme(name: string, nodeFolder?: string): Promise<string> {
     npm_config_audit: 'false',
     npm_config_fund: 'false',
   };
-  let output = '';
+  let readme = '';
   for (const command of commands)
-    output = await shell(project, command.replace('../warren', repository), { nodeFolder, env });
-  return output;
+    readme = await shell(project, command.replace('../warren', repository), { nodeFolder, env });
+  writeExamples(project, 'package.md');
+  const page = await shell(project, 'npm pkg set type=module && node --no-warnings main.ts', {
+    nodeFolder,
+    env,
+  });
+  return { readme, page };
 }
 
-describe('the README, in an empty folder,', () => {
-  test('works on this Node as it stands', { timeout: 900_000 }, async () => {
-    expect(await playReadme('current')).toBe(printed.trim());
+function writeExamples({ path }: { path: string }, page: string): void {
+  using examples = createDocumentedProject(page);
+  cpSync(examples.folder, path, { recursive: true });
+}
+
+describe('the README and docs/package.md, in an empty folder,', () => {
+  const expected = { readme: printed.trim(), page: expect.stringMatching(/^state_forbids$/m) };
+
+  test('work on this Node as they stand', { timeout: 900_000 }, async () => {
+    expect(await playPages('current')).toEqual(expected);
   });
 
   const where = oldestNode === undefined ? ` (there is no package with a Node 22 for ${platform})` : '';
-  test.skipIf(oldestNode === undefined)(`works on Node 22${where}`, { timeout: 900_000 }, async () => {
+  test.skipIf(oldestNode === undefined)(`work on Node 22${where}`, { timeout: 900_000 }, async () => {
     const place = makeFolder('oldest-node');
     await shell(place, `npm init -y && npm install --no-audit --no-fund ${oldestNode}@22`);
     const nodeFolder = join(place.path, 'node_modules', `${oldestNode}`, 'bin');
     expect(await shell(place, 'node --version', { nodeFolder })).toMatch(/^v22\./);
-    expect(await playReadme('oldest', nodeFolder)).toBe(printed.trim());
+    expect(await playPages('oldest', nodeFolder)).toEqual(expected);
   });
 });
 
@@ -97,9 +110,8 @@ test('docs/testing.md, in a project of its own, works as it stands', { timeout: 
     project,
     `npm init -y && npm pack ${repository} && npm install --no-audit --no-fund ./warren-*.tgz zod`,
   );
+  writeExamples(project, 'testing.md');
   const page = readFileSync(resolve(import.meta.dirname, '../../docs/testing.md'), 'utf8');
-  for (const [, name = '', text = ''] of page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```/gms))
-    writeFileSync(join(project.path, name), text);
   const printed = [];
   const env = { DATABASE_URL: inject('databaseUrl'), NO_COLOR: '1' };
   for (const [, block = ''] of page.matchAll(/^```sh\n(.*?)^```/gms))
