@@ -17,11 +17,11 @@ export function createLineSender(send: (text: string) => Promise<void>): (line: 
   let waitingBytes = 0;
   return (line) => {
     const text = encode(line);
-    if (waitingBytes + text.length > MAX_WAITING_BYTES) return;
-
-    waitingBytes += text.length;
+    const bytes = Buffer.byteLength(text);
+    if (waitingBytes + bytes > MAX_WAITING_BYTES) return;
+    waitingBytes += bytes;
     void send(text).then(() => {
-      waitingBytes -= text.length;
+      waitingBytes -= bytes;
     });
   };
 }
