@@ -2,12 +2,13 @@
 import postgres from 'postgres';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { runCommand } from '../../dev/command.ts';
 import { defineApp, defineJob, Warren } from '../../src/index.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import { listen } from '../support/events.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, HANG_MS } from '../support/eventually.ts';
 import type { TestDatabase } from '../support/servers.ts';
-import { createDatabase } from '../support/servers.ts';
+import { asRole, createDatabase } from '../support/servers.ts';
 
 interface Options {
   maxAttempts?: number;
@@ -93,6 +94,32 @@ test('a program does not start where the living workers of another application r
     { type: 'greet', app: 'crm', here: 'queue "default", 9 attempts', there: 'queue "default", 5 attempts' },
   ]);
   expect(await known(shared)).toMatchObject({ app: 'billing', attempts: 9 });
+});
+
+test.each(['api', 'worker'])('the program %s ends with one line that says why', async (program) => {
+  const shared = await database();
+  const sql = postgres(shared.url, { max: 1 });
+  await sql`insert into warren.job_types (name, app, queue, max_attempts) values ('process-order', 'crm', 'orders', 3)`;
+  await sql`
+    insert into warren.workers (owner, name, app, queues, types, beat_at)
+    values (4711, 'worker', 'crm', '{orders}', '{process-order}', now() + interval '1 hour')`;
+  await sql.end();
+  const { status, stdout } = await runCommand(process.execPath, [`src/${program}/main.ts`], {
+    env: {
+      PATH: '/usr/bin:/bin',
+      DATABASE_URL: asRole(shared.url, program as 'api' | 'worker'),
+      AMQP_URL: 'none',
+      PORT: '0',
+      WORKER_HEALTH_PORT: '0',
+    },
+    timeoutMs: HANG_MS,
+  });
+  const why =
+    /job type \\"process-order\\" means something else in application \\"crm\\".* queue \\"orders\\", 3 attempts there/;
+  expect({ status, lines: stdout.split('\n').filter((line) => why.test(line)).length }).toEqual({
+    status: 1,
+    lines: 1,
+  });
 });
 
 test('an application changes its own definition while its former version runs, and its former version may start again', async () => {

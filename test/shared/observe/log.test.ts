@@ -94,3 +94,16 @@ test('nothing is logged after it was ended', () => {
   events.publish('delivery.dead-lettered', { jobId: '7', queue: 'default', reason: 'no' });
   expect(lines).toEqual([]);
 });
+
+test('a job type that another application defines differently is warned of, with both definitions', () => {
+  stop = logEvents(events, log);
+  const differs = {
+    type: 'greet',
+    app: 'crm',
+    here: 'queue "a", 5 attempts',
+    there: 'queue "b", 5 attempts',
+  };
+  events.publish('type.differs', differs);
+  const text = 'another application defines a job type of this name differently';
+  expect(lines).toEqual([{ level: 'warn', fields: differs, text }]);
+});
