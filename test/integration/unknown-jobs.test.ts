@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { insertJobs } from '../../src/shared/postgres/statements/insert.ts';
-import { onChannel, readyCount, takeDeadLetters } from '../support/broker.ts';
+import { publishRaw, readyCount, takeDeadLetters } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
@@ -14,9 +14,7 @@ test('a job behind 2 000 messages of unknown jobs does not wait for them, and ea
 }, async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const bodies = Array.from({ length: UNKNOWN }, (_, n) => String(FIRST + BigInt(n)));
-  await onChannel(fleet.vhost, async (channel) => {
-    for (const body of bodies) channel.publish('', 'warren.default', Buffer.from(body), { persistent: true });
-  });
+  await publishRaw(fleet.vhost, 'default', ...bodies);
   await eventually(
     () => readyCount(fleet.vhost, 'warren.default'),
     (count) => count === UNKNOWN,

@@ -19,12 +19,16 @@ export async function onChannel<T>(vhost: TestVhost, work: (channel: Channel) =>
   }
 }
 
-/** Publishes a body to one of Warren's queues and waits until the broker has it there. */
-export async function publishRaw(vhost: TestVhost, queue: string, body: string | Buffer): Promise<void> {
+/** Publishes bodies to one of Warren's queues and waits until the broker has them there: a queue that was declared just now may lose others. */
+export async function publishRaw(
+  vhost: TestVhost,
+  queue: string,
+  ...bodies: readonly (string | Buffer)[]
+): Promise<void> {
   const connection = await amqplib.connect(vhost.url);
   try {
     const channel = await connection.createConfirmChannel();
-    channel.publish('warren', queue, Buffer.from(body));
+    for (const body of bodies) channel.publish('warren', queue, Buffer.from(body));
     await channel.waitForConfirms();
     await channel.close();
   } finally {
