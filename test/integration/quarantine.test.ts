@@ -4,6 +4,7 @@ import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
 import { listen } from '../support/events.ts';
+import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { app, poisonJobs } from '../support/poison-jobs.ts';
 
@@ -29,28 +30,22 @@ const claim = (type: string): Claim => ({
   trace: null,
 });
 
+/** Runs jobs of the application of `poison-jobs.ts` in the quarantine, told to find it in the module. */
+function runIn(module: string | undefined, fleet: Fleet) {
+  const place = { url: fleet.testDatabase.url };
+  const run = createQuarantine({ module, events: fleet.events, place, name: 'quarantine-test' });
+  const sql = createHandlerClient({ ...place, name: 'test', max: 1 });
+  const resources = { sql, settings, services: undefined, events: fleet.events };
+  return async (type: string, abort = new Abort()) => {
+    const definition = poisonJobs.get(type);
+    if (definition === undefined) throw new Error(`no job type ${type}`);
+    return await run(definition, claim(type), abort, resources);
+  };
+}
+
 test('the quarantine tells what a job says and how it ended, crashed, or could not be run at all', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
-  const sql = createHandlerClient({ url: fleet.testDatabase.url, name: 'test', max: 1 });
-  const runIn = (module: string | undefined) => {
-    const run = createQuarantine({
-      module,
-      events: fleet.events,
-      place: { url: fleet.testDatabase.url },
-      name: 'quarantine-test',
-    });
-    return async (type: string, abort = new Abort()) => {
-      const definition = poisonJobs.get(type);
-      if (definition === undefined) throw new Error(`no job type ${type}`);
-      return await run(definition, claim(type), abort, {
-        sql,
-        settings,
-        services: undefined,
-        events: fleet.events,
-      });
-    };
-  };
-  const run = runIn(app.module);
+  const run = runIn(app.module, fleet);
   using said = listen(fleet.events, 'handler.logged');
   expect(await run('neighbour')).toEqual({ kind: 'succeeded', output: 'fine', outputBytes: 6 });
   expect(await run('failing')).toMatchObject({
@@ -84,7 +79,7 @@ test('the quarantine tells what a job says and how it ended, crashed, or could n
     { ...line, type: 'poison', level: 'warn', message: 'last words', details: { code: 66 } },
   ]);
 
-  const nowhere = runIn(new URL('./no-such-module.ts', import.meta.url).href);
+  const nowhere = runIn(new URL('./no-such-module.ts', import.meta.url).href, fleet);
   for (let time = 0; time < 6; time += 1) {
     expect(await nowhere('neighbour')).toMatchObject({
       kind: 'failed',
@@ -92,7 +87,7 @@ test('the quarantine tells what a job says and how it ended, crashed, or could n
     });
   }
 
-  expect(await runIn(undefined)('neighbour')).toMatchObject({
+  expect(await runIn(undefined, fleet)('neighbour')).toMatchObject({
     kind: 'crashed',
     message: expect.stringContaining('the application does not name its module'),
   });
@@ -101,4 +96,12 @@ test('the quarantine tells what a job says and how it ended, crashed, or could n
   const waiting = Promise.all(Array.from({ length: 9 }, () => run('neighbour', stopped)));
   stopped.abort('drain');
   expect(await waiting).toEqual(Array(9).fill({ kind: 'drained', handlerEnded: true }));
+});
+
+test('what a job sends over the channel of its process is never taken for its ending', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  expect(await runIn(app.module, fleet)('signalling')).toEqual({
+    kind: 'crashed',
+    message: 'worker_crashed: the job took a process of its own down (exit code 67)',
+  });
 });

@@ -39,8 +39,20 @@ const failing = defineJob({
   },
 });
 
+/** Sends messages of its own to its parent, as for a process manager, before it takes its process down. */
+const signalling = defineJob({
+  type: 'signalling',
+  args,
+  perform: async () => {
+    for (const message of ['ready', null, { kind: 'online' }]) {
+      await new Promise((resolve) => process.send?.(message, resolve));
+    }
+    process.exit(67);
+  },
+});
+
 export const poisonJobs = new Map(
-  [poison, neighbour, failing].map((definition) => [definition.type, definition]),
+  [poison, neighbour, failing, signalling].map((definition) => [definition.type, definition]),
 );
 
 export const app: App = {

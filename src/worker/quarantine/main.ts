@@ -7,7 +7,8 @@ import { loadApp } from '#shared/program/load-app.ts';
 import { Abort } from '../abort.ts';
 import { createLineSender } from './handler-lines.ts';
 import { endWithParent } from './parent-watch.ts';
-import type { Instruction, PerformInstruction, Report } from './quarantine.ts';
+import type { Instruction, PerformInstruction } from './quarantine.ts';
+import type { Envelope, Report } from './reports.ts';
 import { serveQuarantine } from './serve.ts';
 
 endWithParent(); // the job is another worker's then
@@ -26,7 +27,7 @@ process.on('message', (message) => {
 const instruction = await told.promise;
 const report = (message: Report) =>
   new Promise<void>((resolve) => {
-    if (process.connected) process.send?.(message, () => resolve());
+    if (process.connected) process.send?.({ warren: message } satisfies Envelope, () => resolve());
     else resolve();
   });
 const events = new Events();

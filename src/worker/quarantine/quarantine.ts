@@ -20,6 +20,7 @@ import type { AbortReason } from '../abort.ts';
 import type { Ending } from '../ending.ts';
 import type { Perform } from '../perform.ts';
 import { readLine } from './handler-lines.ts';
+import { readReport } from './reports.ts';
 
 /** Beside this file, compiled or not. */
 const MAIN = new URL(`./main${extname(import.meta.url)}`, import.meta.url);
@@ -45,9 +46,6 @@ export interface PerformInstruction {
 
 /** What the process is told: its job, then perhaps to stop. */
 export type Instruction = PerformInstruction | { kind: 'abort'; reason: AbortReason };
-
-/** What it tells: that the handler starts, what that says in the log, then how it ended. */
-export type Report = 'started' | { kind: 'logged'; line: string } | Ending;
 
 export interface QuarantineOptions {
   /** The application's own module. Without it nothing can be run elsewhere. */
@@ -97,10 +95,11 @@ async function runAlone(instruction: Instruction, { events, signal, timeoutMs }:
   let hasStarted = false;
   let isLate = false;
   let ending: Ending | undefined;
-  child.on('message', (report: Report) => {
-    if (report === 'started') hasStarted = true;
-    else if (report.kind === 'logged') events.publish('handler.logged', readLine(report.line));
-    else ending = report;
+  child.on('message', (message) => {
+    const report = readReport(message);
+    if (report?.kind === 'started') hasStarted = true;
+    if (report?.kind === 'logged') events.publish('handler.logged', readLine(report.line));
+    if (report?.kind === 'ended') ending = report.ending;
   });
   let killing: NodeJS.Timeout | undefined;
   const stop = () => {

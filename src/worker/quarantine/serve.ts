@@ -7,7 +7,8 @@ import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import type { Abort } from '../abort.ts';
 import type { Ending } from '../ending.ts';
 import { perform } from '../perform.ts';
-import type { PerformInstruction, Report } from './quarantine.ts';
+import type { PerformInstruction } from './quarantine.ts';
+import type { Report } from './reports.ts';
 
 /** One job runs here. */
 const MAX_CONNECTIONS = 2;
@@ -33,12 +34,12 @@ export async function serveQuarantine({
   const services = new ApplicationServices(app, { ...place, name, max: MAX_CONNECTIONS, events });
   await services.open();
   const definition = app.definitions.get(claim.type);
-  await report('started');
+  await report({ kind: 'started' });
   const resources = { services: services.services, settings, sql: services.sql, events };
   const ending: Ending =
     definition === undefined
       ? { kind: 'failed', message: `the quarantine has no job type "${claim.type}"` }
       : await perform(definition, claim, abort, resources);
-  await report(ending);
+  await report({ kind: 'ended', ending });
   await services.close();
 }
