@@ -182,7 +182,8 @@ export async function unpublishUndeliveredJobs(
 
 /**
  * So long after its mark the message of a job counts as lost: the first time after `firstMs`, then twice as long for each message beyond those that
- * charged attempts have used. For it may not be lost: a worker that holds it and waits for room looks the same.
+ * charged attempts have used. For it may not be lost: a worker that holds it and waits for room looks the same. Snoozes and hand-backs charge no
+ * attempt and count as such messages too: the lost message of a job that had some is found later, by a minute at most.
  */
 function lostAfter(sql: Sql, firstMs: number): Fragment {
   return sql`least(${LOST_AFTER_AT_MOST_MS}, ${firstMs} * 2 ^ least(fence - attempt, 16)) * interval '1 ms'`;
