@@ -5,6 +5,7 @@ import { toEnqueueOptions } from '#queue/enqueue-options.ts';
 import type { EnqueueRequest } from '#queue/new-job.ts';
 import { InvalidInput, Misconfigured } from '#shared/base/errors.ts';
 import type { App, QueueOptions } from '#shared/job/app.ts';
+import { assertKnown } from '#shared/job/app.ts';
 import type { EnqueueOptions, JobDefinition } from '#shared/job/job.ts';
 import type { LogOption } from '#shared/observe/instance-log.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
@@ -56,15 +57,14 @@ export interface RunningWorker extends AsyncDisposable {
 
 /** Before anything is written: a job that the application's workers do not know, or in a queue that they do not serve, would wait for ever. */
 export function toRequest(
-  { name, definitions, queues }: App,
+  app: App,
   { job, args, options }: ManyElement<unknown>,
   pointer: string,
 ): EnqueueRequest {
-  if (definitions.get(job.type) !== job)
-    throw new InvalidInput('unknown_type', `application "${name}" has no such job type "${job.type}"`);
+  assertKnown(app, job);
   const checked = options === undefined ? {} : toEnqueueOptions(options, pointer);
-  if (checked.queue !== undefined && !queues.has(checked.queue))
-    throw new InvalidInput('unknown_queue', `application "${name}" has no queue "${checked.queue}"`);
+  if (checked.queue !== undefined && !app.queues.has(checked.queue))
+    throw new InvalidInput('unknown_queue', `application "${app.name}" has no queue "${checked.queue}"`);
   return { ...checked, definition: job, args };
 }
 

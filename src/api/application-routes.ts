@@ -4,8 +4,8 @@
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
 import type { Enqueuer } from '#queue/enqueue.ts';
-import { InvalidInput } from '#shared/base/errors.ts';
 import type { App, RouteTools } from '#shared/job/app.ts';
+import { assertKnown } from '#shared/job/app.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { RouteAccess, RouteAccessTable } from './access/route-access.ts';
@@ -41,10 +41,4 @@ export function registerApplication(
   const before = hono.routes.length;
   app.routes?.(hono as unknown as Hono, tools); // differs in the type of what the server hands on, which is ours
   access.setDefault(hono.routes.slice(before), DEFAULT_ACCESS);
-}
-
-/** No worker would ever run it. */
-function assertKnown({ name, definitions }: App, definition: JobDefinition): void {
-  if (definitions.get(definition.type) !== definition)
-    throw new InvalidInput('unknown_type', `application "${name}" has no such job type "${definition.type}"`);
 }

@@ -5,7 +5,7 @@
  * pattern). Pure: nothing is registered anywhere, so that two applications live in one process and share nothing.
  */
 import type { Context, Hono } from 'hono';
-import { Misconfigured } from '../base/errors.ts';
+import { InvalidInput, Misconfigured } from '../base/errors.ts';
 import type { Sql } from '../postgres/database.ts';
 import type { HandlerClient } from '../postgres/handler-client.ts';
 import type { Enqueued, EnqueueOptions, JobContext, JobDefinition } from './job.ts';
@@ -151,6 +151,12 @@ export function defineApp<
     migrate,
     module,
   };
+}
+
+/** Throws `InvalidInput` where the job type is none of the application's: no worker would ever run its jobs. */
+export function assertKnown({ name, definitions }: App, definition: JobDefinition): void {
+  if (definitions.get(definition.type) !== definition)
+    throw new InvalidInput('unknown_type', `application "${name}" has no such job type "${definition.type}"`);
 }
 
 function findNameProblems(what: string, names: readonly string[]): string[] {
