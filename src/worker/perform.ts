@@ -1,6 +1,8 @@
 /**
- * Runs a handler under a timeout and an abort signal until it settles. One that ignores its signal is given up after a grace: its slot is freed, its
- * late result is refused by the fence.
+ * Runs a handler under a timeout and an abort signal until it settles.
+ *
+ * Guarantees: a handler does not start once its attempt was aborted; one that ignores its signal is given up after a grace: its slot is freed,
+ * its late result is refused by the fence.
  */
 import { MAX_TIMER_MS } from '#shared/base/backoff.ts';
 import { parseArguments } from '#shared/job/arguments.ts';
@@ -42,7 +44,7 @@ export async function perform(
 ): Promise<Ending> {
   const timeoutMs = Math.min(definition.timeoutMs, MAX_TIMER_MS);
   const timeout = setTimeout(() => abort.abort('timeout'), timeoutMs);
-  const handler = settle(definition, claim, toContext(claim, abort, resources), resources.started);
+  const handler = settle(definition, claim, abort, resources);
   const settled = await orGivenUp(handler, abort);
   clearTimeout(timeout);
   if (settled.kind === 'given-up') reportAbandoned(resources.events, claim, handler);
@@ -77,14 +79,15 @@ function toContext(
 async function settle(
   definition: JobDefinition,
   claim: Claim,
-  context: ShippedJobContext,
-  started: PerformResources['started'],
+  abort: Abort,
+  resources: PerformResources,
 ): Promise<Settled> {
   try {
     const parsed = parseArguments(definition, claim.args);
     const args = parsed instanceof Promise ? await parsed : parsed;
-    started?.();
-    return { kind: 'returned', value: await definition.perform(args, context) };
+    if (abort.reason !== undefined) throw abort.reason; // while they were checked: the job may run elsewhere by now
+    resources.started?.();
+    return { kind: 'returned', value: await definition.perform(args, toContext(claim, abort, resources)) };
   } catch (error) {
     return { kind: 'threw', error };
   }

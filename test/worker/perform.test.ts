@@ -263,6 +263,31 @@ describe('an abort', () => {
     expect(await runAborted(reason, never)).toEqual(ending);
   });
 
+  test.each<[AbortReason, Ending]>([
+    ['cancel', { kind: 'cancelled', message: undefined }],
+    ['drain', { kind: 'drained', handlerEnded: true }],
+    ['timeout', { kind: 'failed', message: 'timeout: the attempt took longer than 60000 ms' }],
+  ])('for %s while the arguments are checked keeps the handler from starting', async (reason, ending) => {
+    const checked = Promise.withResolvers<void>();
+    const calls: string[] = [];
+    const definition = defineJob({
+      type: 'test-job',
+      args: z.strictObject({ n: z.number() }).refine(async () => {
+        await checked.promise;
+        return true;
+      }),
+      timeoutMs: 60_000,
+      perform: async () => calls.push('handler'),
+    }) as JobDefinition;
+    const abort = new Abort();
+    const started = () => calls.push('started');
+    const performed = perform(definition, claim, abort, { ...context, started });
+    abort.abort(reason);
+    checked.resolve();
+    expect(await performed).toEqual(ending);
+    expect(calls).toEqual([]);
+  });
+
   test('does not spoil the success of a handler that finishes all the same', async () => {
     const ending = await runAborted('drain', async (_args, { signal }) => {
       if (!signal.aborted) await once(signal, 'abort');
