@@ -93,11 +93,12 @@ function logJobs(events: Events, log: LogTarget): (() => void)[] {
         message.running ? 'a handler ignores its abort signal' : 'an abandoned handler has ended',
       );
     }),
-    events.subscribe('owner.taken-over', (message) =>
-      log.warn(message, 'jobs of a dead worker were taken over'),
+    // Not as "name": that is the member for the program that writes the line.
+    events.subscribe('owner.taken-over', ({ name: worker, ...message }) =>
+      log.warn({ ...message, worker }, 'jobs of a dead worker were taken over'),
     ),
-    events.subscribe('owner.rescued', (message) =>
-      log.warn(message, 'jobs of a dead worker were given back'),
+    events.subscribe('owner.rescued', ({ name: worker, ...message }) =>
+      log.warn({ ...message, worker }, 'jobs of a dead worker were given back'),
     ),
     events.subscribe('type.unserved', ({ unserved, ...message }) => {
       if (unserved) log.warn(message, 'jobs wait for a worker that knows their type');

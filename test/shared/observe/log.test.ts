@@ -107,3 +107,12 @@ test('a job type that another application defines differently is warned of, with
   const text = 'another application defines a job type of this name differently';
   expect(lines).toEqual([{ level: 'warn', fields: differs, text }]);
 });
+
+test('a dead worker whose jobs were taken over or given back is told as "worker": a line has its own "name"', () => {
+  stop = logEvents(events, log);
+  const dead = { owner: '3', name: 'worker@a:1', count: 2 };
+  events.publish('owner.taken-over', { ...dead, ms: 12 });
+  events.publish('owner.rescued', dead);
+  const fields = { owner: '3', worker: 'worker@a:1', count: 2 };
+  expect(lines.map((line) => line.fields)).toEqual([{ ...fields, ms: 12 }, fields]);
+});
