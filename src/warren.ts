@@ -151,8 +151,8 @@ export class Warren {
     });
     this.#workers.add(worker);
     const stop = async () => {
-      this.#workers.delete(worker);
       await worker.stop();
+      this.#workers.delete(worker); // not before: `Warren.stop` waits for it
     };
     try {
       await worker.start(this.#stopping.signal);

@@ -30,6 +30,7 @@ export class Worker {
   readonly #stopping = new AbortController();
   /** Aborts when records are no longer tried again. */
   readonly #givingUp = new AbortController();
+  #stopped: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -77,7 +78,13 @@ export class Worker {
     return this.#parts.attempts.running.handlers;
   }
 
-  async stop(): Promise<void> {
+  /** Resolves when everything is closed. Again, it is the same stop. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     const { rowLooks, attempts, unknownJobs, foreignJobs, consumers, fallbackLane } = this.#parts;
     this.#stopping.abort();
     rowLooks.drain();

@@ -1,0 +1,46 @@
+// Starting and stopping an instance of Warren and its workers: twice, at the same moment, and after a failure.
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { defineApp, defineJob, Warren } from '../../src/index.ts';
+import type { TestDatabase } from '../support/servers.ts';
+import { createDatabase } from '../support/servers.ts';
+
+const greet = defineJob({ type: 'greet', args: z.object({}), perform: async () => {} });
+
+async function createTestDatabase(options: { migrated?: boolean } = {}): Promise<TestDatabase> {
+  const database = await createDatabase(options);
+  onTestFinished(() => database[Symbol.asyncDispose]());
+  return database;
+}
+
+/** An instance whose services say when they are made and disposed of. */
+function createWarren({ url }: TestDatabase, whileMaking: () => void = () => {}) {
+  const seen: string[] = [];
+  const services = async () => {
+    whileMaking();
+    seen.push('made');
+    return { [Symbol.asyncDispose]: async () => void seen.push('disposed') };
+  };
+  const app = defineApp({ name: 'crm', queues: { default: {} }, jobs: [greet], services });
+  const warren = new Warren({ app, databaseUrl: url, amqpUrl: 'none' });
+  onTestFinished(() => warren.stop());
+  return { warren, seen };
+}
+
+test('a worker that is stopped twice disposes of the services once', async () => {
+  const { warren, seen } = createWarren(await createTestDatabase());
+  {
+    await using worker = await warren.startWorker();
+    await worker.stop();
+  }
+  expect(seen).toEqual(['made', 'disposed']);
+});
+
+test('an instance that is stopped waits for a worker that is stopping already', async () => {
+  const { warren, seen } = createWarren(await createTestDatabase());
+  const worker = await warren.startWorker();
+  const stopped = worker.stop();
+  await warren.stop();
+  expect(seen).toEqual(['made', 'disposed']);
+  await stopped;
+});
