@@ -139,8 +139,9 @@ export class Warren {
     return mounted.app;
   }
 
-  /** Runs the application's jobs in this process. Resolves when it takes jobs. Throws `Misconfigured`. */
+  /** Runs the application's jobs in this process. Resolves when it takes jobs. Throws `Misconfigured`, and `Unavailable` where the instance is stopped. */
   async startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
+    this.#stopping.signal.throwIfAborted();
     this.#workersStarted += 1;
     const number = this.#workersStarted === 1 ? '' : `.${this.#workersStarted}`;
     const worker = new Worker({
@@ -156,6 +157,7 @@ export class Warren {
     };
     try {
       await worker.start(this.#stopping.signal);
+      this.#stopping.signal.throwIfAborted();
     } catch (error) {
       await stop();
       throw error;

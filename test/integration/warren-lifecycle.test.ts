@@ -44,3 +44,23 @@ test('an instance that is stopped waits for a worker that is stopping already', 
   expect(seen).toEqual(['made', 'disposed']);
   await stopped;
 });
+
+test('no worker is started after the instance was stopped', async () => {
+  const { warren, seen } = createWarren(await createTestDatabase());
+  await warren.stop();
+  await expect(warren.startWorker()).rejects.toMatchObject({ name: 'Unavailable', code: 'stopping' });
+  expect(seen).toEqual([]);
+});
+
+test('a worker that is being started when the instance is stopped is stopped with it', async () => {
+  const making = Promise.withResolvers<void>();
+  const { warren, seen } = createWarren(await createTestDatabase(), making.resolve);
+  const refused = expect(warren.startWorker()).rejects.toMatchObject({
+    name: 'Unavailable',
+    code: 'stopping',
+  });
+  await making.promise;
+  await warren.stop();
+  await refused;
+  expect(seen).toEqual(['made', 'disposed']);
+});
