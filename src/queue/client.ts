@@ -42,6 +42,7 @@ export class QueueClient {
   readonly #app: App;
   readonly #events: Events;
   readonly #publisher: Publisher;
+  #isStarted = false;
 
   constructor({ app, events, name, database: databaseOptions, amqpUrl, channels }: QueueClientOptions) {
     const queues = [...app.queues.keys()];
@@ -61,8 +62,10 @@ export class QueueClient {
     return this.#publisher.connection.failed;
   }
 
-  /** Begins to connect. */
+  /** Begins to connect. Again, it does nothing. */
   start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     this.database.start();
     this.#publisher.start();
   }

@@ -2,8 +2,9 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { defineApp, defineJob, Warren } from '../../src/index.ts';
+import { listen } from '../support/events.ts';
 import type { TestDatabase } from '../support/servers.ts';
-import { createDatabase } from '../support/servers.ts';
+import { createDatabase, createVhost } from '../support/servers.ts';
 
 const greet = defineJob({ type: 'greet', args: z.object({}), perform: async () => {} });
 
@@ -14,7 +15,10 @@ async function createTestDatabase(options: { migrated?: boolean } = {}): Promise
 }
 
 /** An instance whose services say when they are made and disposed of. */
-function createWarren({ url }: TestDatabase, whileMaking: () => void = () => {}) {
+function createWarren(
+  { url }: TestDatabase,
+  { whileMaking = () => {}, amqpUrl = 'none' }: { whileMaking?: () => void; amqpUrl?: string } = {},
+) {
   const seen: string[] = [];
   const services = async () => {
     whileMaking();
@@ -22,7 +26,7 @@ function createWarren({ url }: TestDatabase, whileMaking: () => void = () => {})
     return { [Symbol.asyncDispose]: async () => void seen.push('disposed') };
   };
   const app = defineApp({ name: 'crm', queues: { default: {} }, jobs: [greet], services });
-  const warren = new Warren({ app, databaseUrl: url, amqpUrl: 'none' });
+  const warren = new Warren({ app, databaseUrl: url, amqpUrl });
   onTestFinished(() => warren.stop());
   return { warren, seen };
 }
@@ -54,7 +58,7 @@ test('no worker is started after the instance was stopped', async () => {
 
 test('a worker that is being started when the instance is stopped is stopped with it', async () => {
   const making = Promise.withResolvers<void>();
-  const { warren, seen } = createWarren(await createTestDatabase(), making.resolve);
+  const { warren, seen } = createWarren(await createTestDatabase(), { whileMaking: making.resolve });
   const refused = expect(warren.startWorker()).rejects.toMatchObject({
     name: 'Unavailable',
     code: 'stopping',
@@ -63,4 +67,18 @@ test('a worker that is being started when the instance is stopped is stopped wit
   await warren.stop();
   await refused;
   expect(seen).toEqual(['made', 'disposed']);
+});
+
+test('a start that failed is tried again by the next one, on the connections that there are', async () => {
+  const vhost = await createVhost();
+  onTestFinished(() => vhost[Symbol.asyncDispose]());
+  const { warren } = createWarren(await createTestDatabase({ migrated: false }), { amqpUrl: vhost.url });
+  using connected = listen(warren.events, 'broker.connected');
+  await expect(warren.start()).rejects.toMatchObject({ name: 'Misconfigured' });
+  await connected.first();
+  await warren.migrate();
+  await warren.start();
+  await warren.enqueue(greet, {});
+  await warren.stop();
+  expect(connected.all.filter(({ reconnect }) => !reconnect)).toHaveLength(1);
 });
