@@ -87,6 +87,18 @@ describe('it ends with 1 and says why', () => {
       {},
       /there is neither a file \/\S+\/nowhere\.ts nor a package nowhere\.ts$/,
     ],
+    [
+      'for a path that is neither a file nor in a package',
+      ['migrate', '--app', 'nowhere/app.ts'],
+      {},
+      /there is neither a file \/\S+\/nowhere\/app\.ts nor a package nowhere$/,
+    ],
+    [
+      'for a path that is neither a file nor in a package of a scope',
+      ['migrate', '--app', '@nowhere/shop/app.ts'],
+      {},
+      /there is neither a file \/\S+\/@nowhere\/shop\/app\.ts nor a package @nowhere\/shop$/,
+    ],
     ['without a database', ['migrate'], {}, /^DATABASE_URL is required$/],
     [
       'for wrong settings of a program',

@@ -1,7 +1,8 @@
 /**
  * Loads the application that a program runs: a module that exports it as `app`.
  *
- * Guarantees: whatever is wrong is one readable line, with its place where Node tells it; the application knows its module afterwards, for the quarantine.
+ * Guarantees: whatever is wrong is one readable line, with its place where Node tells it; the application knows its module afterwards, for the
+ * quarantine.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -40,8 +41,8 @@ function toSpecifier(module: string): string {
 function describe(error: unknown, module: string, specifier: string): string {
   if (isAway(specifier)) return `there is no file ${fileURLToPath(specifier)}`;
   const [reason] = errorMessage(error).split('\n');
-  if (isAwayPackage(error, specifier))
-    return `there is neither a file ${resolve(module)} nor a package ${module}`;
+  const name = packageOf(specifier);
+  if (isAwayPackage(error, name)) return `there is neither a file ${resolve(module)} nor a package ${name}`;
   const place = placeOf(error);
   if (place !== undefined) return `${reason} (${place})`;
   // Node keeps the place of a syntax error in JavaScript to itself until it prints it.
@@ -52,10 +53,18 @@ function isAway(specifier: string): boolean {
   return specifier.startsWith('file:') && !existsSync(fileURLToPath(specifier));
 }
 
+/** `shop` of `shop/app`, `@acme/shop` of `@acme/shop/app`. */
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
 /** Not where the application itself imports something that is not there. */
-function isAwayPackage(error: unknown, specifier: string): boolean {
+function isAwayPackage(error: unknown, name: string): boolean {
   const { code, message } = Object(error) as NodeJS.ErrnoException;
-  return code === 'ERR_MODULE_NOT_FOUND' && `${message}`.includes(`Cannot find package '${specifier}'`);
+  return code === 'ERR_MODULE_NOT_FOUND' && `${message}`.includes(`Cannot find package '${name}'`);
 }
 
 /** The first line of a file that is not Warren's own, as the stack tells it: `file:///…/app.ts:3:7`. */
