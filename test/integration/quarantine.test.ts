@@ -60,14 +60,18 @@ test('the quarantine tells what a job says and how it ended, crashed, or could n
     kind: 'crashed',
     message: expect.stringContaining('exit code 66'),
   });
-  const line = { jobId: '1', attempt: 1, details: undefined };
+  const line = { jobId: '1', attempt: 1 };
   expect(said.all).toEqual([
     {
       ...line,
       type: 'failing',
       level: 'error',
       message: 'it breaks',
-      details: expect.objectContaining({ error: 'Error: broken' }),
+      error: 'Error: broken',
+      origin: {
+        stack: expect.stringContaining('poison-jobs.ts'),
+        causes: [expect.objectContaining({ message: 'TypeError: before' })],
+      },
     },
     {
       ...line,

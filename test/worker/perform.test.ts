@@ -98,12 +98,23 @@ test('what a handler logs is told with the job that it belongs to', async () => 
   await run(async (_args, { log }) => {
     log.info('found the customer', { customer: 12 });
     log.warn('no address');
+    log.error('no answer', new TypeError('broken', { cause: new Error('before') }));
   });
   unsubscribe();
   const job = { ...claim.trace, jobId: '7', type: 'test-job', attempt: 2 };
   expect(lines).toEqual([
     { ...job, level: 'info', message: 'found the customer', details: { customer: 12 } },
-    { ...job, level: 'warn', message: 'no address', details: undefined },
+    { ...job, level: 'warn', message: 'no address' },
+    {
+      ...job,
+      level: 'error',
+      message: 'no answer',
+      error: 'TypeError: broken',
+      origin: {
+        stack: expect.stringContaining('perform.test.ts'),
+        causes: [{ message: 'Error: before', stack: expect.stringContaining('perform.test.ts') }],
+      },
+    },
   ]);
 });
 

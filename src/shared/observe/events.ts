@@ -2,9 +2,9 @@
  * What happens in an instance of Warren (a program, or an object that an application holds): the one seam of observability. The code that works
  * publishes and knows nobody; log, metrics, dashboard and tests subscribe.
  *
- * Guarantees: nothing is shared between two `Events`; listeners are called at once and in the order in which they subscribed; where nobody listens a
- * message costs a look-up. A listener that throws hurts neither the publisher nor other listeners: Node warns of it once for each
- * listener (`process.on('warning')`, standard error), however often it throws.
+ * Guarantees: nothing is shared between two `Events`; listeners are called at once and in the order in which they subscribed; where nobody listens
+ * a message costs a look-up. A listener that throws hurts neither the publisher nor other listeners: Node warns of it once for each listener
+ * (`process.on('warning')`, standard error), however often it throws.
  */
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import { errorMessage } from '../base/errors.ts';
@@ -51,7 +51,10 @@ export interface EventMessages {
     attempt: number;
     level: JobLogLevel;
     message: string;
-    details: object | undefined;
+    details?: object;
+    /** An error that it has said something about, instead of details. */
+    error?: string;
+    origin?: ErrorOrigin | undefined;
   };
   /** The application's services could not be made (they are tried again), or not be disposed of. */
   'services.failed': { when: 'made' | 'disposed'; error: unknown };
@@ -59,7 +62,9 @@ export interface EventMessages {
   'write.retried': { what: string; retry: number; error: unknown };
   /** The broker delivered a message. */
   'delivery.received': { queue: string; redelivered: boolean };
-  /** A delivery that started nothing: the job had ended, runs elsewhere, is not due, does not exist, or is of a type that this worker does not know. */
+  /**
+   * A delivery that started nothing: the job had ended, runs elsewhere, is not due, does not exist, or is of a type that this worker does not know.
+   */
   'delivery.suppressed': { jobId: string; reason: string };
   /** A delivery that no worker can use went to `warren.dead`. */
   'delivery.dead-lettered': { jobId: string; queue: string; reason: string };
@@ -102,20 +107,20 @@ export interface EventMessages {
   /** This worker has lost its advisory lock; it is taken again. */
   'presence.lost': { error: unknown };
   /**
-   * This worker runs `count` jobs of a dead one now, whose number and name these are. `ms`: from the first of their messages that came back to the last
-   * start.
+   * This worker runs `count` jobs of a dead one now, whose number and name these are. `ms`: from the first of their messages that came back to the
+   * last start.
    */
   'owner.taken-over': { owner: string; name: string; count: number; ms: number };
   /** `count` jobs of a dead or frozen worker wait for another one: their messages were gone too. */
   'owner.rescued': { owner: string; name: string; count: number };
   /**
-   * No living worker has run jobs of this type in this queue for ten minutes, and so many wait (`unserved` true); or one does again, or none waits (false).
-   * Told by the leader.
+   * No living worker has run jobs of this type in this queue for ten minutes, and so many wait (`unserved` true); or one does again, or none waits
+   * (false). Told by the leader.
    */
   'type.unserved': { queue: string; type: string; jobs: number; unserved: boolean };
   /**
-   * Another application on the database has told of this job type with another queue or other limits (`there`) than this one (`here`). Told at the start; a
-   * program that may not run beside the other one ends instead.
+   * Another application on the database has told of this job type with another queue or other limits (`there`) than this one (`here`). Told at the
+   * start; a program that may not run beside the other one ends instead.
    */
   'type.differs': { type: string; app: string; here: string; there: string };
   /** A line of the log was dropped: the output is full, stuck or gone. */

@@ -45,11 +45,9 @@ export function logEvents(events: Events, log: LogTarget): () => void {
 
 /** What handlers say by `context.log`. */
 function logHandlers(events: Events, log: LogTarget): () => void {
-  return events.subscribe('handler.logged', ({ level, message, details, ...job }) => {
-    const error =
-      details instanceof Error ? { error: errorMessage(details), ...errorOrigin(details) } : undefined;
-    log[level]({ ...job, ...(error ?? (details === undefined ? {} : { details })) }, message);
-  });
+  return events.subscribe('handler.logged', ({ level, message, origin, ...fields }) =>
+    log[level]({ ...fields, ...origin }, message),
+  );
 }
 
 function logServices(events: Events, log: LogTarget): () => void {

@@ -4,8 +4,6 @@
  * Guarantees: `send` neither waits nor throws; lines are dropped while `MAX_WAITING_BYTES` wait for the worker.
  */
 import { inspect } from 'node:util';
-import { errorOrigin } from '#shared/base/error-origin.ts';
-import { errorMessage } from '#shared/base/errors.ts';
 import type { EventMessages } from '#shared/observe/events.ts';
 
 type HandlerLine = EventMessages['handler.logged'];
@@ -28,14 +26,13 @@ export function createLineSender(send: (text: string) => Promise<void>): (line: 
 
 /** A line as `send` was given it. */
 export function readLine(text: string): HandlerLine {
-  return { details: undefined, ...JSON.parse(text) };
+  return JSON.parse(text);
 }
 
-function encode({ details, ...line }: HandlerLine): string {
-  const sent = details instanceof Error ? { error: errorMessage(details), ...errorOrigin(details) } : details;
+function encode(line: HandlerLine): string {
   try {
-    return JSON.stringify({ ...line, details: sent });
+    return JSON.stringify(line);
   } catch {
-    return JSON.stringify({ ...line, details: { text: inspect(sent) } }); // a circle, say
+    return JSON.stringify({ ...line, details: { text: inspect(line.details) } }); // a circle, say
   }
 }

@@ -116,3 +116,20 @@ test('a dead worker whose jobs were taken over or given back is told as "worker"
   const fields = { owner: '3', worker: 'worker@a:1', count: 2 };
   expect(lines.map((line) => line.fields)).toEqual([{ ...fields, ms: 12 }, fields]);
 });
+
+test('what a handler says is a line of its level, with its details or with the error and where that came from', () => {
+  stop = logEvents(events, log);
+  const line = { jobId: '7', type: 'a', attempt: 1 };
+  events.publish('handler.logged', { ...line, level: 'info', message: 'found', details: { customer: 12 } });
+  events.publish('handler.logged', {
+    ...line,
+    level: 'error',
+    message: 'no answer',
+    error: 'Error: no',
+    origin: { stack: 'at' },
+  });
+  expect(lines).toEqual([
+    { level: 'info', fields: { ...line, details: { customer: 12 } }, text: 'found' },
+    { level: 'error', fields: { ...line, error: 'Error: no', stack: 'at' }, text: 'no answer' },
+  ]);
+});
