@@ -1,10 +1,11 @@
 /**
  * The log of an instance that lives in the process of an application: none, JSON lines on a stream, or the application's own logger.
  *
- * Guarantees: it has the lines of this instance's events and no others; after `close` there are none any more, and nothing of it keeps the process.
+ * Guarantees: it has the lines of this instance's events and no others; after `close` there are none any more, and nothing of it keeps the process. What
+ * the application's logger throws hurts nobody.
  */
 import type { Writable } from 'node:stream';
-import { Misconfigured } from '../base/errors.ts';
+import { errorMessage, Misconfigured } from '../base/errors.ts';
 import type { LogLevel } from '../base/log-levels.ts';
 import { logLevels } from '../base/log-levels.ts';
 import type { Events } from './events.ts';
@@ -41,7 +42,7 @@ export function openInstanceLog(
 ): InstanceLog {
   if (option === false || option === 'silent') return { warn: () => {}, close: async () => {} };
   assertOption(option);
-  if (typeof option === 'object') return openTarget(option, events);
+  if (typeof option === 'object') return openTarget(withoutThrows(option), events);
   const output = new LogOutput(stream, events);
   const log = openTarget(createLogger({ name, level: option === true ? level : option, output }), events);
   return {
@@ -56,6 +57,21 @@ export function openInstanceLog(
 function openTarget(target: LogTarget, events: Events): InstanceLog {
   const end = logEvents(events, target);
   return { warn: (message) => target.warn({}, message), close: async () => end() };
+}
+
+/** Lines come from everywhere, some from timers, where what is thrown would end the process. Node warns of it once. */
+function withoutThrows(logger: LogTarget): LogTarget {
+  let hasThrown = false;
+  const guard = (method: (typeof METHODS)[number]) => (fields: object, message: string) => {
+    try {
+      logger[method](fields, message);
+    } catch (error) {
+      if (!hasThrown)
+        process.emitWarning(`the logger of the application throws: ${errorMessage(error)}`, 'WarrenWarning');
+      hasThrown = true;
+    }
+  };
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') };
 }
 
 /** Who writes JavaScript is not told by the compiler. */
