@@ -109,3 +109,14 @@ test('what a job sends over the channel of its process is never taken for its en
     message: 'worker_crashed: the job took a process of its own down (exit code 67)',
   });
 });
+
+test('lines of a job that are more than its worker takes at once are dropped, and their count is told', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  using said = listen(fleet.events, 'handler.logged');
+  using dropped = listen(fleet.events, 'log.dropped');
+  using recovered = listen(fleet.events, 'log.recovered');
+  expect(await runIn(app.module, fleet)('shouting')).toEqual({ kind: 'succeeded' });
+  expect(said.all).toHaveLength(10);
+  expect(dropped.all).toEqual([{ lines: 10 }]);
+  expect(recovered.all).toEqual([{ lines: 10 }]);
+});

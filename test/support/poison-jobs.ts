@@ -39,6 +39,15 @@ const failing = defineJob({
   },
 });
 
+/** Says at once more than the way to its worker takes: half of it. */
+const shouting = defineJob({
+  type: 'shouting',
+  args,
+  perform: async (_args, { log }) => {
+    for (let line = 0; line < 20; line += 1) log.info('x'.repeat(100_000));
+  },
+});
+
 /** Sends messages of its own to its parent, as for a process manager, before it takes its process down. */
 const signalling = defineJob({
   type: 'signalling',
@@ -52,7 +61,7 @@ const signalling = defineJob({
 });
 
 export const poisonJobs = new Map(
-  [poison, neighbour, failing, signalling].map((definition) => [definition.type, definition]),
+  [poison, neighbour, failing, shouting, signalling].map((definition) => [definition.type, definition]),
 );
 
 export const app: App = {

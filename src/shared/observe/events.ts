@@ -123,8 +123,8 @@ export interface EventMessages {
    * start; a program that may not run beside the other one ends instead.
    */
   'type.differs': { type: string; app: string; here: string; there: string };
-  /** A line of the log was dropped: the output is full, stuck or gone. */
-  'log.dropped': Record<string, never>;
+  /** So many lines of the log were dropped: the output is full, stuck or gone, or a quarantined handler says more than its worker can take. */
+  'log.dropped': { lines: number };
   /** The log is written again, after so many lines were dropped. */
   'log.recovered': { lines: number };
   /** A round of a chore failed, so many times in a row by now; it is tried again. */

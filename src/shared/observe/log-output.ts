@@ -58,7 +58,7 @@ export class LogOutput {
 
   #drop(): void {
     this.#dropped += 1;
-    this.#events.publish('log.dropped', {});
+    this.#events.publish('log.dropped', { lines: 1 });
   }
 
   #tellOfDropped(): void {

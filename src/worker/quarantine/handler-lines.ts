@@ -1,30 +1,54 @@
 /**
  * What a quarantined handler says by `context.log`, on its way to the worker: an event of its instance there, as if the handler ran in it.
  *
- * Guarantees: `send` neither waits nor throws; lines are dropped while `MAX_WAITING_BYTES` wait for the worker.
+ * Guarantees: a handler never waits for its line to be sent; lines are dropped while `MAX_WAITING_BYTES` wait for the worker, which is told how
+ * many when it has taken those, and once more at the end.
  */
 import { inspect } from 'node:util';
 import type { EventMessages } from '#shared/observe/events.ts';
+import type { Report } from './reports.ts';
 
 type HandlerLine = EventMessages['handler.logged'];
 
 const MAX_WAITING_BYTES = 1_048_576;
 
-/** `send` hands a text over, and resolves when it is gone. */
-export function createLineSender(send: (text: string) => Promise<void>): (line: HandlerLine) => void {
-  let waitingBytes = 0;
-  return (line) => {
-    const text = encode(line);
-    const bytes = Buffer.byteLength(text);
-    if (waitingBytes + bytes > MAX_WAITING_BYTES) return;
-    waitingBytes += bytes;
-    void send(text).then(() => {
-      waitingBytes -= bytes;
-    });
-  };
+export interface LineSender {
+  send: (line: HandlerLine) => void;
+  /** Resolves when the worker has been told of all lines that were dropped. */
+  tellOfDropped: () => Promise<void>;
 }
 
-/** A line as `send` was given it. */
+/** `report` hands a report over, and resolves when it is gone. */
+export function createLineSender(report: (report: Report) => Promise<void>): LineSender {
+  let waitingBytes = 0;
+  let dropped = 0;
+  let told = Promise.resolve();
+
+  const tellOfDropped = (): Promise<void> => {
+    const lines = dropped;
+    dropped = 0;
+    if (lines > 0) told = report({ kind: 'dropped', lines });
+    return told;
+  };
+
+  const send = (line: HandlerLine): void => {
+    const text = encode(line);
+    const bytes = Buffer.byteLength(text);
+    if (waitingBytes + bytes > MAX_WAITING_BYTES) {
+      dropped += 1;
+      return;
+    }
+    waitingBytes += bytes;
+    void report({ kind: 'logged', line: text }).then(() => {
+      waitingBytes -= bytes;
+      if (waitingBytes === 0) void tellOfDropped();
+    });
+  };
+
+  return { send, tellOfDropped };
+}
+
+/** A line as it was sent. */
 export function readLine(text: string): HandlerLine {
   return JSON.parse(text);
 }

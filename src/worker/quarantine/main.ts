@@ -31,9 +31,8 @@ const report = (message: Report) =>
     else resolve();
   });
 const events = new Events();
-events.subscribe(
-  'handler.logged',
-  createLineSender((line) => report({ kind: 'logged', line })),
-);
+const lines = createLineSender(report);
+events.subscribe('handler.logged', lines.send);
 await serveQuarantine({ app: await loadApp(instruction.module), instruction, abort, events, report });
+await lines.tellOfDropped();
 process.exit(0); // a handler that was given up would go on

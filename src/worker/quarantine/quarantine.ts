@@ -99,6 +99,7 @@ async function runAlone(instruction: Instruction, { events, signal, timeoutMs }:
     const report = readReport(message);
     if (report?.kind === 'started') hasStarted = true;
     if (report?.kind === 'logged') events.publish('handler.logged', readLine(report.line));
+    if (report?.kind === 'dropped') publishDropped(events, report.lines);
     if (report?.kind === 'ended') ending = report.ending;
   });
   let killing: NodeJS.Timeout | undefined;
@@ -121,6 +122,12 @@ async function runAlone(instruction: Instruction, { events, signal, timeoutMs }:
   if (signal.aborted) return stopped(signal);
   if (isLate) return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };
   return hasStarted ? crashed(how) : notStarted(how);
+}
+
+/** As where lines of this process are dropped. */
+function publishDropped(events: Events, lines: number): void {
+  events.publish('log.dropped', { lines });
+  events.publish('log.recovered', { lines });
 }
 
 /** Not inherited: a child that shares the worker's output would make it wait for the reader of that output. */

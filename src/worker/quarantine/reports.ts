@@ -5,10 +5,11 @@
  */
 import type { Ending } from '../ending.ts';
 
-/** That the handler starts, what that says in the log, then how it ended. */
+/** That the handler starts, what that says in the log and how many of its lines were dropped, then how it ended. */
 export type Report =
   | { kind: 'started' }
   | { kind: 'logged'; line: string }
+  | { kind: 'dropped'; lines: number }
   | { kind: 'ended'; ending: Ending };
 
 /** A report as it travels. */

@@ -26,10 +26,10 @@ test('what subscribes twice is called twice, and ends one subscription at a time
     calls += 1;
   };
   const [first] = [events.subscribe('log.dropped', listener), events.subscribe('log.dropped', listener)];
-  events.publish('log.dropped', {});
+  events.publish('log.dropped', { lines: 1 });
   first();
   first();
-  events.publish('log.dropped', {});
+  events.publish('log.dropped', { lines: 1 });
   expect(calls).toBe(3);
 });
 
@@ -41,8 +41,8 @@ test('a subscription that ends while its event is told of keeps the event from n
     unsubscribe();
   });
   events.subscribe('log.dropped', () => seen.push('always'));
-  events.publish('log.dropped', {});
-  events.publish('log.dropped', {});
+  events.publish('log.dropped', { lines: 1 });
+  events.publish('log.dropped', { lines: 1 });
   expect(seen).toEqual(['once', 'always', 'always']);
 });
 

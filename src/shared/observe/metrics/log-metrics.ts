@@ -10,5 +10,5 @@ export function countDroppedLines(registry: Registry, events: Events): () => voi
     name: 'warren_log_lines_dropped_total',
     help: 'Lines of the log that were dropped: the output was full, stuck or gone.',
   });
-  return events.subscribe('log.dropped', () => dropped.inc());
+  return events.subscribe('log.dropped', ({ lines }) => dropped.inc(lines));
 }
