@@ -1,10 +1,10 @@
 /**
  * Deletes what is kept no longer: jobs some time after their end, idempotency keys, workers that are gone.
  *
- * Guarantees: only jobs that have ended are deleted, each when its type says so or the settings of its own application, whichever one's worker this is; an
- * idempotency key is kept as long as the application says that keeps them longest; a round looks at a bounded number of
- * rows and waits for nobody; it works at most a fifth of the time, so that it is never in the way of the
- * jobs. A pass begins at the oldest job and ends at the first that is too young to be deleted, an hour before the next.
+ * Guarantees: only jobs that have ended are deleted, each when its type says so or the settings of its own application, whichever one's worker this
+ * is; an idempotency key is kept as long as the application says that keeps them longest; a round looks at a bounded number of rows and waits for
+ * nobody; it works at most a fifth of the time, so that it is never in the way of the jobs. A pass begins at the oldest job and ends at the first
+ * that is too young to be deleted, an hour before the next.
  */
 import type { Retention } from '#shared/job/job.ts';
 import { endStates } from '#shared/job/transitions.ts';

@@ -60,9 +60,9 @@ export async function nextDueMs(sql: Sql): Promise<number | null> {
 }
 
 /**
- * Takes unpublished jobs that a living worker runs, to publish them; they are the caller's for some seconds. The others wait, untouched. While a worker
- * lives that has not told what it runs, that is all of them. Index: jobs_unpublished, once for each type and queue; in an order of chance, so that none
- * waits behind another's backlog for ever.
+ * Takes unpublished jobs that a living worker runs, to publish them; they are the caller's for some seconds. The others wait, untouched. While a
+ * worker lives that has not told what it runs, that is all of them. Index: jobs_unpublished, once for each type and queue; in an order of chance, so
+ * that none waits behind another's backlog for ever.
  */
 export async function reserveUnpublishedJobs(sql: Sql, limit: number): Promise<Publishable[]> {
   return await sql<Publishable[]>`
@@ -139,8 +139,8 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
 }
 
 /**
- * Leaves to the relay the published jobs whose message was overtaken by ten seconds, or by more where that was so before: one that was published later has
- * been delivered, to whichever worker. Returns how many, at most `limit` of a queue. Index: jobs_available.
+ * Leaves to the relay the published jobs whose message was overtaken by ten seconds, or by more where that was so before: one that was published
+ * later has been delivered, to whichever worker. Returns how many, at most `limit` of a queue. Index: jobs_available.
  */
 export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<number> {
   const { count } = await sql`
@@ -163,7 +163,10 @@ export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<n
   return count;
 }
 
-/** Leaves to the relay the jobs of these (empty) queues that were published five seconds ago, or longer where that was so before. Returns how many. Index: jobs_available. */
+/**
+ * Leaves to the relay the jobs of these (empty) queues that were published five seconds ago, or longer where that was so before. Returns how many.
+ * Index: jobs_available.
+ */
 export async function unpublishUndeliveredJobs(
   sql: Sql,
   queues: readonly string[],

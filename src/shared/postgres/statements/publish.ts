@@ -33,9 +33,9 @@ export async function markPublished(
 }
 
 /**
- * Notes that the messages of these jobs are spent: the relay sends new ones after `repeatAfterMs`, doubled with every message that was spent before, up
- * to `atMostMs`, should the jobs wait then. A mark of the spent message that
- * comes later must not hide a waiting job, hence the fence. Jobs that have ended or are not due are left alone.
+ * Notes that the messages of these jobs are spent: the relay sends new ones after `repeatAfterMs`, doubled with every message that was spent before,
+ * up to `atMostMs`, should the jobs wait then. A mark of the spent message that comes later must not hide a waiting job, hence the fence. Jobs that
+ * have ended or are not due are left alone.
  */
 export async function spendMessages(
   sql: Sql,

@@ -20,9 +20,9 @@ export interface UnservedType {
 }
 
 /**
- * Brings the notes up to date, and returns those that stand for ten minutes or more. Goes from one pair to the next by index and counts only what nobody
- * runs (nothing, while a worker lives that has not told what it runs): what is delivered to a worker that does not know it is unpublished, the rest waits in queues that nobody serves. Indexes: jobs_unpublished,
- * jobs_available.
+ * Brings the notes up to date, and returns those that stand for ten minutes or more. Goes from one pair to the next by index and counts only what
+ * nobody runs (nothing, while a worker lives that has not told what it runs): what is delivered to a worker that does not know it is unpublished, the
+ * rest waits in queues that nobody serves. Indexes: jobs_unpublished, jobs_available.
  */
 export async function noteUnservedTypes(sql: Sql): Promise<UnservedType[]> {
   return await sql<UnservedType[]>`
