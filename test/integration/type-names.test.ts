@@ -134,6 +134,37 @@ test('an application changes its own definition while its former version runs, a
   expect([...former.differs.all, ...next.differs.all]).toEqual([]);
 });
 
+test('the application that told of a type first does not change it either while living workers of another application run it', async () => {
+  const shared = await database();
+  const crm = application(shared, 'crm');
+  await crm.warren.startWorker();
+  const worker = await application(shared, 'billing').warren.startWorker();
+  await untilLiving(shared, 'crm', 'billing');
+  const next = application(shared, 'crm', { maxAttempts: 9 });
+  await expect(next.warren.start()).rejects.toThrow(
+    'job type "greet" means something else in application "billing", whose workers run: queue "default", 5 attempts there, ' +
+      'queue "default", 9 attempts here',
+  );
+  await application(shared, 'billing').warren.start(); // goes on as before
+  expect(await known(shared)).toMatchObject({ app: 'crm', attempts: 5 });
+
+  await worker.stop();
+  await next.warren.start();
+  expect(await known(shared)).toMatchObject({ app: 'crm', attempts: 9 });
+});
+
+test('a type that is marked as shared is changed by the application that told of it first, whoever runs it', async () => {
+  const shared = await database();
+  const crm = application(shared, 'crm', { shared: true });
+  await crm.warren.startWorker();
+  await application(shared, 'billing', { shared: true }).warren.startWorker();
+  await untilLiving(shared, 'crm', 'billing');
+  const next = application(shared, 'crm', { maxAttempts: 9, shared: true });
+  await next.warren.start();
+  expect(next.differs.all).toEqual([]);
+  expect(await known(shared)).toMatchObject({ app: 'crm', attempts: 9 });
+});
+
 test('a type that is marked as shared may differ: it is told of, and stays as its owner has it', async () => {
   const shared = await database();
   const crm = application(shared, 'crm');

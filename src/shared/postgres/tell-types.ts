@@ -1,15 +1,15 @@
 /**
  * Tells the database of an application's job types, and finds out whether another application means something else by one of their names.
  *
- * Guarantees: an application may change its own types at any time, also while its former version still runs. Where another application's workers run a type of the
- * same name with another definition, this program does not start, for each would run the other's jobs; a type that is marked as shared is told of by both, and
- * stays as it is.
+ * Guarantees: an application may change its types while its former version still runs. Where living workers of another application run a type of the same name
+ * with another definition, this program does not start, whoever told of the type first, for each would run the other's jobs. A type that is marked as shared may
+ * differ: it is as the application that told of it first has it.
  */
 import { Misconfigured } from '../base/errors.ts';
 import type { App } from '../job/app.ts';
 import type { Events } from '../observe/events.ts';
 import type { Database } from './database.ts';
-import type { ForeignType, Kept, ToldDefinition, ToldType } from './statements/job-types.ts';
+import type { DifferingType, Kept, ToldDefinition, ToldType } from './statements/job-types.ts';
 import { findDifferingTypes, tellJobTypes } from './statements/job-types.ts';
 
 export interface Teller {
@@ -25,13 +25,17 @@ export async function tellTypes({ database, app, events, kept }: Teller): Promis
   const types = [...app.definitions.values()].map(
     ({ type, queue, maxAttempts, retention = null }): ToldType => ({ type, queue, maxAttempts, retention }),
   );
+  const isShared = (type: string) => app.definitions.get(type)?.shared === true;
   const differing = await database.query((sql) => findDifferingTypes(sql, app.name, types));
-  const theirs = new Map(differing.map((found) => [found.type, found]));
+  const theirs = new Map(
+    differing
+      .filter((found) => found.app !== app.name || !isShared(found.type))
+      .map((found) => [found.type, found]),
+  );
   for (const mine of types) {
     const found = theirs.get(mine.type);
     if (found === undefined) continue;
-    if (found.livingApp !== null && app.definitions.get(mine.type)?.shared !== true)
-      throw new Misconfigured(explain(mine, found));
+    if (found.livingApp !== null && !isShared(mine.type)) throw new Misconfigured(explain(mine, found));
     events.publish('type.differs', {
       type: mine.type,
       app: found.app,
@@ -50,7 +54,7 @@ function definitionOf({ queue, maxAttempts, retention }: ToldDefinition): ToldDe
   return { queue, maxAttempts, retention };
 }
 
-function explain(mine: ToldType, { app, livingApp, ...theirs }: ForeignType): string {
+function explain(mine: ToldType, { app, livingApp, ...theirs }: DifferingType): string {
   return (
     `job type "${mine.type}" means something else in application "${livingApp ?? app}", whose workers run: ${describe(theirs)} there, ` +
     `${describe(mine)} here. All applications on a database share the names of job types: take another name, or give both the same definition`

@@ -21,8 +21,9 @@ export interface ToldType extends ToldDefinition {
   type: string;
 }
 
-/** Of a type that another application owns, what that one has told of it. */
-export interface ForeignType extends ToldType {
+/** What the database knows of a type that a program is about to tell differently. */
+export interface DifferingType extends ToldType {
+  /** The application that owns it: another one, or the program's own. */
   app: string;
   /** Another application whose workers live and run the type; null: none. */
   livingApp: string | null;
@@ -33,19 +34,19 @@ export interface Kept extends Retention {
   idempotencyKey: number;
 }
 
-/** Those of the types that another application owns and has told of with another definition. */
+/** Those of the types that the database knows with another definition, and that another application owns or its living workers run. */
 export async function findDifferingTypes(
   sql: Sql,
   app: string,
   types: readonly ToldType[],
-): Promise<ForeignType[]> {
-  return await sql<ForeignType[]>`
-    select known.name as type, known.app, known.queue, known.max_attempts as "maxAttempts", known.retention, (
-      select min(worker.app) from warren.workers worker
+): Promise<DifferingType[]> {
+  return await sql<DifferingType[]>`
+    select known.name as type, known.app, known.queue, known.max_attempts as "maxAttempts", known.retention, others."livingApp"
+    from ${given(sql, types)} join warren.job_types known on known.name = given.type, lateral (
+      select min(worker.app) as "livingApp" from warren.workers worker
       where worker.app <> ${app} and known.name = any(worker.types) and ${isBeating(sql)}
-    ) as "livingApp"
-    from ${given(sql, types)} join warren.job_types known on known.name = given.type
-    where known.app <> ${app}
+    ) as others
+    where (known.app <> ${app} or others."livingApp" is not null)
       and (known.queue, known.max_attempts, known.retention) is distinct from (given.queue, given."maxAttempts", given.retention)
     order by known.name`;
 }
