@@ -6,7 +6,7 @@ import { waitUntil } from '../../dev/wait-until.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
 import { brokerQueue } from '../../src/shared/rabbitmq/topology.ts';
-import { queueNames } from '../stage/shop.ts';
+import { app, queueNames } from '../stage/shop.ts';
 import type { Place } from '../stage/stage.ts';
 
 const PUBLISHED_AT_ONCE = 2_000;
@@ -33,6 +33,9 @@ export interface Progress {
   seconds: number;
   perSecond: number;
 }
+
+/** As the enqueuer has it: a message holds as many jobs as one channel runs at once. */
+const mostTogether = (queue: string) => app.queues.get(queue)?.prefetch ?? 1;
 
 export class Backlog implements AsyncDisposable {
   readonly sql: postgres.Sql;
@@ -145,7 +148,7 @@ export class Backlog implements AsyncDisposable {
         queue,
         fence: 0,
       }));
-      const confirmed = await this.#publisher.publishAll(group);
+      const confirmed = await this.#publisher.publishAll(group, mostTogether);
       if (confirmed.length < count) throw new Error('RabbitMQ did not confirm the messages of the backlog');
     }
   }

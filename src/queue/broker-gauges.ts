@@ -2,7 +2,7 @@
  * What a process knows of RabbitMQ: whether it is connected, and how many messages and consumers the queues have.
  *
  * Asking for the depths opens a channel for a moment, so the answer is kept for a while, however many scrape. AMQP tells nothing of messages that are
- * delivered and not acknowledged: those are the jobs that run, and a few that are about to.
+ * delivered and not acknowledged, nor how many jobs a message carries: how many wait and run, Postgres tells.
  */
 import { cached } from '#shared/base/cached.ts';
 import type { GaugeReading, GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
@@ -40,7 +40,7 @@ export function depthGauges(
   return [
     {
       name: 'warren_queue_messages_ready',
-      help: 'Messages in the queue in RabbitMQ that no consumer has yet; queue `dead`: the dead letters.',
+      help: 'Messages in the queue in RabbitMQ that no consumer has yet, each of one to 16 jobs; queue `dead`: the dead letters.',
       labels: ['queue'],
       read: () => read('ready'),
     },

@@ -46,9 +46,9 @@ export interface JobPage {
 export interface QueueOverview {
   name: string;
   paused: boolean;
-  /** Messages that no consumer has yet. Null without RabbitMQ. */
+  /** Jobs that wait and that no worker has claimed. Null without RabbitMQ. */
   ready: number | null;
-  /** Messages whose jobs run. Null without RabbitMQ. */
+  /** Jobs that run. Null without RabbitMQ. */
   unacked: number | null;
   /** Null without RabbitMQ. */
   consumers: number | null;
@@ -140,7 +140,7 @@ function toOverview(name: string, { paused, ages, unserved, counted, depth }: Qu
   return {
     name,
     paused: paused.includes(name),
-    ready: depth?.ready ?? null,
+    ready: depth === undefined ? null : counts.available,
     unacked: depth === undefined ? null : counts.running,
     consumers: depth?.consumers ?? null,
     counts,

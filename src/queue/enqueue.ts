@@ -53,7 +53,9 @@ export class Enqueuer {
     this.#events = events;
     this.#app = app;
     this.#database = database;
-    this.#outbox = new Outbox({ database, publisher, events });
+    // No more in a message than one channel runs at once: a queue with a prefetch of 1 has long jobs, and each goes to whoever is free.
+    const mostTogether = (queue: string) => app.queues.get(queue)?.prefetch ?? 1;
+    this.#outbox = new Outbox({ database, publisher, mostTogether, events });
     this.#inserts = new Batcher({
       run: async (jobs, waitedMs) => {
         const byRelay = !publisher.ready;

@@ -8,7 +8,7 @@ import { sleep } from '#shared/base/backoff.ts';
 import type { Publishable } from '#shared/job/publishable.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { markPublished } from '#shared/postgres/statements/publish.ts';
+import { markPublished, renewMarks } from '#shared/postgres/statements/publish.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 
 /** A mark made later than this finds most of its jobs claimed, and a claim has made it already. In milliseconds. */
@@ -22,10 +22,15 @@ const MAX_UNMARKED = 200_000;
 export interface OutboxOptions {
   database: Pick<Database, 'query'>;
   publisher: Pick<Publisher, 'ready' | 'publishAll'>;
+  /** How many jobs of a queue, published together, may share a message. */
+  mostTogether: (queue: string) => number;
   events: Events;
 }
 
-/** Publishes jobs and marks the confirmed ones at once. Resolves with how many those are. Throws where Postgres refuses the marks. */
+/**
+ * Publishes jobs, each with a message of its own, and marks the confirmed ones at once. Resolves with how many those are. Throws where Postgres
+ * refuses the marks.
+ */
 export async function publishAndMark(
   { database, publisher }: Pick<OutboxOptions, 'database' | 'publisher'>,
   jobs: readonly Publishable[],
@@ -36,20 +41,35 @@ export async function publishAndMark(
   return confirmed.length;
 }
 
+/**
+ * Publishes jobs again whose message is at hand, each with a message of its own, as far as they are available. Returns those that the broker has.
+ * Throws where Postgres is away; then nothing was published.
+ */
+export async function publishAgain(
+  { database, publisher }: Pick<OutboxOptions, 'database' | 'publisher'>,
+  ids: readonly string[],
+): Promise<Publishable[]> {
+  if (!publisher.ready) return [];
+  const waiting = await database.query((sql) => renewMarks(sql, ids));
+  return await publisher.publishAll(waiting);
+}
+
 /** For the path of a job: marks are written late and together, because a job that is claimed first needs none. */
 export class Outbox {
   readonly #database: OutboxOptions['database'];
   readonly #publisher: OutboxOptions['publisher'];
+  readonly #mostTogether: OutboxOptions['mostTogether'];
   readonly #events: Events;
   /** What is confirmed and not marked, as it was published together; how many jobs that are. */
   #confirmed: (readonly Publishable[])[] = [];
   #unmarked = 0;
   #marking: Promise<void> | undefined;
 
-  constructor({ database, publisher, events }: OutboxOptions) {
+  constructor({ database, publisher, mostTogether, events }: OutboxOptions) {
     this.#events = events;
     this.#database = database;
     this.#publisher = publisher;
+    this.#mostTogether = mostTogether;
   }
 
   /** Whether messages can go out now. */
@@ -60,7 +80,7 @@ export class Outbox {
   /** Publishes jobs that are available and committed. Resolves with their confirms. Never throws: the relay repeats what fails. */
   async publish(jobs: readonly Publishable[]): Promise<void> {
     if (jobs.length === 0 || !this.#publisher.ready) return;
-    const confirmed = await this.#publisher.publishAll(jobs);
+    const confirmed = await this.#publisher.publishAll(jobs, this.#mostTogether);
     if (confirmed.length === 0) return;
     if (this.#unmarked + confirmed.length > MAX_UNMARKED) return;
     this.#confirmed.push(confirmed);

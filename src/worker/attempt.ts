@@ -64,26 +64,29 @@ export class Attempts {
     this.#giveUp = giveUp;
   }
 
-  /** Runs one attempt of the job, if it can be had. A refusal that others take care of, `unknown` or `foreign`, is returned. Never rejects. */
-  async run(delivered: Delivered): Promise<Disposition | Refusal> {
+  /**
+   * Runs one attempt of the job, if it can be had. `handlerEnded` is called when its handler has ended; the record follows. A refusal that others
+   * take care of, `unknown` or `foreign`, is returned. Never rejects.
+   */
+  async run(delivered: Delivered, handlerEnded?: () => void): Promise<Disposition | Refusal> {
     const result = await this.#claim(delivered);
     if (result === undefined) return 'requeue';
     if (result.kind === 'refused') return this.#disposeRefused(delivered.id, result);
-    return await this.runClaimed(result.claim);
+    return await this.runClaimed(result.claim, handlerEnded);
   }
 
   /** Runs an attempt that is claimed already. Never rejects. */
-  async runClaimed(claim: Claim): Promise<Disposition> {
+  async runClaimed(claim: Claim, handlerEnded?: () => void): Promise<Disposition> {
     this.running.enter(claim.queue);
     try {
-      return await this.#runClaimed(claim);
+      return await this.#runClaimed(claim, handlerEnded);
     } finally {
       this.running.leave(claim.queue);
       this.#claimer.release(claim); // only now: a second delivery meanwhile must find it
     }
   }
 
-  async #runClaimed(claim: Claim): Promise<Disposition> {
+  async #runClaimed(claim: Claim, handlerEnded?: () => void): Promise<Disposition> {
     if (this.#draining.signal.aborted) return await this.#handBack(claim);
 
     const definition = this.#definitions.get(claim.type);
@@ -95,6 +98,7 @@ export class Attempts {
       this.#unfinished.push({ claim, outcome }); // its handler goes on: nobody else may start it before this process ends
       return 'unacked';
     }
+    handlerEnded?.();
     const recorded = await this.#record(outcome, claim, definition);
     this.running.end(claim.id, abort);
     return dispose(recorded, ending);

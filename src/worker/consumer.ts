@@ -1,16 +1,21 @@
 /**
- * Takes the deliveries of one channel, hands their job ids to `run` and settles them as it says.
+ * Takes the deliveries of one channel, has the jobs in them run as slots are free, and settles them when all their jobs are done with.
  *
- * Guarantees: at most `prefetch` jobs at once, those of an earlier channel included; a delivery is settled on the channel that brought it, or not at all.
- * Knows nothing of Postgres, and never publishes.
+ * Guarantees: a delivery is settled on the channel that brought it, or not at all; an id that no worker can use goes to the dead letters alone, and
+ * its neighbours go on. Knows nothing of Postgres, and never publishes.
  */
-import type { ConsumeMessage } from 'amqplib';
 import type { Acknowledgements } from '#shared/rabbitmq/acknowledgements.ts';
-import { decodeJobId } from '#shared/rabbitmq/message.ts';
+import type { IncomingMessage } from '#shared/rabbitmq/message.ts';
+import { decodeJobIds } from '#shared/rabbitmq/message.ts';
 import type { SubscriptionOptions } from '#shared/rabbitmq/subscription.ts';
 import { Subscription } from '#shared/rabbitmq/subscription.ts';
 import type { Disposition } from './attempt.ts';
+import type { MessageHandling, Settlement } from './delivered-message.ts';
+import { DeliveredMessage } from './delivered-message.ts';
 import type { Delivery } from './run-delivery.ts';
+import type { Slots } from './slots.ts';
+
+const UNDECODABLE = 'undecodable: the body is no list of job ids';
 
 export interface DeadLetter {
   content: Buffer;
@@ -19,8 +24,10 @@ export interface DeadLetter {
 }
 
 export interface ConsumerOptions extends Omit<SubscriptionOptions, 'onDelivery'> {
-  /** Never rejects. */
-  run: (delivery: Delivery) => Promise<Disposition>;
+  /** Shared by the consumers of the queue. */
+  slots: Slots;
+  /** Runs one job. Never rejects. */
+  run: (delivery: Delivery, handlerEnded: () => void) => Promise<Disposition>;
   /** Puts a delivery where people look; a rejection leaves it to the queue's own dead-lettering, without the reason. */
   deadLetter: (letter: DeadLetter) => Promise<void>;
 }
@@ -28,15 +35,19 @@ export interface ConsumerOptions extends Omit<SubscriptionOptions, 'onDelivery'>
 export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #subscription: Subscription;
-  #freeSlots: number;
-  /** Deliveries of a new channel, while jobs of the one before it hold the slots. */
-  readonly #waiting: (() => void)[] = [];
+  readonly #handling: MessageHandling = {
+    run: (id, delivered, handlerEnded) => this.#run(id, delivered, handlerEnded),
+    settle: (delivered, settlement) => this.#settle(delivered, settlement),
+    acknowledge: ({ message, acknowledgements }) => {
+      if (this.#subscription.isCurrent(acknowledgements)) acknowledgements.ack(message);
+    },
+    isCurrent: ({ acknowledgements }) => this.#subscription.isCurrent(acknowledgements),
+  };
   #underWay = 0;
   #idle = Promise.withResolvers<void>();
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
-    this.#freeSlots = options.prefetch;
     this.#subscription = new Subscription({
       ...options,
       onDelivery: (message, acknowledgements) => this.#take(message, acknowledgements),
@@ -55,6 +66,11 @@ export class Consumer {
   /** How long it has not been ready, in milliseconds. */
   get unreadyForMs(): number {
     return this.#subscription.unreadyForMs;
+  }
+
+  /** Messages of the queue that no consumer has; undefined where nobody can tell now. Never rejects. */
+  countReady(): Promise<number | undefined> {
+    return this.#subscription.countReady();
   }
 
   start(): void {
@@ -80,73 +96,68 @@ export class Consumer {
     return this.#subscription.close();
   }
 
-  #take(message: ConsumeMessage, acknowledgements: Acknowledgements): void {
+  #take(message: IncomingMessage, acknowledgements: Acknowledgements): void {
+    const { slots, events } = this.#options;
     const { redelivered } = message.fields;
-    this.#options.events.publish('delivery.received', { queue: this.queue, redelivered });
-    void this.#handle(message, acknowledgements);
+    const ids = decodeJobIds(message);
+    const jobs = ids?.length ?? 1;
+    events.publish('delivery.received', { queue: this.queue, redelivered, jobs });
+    this.#underWay += 1;
+    slots.delivered();
+    const delivered = new DeliveredMessage({ message, acknowledgements }, jobs, this.#handling);
+    if (ids === null) void this.#deadLetter(message.content, UNDECODABLE).then((as) => delivered.done(as));
+    else for (const id of ids) slots.enter({ id, delivered });
   }
 
-  /** Never rejects. */
-  async #handle(message: ConsumeMessage, acknowledgements: Acknowledgements): Promise<void> {
-    this.#underWay += 1;
-    if (this.#freeSlots > 0) this.#freeSlots -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      const disposition = await this.#dispositionOf(message);
-      if (this.#subscription.isCurrent(acknowledgements))
-        await this.#settle(acknowledgements, message, disposition);
-    } catch {
-      // Settling failed: the channel has gone, which is told elsewhere, and the broker redelivers.
+  async #run(id: string, { message }: DeliveredMessage, handlerEnded: () => void): Promise<Settlement> {
+    const { redelivered } = message.fields;
+    const delivery = { id, redelivered, queue: this.queue, returns: returnsOf(message) };
+    const disposition = await this.#options.run(delivery, handlerEnded);
+    if (typeof disposition === 'string') return disposition;
+    return await this.#deadLetter(Buffer.from(id, 'latin1'), disposition.reason);
+  }
+
+  #settle(delivered: DeliveredMessage, settlement: Settlement): void {
+    const { slots } = this.#options;
+    if (settlement === 'ack') slots.acknowledge(delivered);
+    else {
+      slots.settled();
+      this.#refuse(delivered, settlement);
     }
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#freeSlots += 1;
-    else next(); // the slot is handed on
     this.#underWay -= 1;
     if (this.#underWay > 0) return;
     this.#idle.resolve();
     this.#idle = Promise.withResolvers();
   }
 
-  async #dispositionOf(message: ConsumeMessage): Promise<Disposition> {
-    const id = decodeJobId(message);
-    if (id === null) return { kind: 'dead-letter', reason: 'undecodable: the body is no job id' };
-    const { redelivered } = message.fields;
-    return await this.#options.run({ id, redelivered, queue: this.queue, returns: returnsOf(message) });
+  #refuse({ message, acknowledgements }: DeliveredMessage, settlement: Settlement): void {
+    if (settlement === 'unacked' || !this.#subscription.isCurrent(acknowledgements)) return;
+    try {
+      acknowledgements.nack(message, { requeue: settlement === 'requeue' });
+    } catch {
+      // The channel has gone, which is told elsewhere, and the broker redelivers.
+    }
   }
 
-  async #settle(
-    acknowledgements: Acknowledgements,
-    message: ConsumeMessage,
-    disposition: Disposition,
-  ): Promise<void> {
-    if (disposition === 'unacked') return;
-    if (disposition === 'ack') acknowledgements.ack(message);
-    else if (disposition === 'requeue') acknowledgements.nack(message, { requeue: true });
-    else await this.#deadLetter(acknowledgements, message, disposition.reason);
-  }
-
-  async #deadLetter(
-    acknowledgements: Acknowledgements,
-    message: ConsumeMessage,
-    reason: string,
-  ): Promise<void> {
+  /** Never rejects. */
+  async #deadLetter(content: Buffer, reason: string): Promise<Settlement> {
     const { queue } = this;
     this.#options.events.publish('delivery.dead-lettered', {
-      jobId: message.content.toString('latin1', 0, 40),
+      jobId: content.toString('latin1', 0, 40),
       queue,
       reason,
     });
     try {
-      await this.#options.deadLetter({ content: message.content, queue, reason });
-      acknowledgements.ack(message);
+      await this.#options.deadLetter({ content, queue, reason });
+      return 'ack';
     } catch {
-      acknowledgements.nack(message, { requeue: false }); // the queue's own dead-letter exchange takes it, with `rejected` as the reason
+      return 'reject'; // the queue's own dead-letter exchange takes the message, with `rejected` as the reason
     }
   }
 }
 
 /** How often the message was delivered and given back before: quorum queues count. */
-function returnsOf({ properties: { headers } }: ConsumeMessage): number {
+function returnsOf({ properties: { headers } }: IncomingMessage): number {
   const count: unknown = headers?.['x-delivery-count'];
   return typeof count === 'number' ? count : 0;
 }

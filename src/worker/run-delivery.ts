@@ -1,13 +1,13 @@
 /**
- * From a delivery to the fate of its message, whatever is the matter with its job: it is run here, it is not there, or it is somebody else's. Knows
- * neither Postgres nor AMQP.
+ * From a job's id that was delivered to the fate of its message, whatever is the matter with its job: it is run here, it is not there, or it is
+ * somebody else's. Knows neither Postgres nor AMQP.
  */
 import type { Attempts, Disposition } from './attempt.ts';
 import type { Delivered } from './claimer.ts';
 import type { ForeignJobs } from './foreign-jobs.ts';
 import type { UnknownJobs } from './unknown-jobs.ts';
 
-/** A message of a queue. */
+/** One job of a message of a queue. */
 export interface Delivery extends Delivered {
   queue: string;
   /** How often it was delivered and given back before. */
@@ -20,12 +20,13 @@ export interface DeliveryHandlers {
   foreignJobs: ForeignJobs;
 }
 
-/** Never rejects. */
+/** `handlerEnded` is called when the job's handler has ended and only the record is left to do, if it comes to that. Never rejects. */
 export async function runDelivery(
   { attempts, unknownJobs, foreignJobs }: DeliveryHandlers,
   { id, redelivered, queue, returns }: Delivery,
+  handlerEnded: () => void,
 ): Promise<Disposition> {
-  const result = await attempts.run({ id, redelivered });
+  const result = await attempts.run({ id, redelivered }, handlerEnded);
   if (typeof result === 'string' || result.kind === 'dead-letter') return result;
   if (result.reason === 'foreign') return await foreignJobs.take({ id, type: result.type, queue, returns });
   return unknownJobs.take(id, queue);

@@ -15,7 +15,7 @@ import { ArgsRoom } from './args-room.ts';
 import { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';
 import { Completer } from './completer.ts';
-import { Consumer } from './consumer.ts';
+import type { Consumer } from './consumer.ts';
 import { FallbackLane } from './fallback-lane.ts';
 import { ForeignJobs } from './foreign-jobs.ts';
 import { createChores } from './maintenance/chores.ts';
@@ -23,9 +23,9 @@ import { Maintenance } from './maintenance/maintenance.ts';
 import { createNoticeHandler } from './notice-handler.ts';
 import { OwnPublisher } from './own-publisher.ts';
 import { createQuarantine } from './quarantine/quarantine.ts';
+import { createQueueConsumers } from './queue-consumers.ts';
 import { RowLooks } from './row-looks.ts';
 import type { DeliveryHandlers } from './run-delivery.ts';
-import { runDelivery } from './run-delivery.ts';
 import { UnknownJobs } from './unknown-jobs.ts';
 
 /** How long the broker may be away before jobs are taken straight from Postgres, in milliseconds. */
@@ -75,7 +75,13 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
     }),
     foreignJobs: new ForeignJobs({ database, events, queues: config.workerQueues }),
   };
-  const consumers = createConsumers(options, { connection, publisher, handlers });
+  const at = name.slice(name.indexOf('@'));
+  const served = config.amqpUrl === NO_BROKER ? [] : config.workerQueues;
+  const byQueue = served.map((channels) =>
+    createQueueConsumers(channels, { connection, publisher, database, events, handlers, at }),
+  );
+  const consumers = byQueue.flatMap((queue) => queue.consumers);
+  const slots = byQueue.map((queue) => queue.slots);
   const fallbackLane = new FallbackLane({
     events,
     queues: config.workerQueues,
@@ -94,7 +100,17 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
   const maintenance: Maintenance = new Maintenance({ presence, chores, events });
   const rowLooks = createRowLooks({ database, events, presence, claimer, attempts, consumers });
   const onNotice = createNoticeHandler({ attempts, rowLooks, maintenance, fallbackLane });
-  return { ...servers, argsRoom, presence, ...handlers, consumers, fallbackLane, maintenance, rowLooks };
+  return {
+    ...servers,
+    argsRoom,
+    presence,
+    ...handlers,
+    slots,
+    consumers,
+    fallbackLane,
+    maintenance,
+    rowLooks,
+  };
 }
 
 /** What connects to Postgres and RabbitMQ, save for the presence. */
@@ -141,33 +157,6 @@ function createAttempts(
     quarantine: createQuarantine({ events, module, place: placeOf(config), name }),
     giveUp,
   });
-}
-
-/** None where there is no broker. */
-function createConsumers(
-  { config, name, events }: WorkerOptions,
-  {
-    connection,
-    publisher,
-    handlers,
-  }: { connection: BrokerConnection; publisher: OwnPublisher; handlers: DeliveryHandlers },
-): Consumer[] {
-  if (config.amqpUrl === NO_BROKER) return [];
-  const at = name.slice(name.indexOf('@'));
-  return config.workerQueues.flatMap(({ queue, channels, prefetch }) =>
-    Array.from({ length: channels }, (_, index) => {
-      return new Consumer({
-        connection,
-        events,
-        queue,
-        prefetch,
-        priority: -index, // the first channels of all workers take turns, so that single jobs do not clump on the channels of one
-        tag: `${queue}.${index + 1}${at}`,
-        run: (delivery) => runDelivery(handlers, delivery),
-        deadLetter: (letter) => publisher.deadLetter(letter),
-      });
-    }),
-  );
 }
 
 interface LookedAt {

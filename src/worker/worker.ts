@@ -85,13 +85,14 @@ export class Worker {
   }
 
   async #stop(): Promise<void> {
-    const { rowLooks, attempts, unknownJobs, foreignJobs, consumers, fallbackLane } = this.#parts;
+    const { rowLooks, attempts, unknownJobs, foreignJobs, slots, consumers, fallbackLane } = this.#parts;
     this.#stopping.abort();
     rowLooks.drain();
     attempts.drain();
     unknownJobs.drain();
     foreignJobs.drain();
     for (const consumer of consumers) consumer.pause();
+    for (const queue of slots) queue.drain();
     const idle = Promise.all([
       attempts.idle(),
       fallbackLane.drain(),

@@ -28,12 +28,12 @@ export const controls: readonly Control[] = [
       file: 'worker/consumer.ts',
       changes: [
         {
-          from: '    void this.#handle(message, acknowledgements);\n',
-          to: '    acknowledgements.ack(message);\n    void this.#handle(message, acknowledgements);\n',
+          from: '    slots.delivered();\n',
+          to: '    acknowledgements.ack(message);\n    slots.delivered();\n',
         },
         {
-          from: 'if (this.#subscription.isCurrent(acknowledgements))\n',
-          to: 'if (acknowledgements === undefined)\n',
+          from: 'if (this.#subscription.isCurrent(acknowledgements)) acknowledgements.ack',
+          to: 'if (acknowledgements === undefined) acknowledgements.ack',
         },
       ],
     },

@@ -111,7 +111,7 @@ async function checkBroker(row: Row, scene: Scene, { figures }: Aftermath): Prom
   ).catch(async () => await leftovers(stage));
   scene.exactly('leftovers in the work queues', 0, left.work);
   scene.exactly('dead letters', scene.expectedDead, left.dead);
-  const amplification = (await stage.deliveries()) / Math.max(1, figures.completed);
+  const amplification = stage.deliveries() / Math.max(1, figures.completed);
   scene.atMost('amplification', row.maxAmplification ?? 1.2, round(amplification));
 }
 

@@ -5,7 +5,8 @@ import { Acknowledgements } from '../../src/shared/rabbitmq/acknowledgements.ts'
 import { BrokerConnection } from '../../src/shared/rabbitmq/connection.ts';
 import { prepareTopology } from '../../src/shared/rabbitmq/topology.ts';
 import { Consumer } from '../../src/worker/consumer.ts';
-import { onChannel, readyCount } from '../support/broker.ts';
+import { Slots } from '../../src/worker/slots.ts';
+import { onChannel, readyCount, takeDeadLetters } from '../support/broker.ts';
 import { eventually, HANG_MS } from '../support/eventually.ts';
 import { createVhost } from '../support/servers.ts';
 import { queueNames } from '../support/shop.ts';
@@ -39,7 +40,7 @@ async function open(url: string) {
 }
 
 /** Waits until the broker has them: a queue that was declared just now may lose what nobody waits for. */
-async function publish(model: ChannelModel, bodies: readonly number[]): Promise<void> {
+async function publish(model: ChannelModel, bodies: readonly (number | string)[]): Promise<void> {
   const channel = await model.createConfirmChannel();
   for (const body of bodies) channel.sendToQueue(QUEUE, Buffer.from(String(body)));
   await channel.waitForConfirms();
@@ -93,6 +94,44 @@ test('what is written to the broker in one turn goes to the kernel at once', asy
   await connection.stop();
 });
 
+test('a dead letter is of one job of its message; where none can be sent the message is rejected, when its other jobs are done', async () => {
+  await using vhost = await createVhost();
+  const { connection, model } = await open(vhost.url);
+  const letters: string[] = [];
+  const done: string[] = [];
+  const consumer = new Consumer({
+    connection,
+    events: new Events(),
+    queue: 'default',
+    prefetch: 20,
+    priority: 0,
+    tag: 'test',
+    slots: new Slots({ slots: 20, onWaiting: () => {} }),
+    run: async ({ id }) => {
+      if (id.endsWith('2')) return { kind: 'dead-letter', reason: 'test' };
+      done.push(id);
+      return 'ack';
+    },
+    deadLetter: async ({ content }) => {
+      if (String(content) === '22') throw new Error('the broker takes nothing');
+      letters.push(String(content));
+    },
+  });
+  await publish(model, ['11 12 13', '21 22 23']);
+  consumer.start();
+  await eventually(
+    async () => await readyCount(vhost, 'warren.dead'),
+    (dead) => dead === 1,
+  );
+  await consumer.idle();
+  await consumer.close();
+  expect(letters).toEqual(['12']);
+  expect(done.toSorted()).toEqual(['11', '13', '21', '23']);
+  expect((await takeDeadLetters(vhost)).map(({ body }) => body)).toEqual(['21 22 23']);
+  expect(await readyCount(vhost, QUEUE)).toBe(0);
+  await connection.stop();
+});
+
 test('what was acknowledged in the turn before a consumer closes is not redelivered', async () => {
   await using vhost = await createVhost();
   const { connection, model } = await open(vhost.url);
@@ -110,6 +149,7 @@ test('what was acknowledged in the turn before a consumer closes is not redelive
     prefetch: 20,
     priority: 0,
     tag: 'test',
+    slots: new Slots({ slots: 20, onWaiting: () => {} }),
     run: async () => {
       running += 1;
       if (running === 20) all.resolve();

@@ -47,7 +47,7 @@ test('a body that is no job id goes to warren.dead, once, with the reason, and t
   ];
   for (const body of bodies) await publishRaw(fleet.vhost, 'default', body);
   await expectConsumerLives();
-  const reason = 'undecodable: the body is no job id';
+  const reason = 'undecodable: the body is no list of job ids';
   expect(await lettersOf(bodies.length)).toEqual(
     bodies
       .toSorted((a, b) => a.localeCompare(b))

@@ -11,15 +11,15 @@ test('an enqueued job is published at once, without the help of any worker, and 
   const ids = await fleet.enqueuer.enqueueBatch([1, 2, 3].map((n) => ({ definition, args: { n } })));
   await eventually(
     () => readyCount(fleet.vhost, 'warren.default'),
-    (ready) => ready === 4,
+    (ready) => ready === 2,
   );
   const messages = await takeMessages(fleet.vhost, 'warren.default');
   const bodies = messages.map(({ content }) => content.toString('latin1'));
-  expect(bodies.toSorted()).toEqual([id, ...ids].toSorted());
+  expect(bodies).toEqual([id, ids.join(' ')]);
   for (const { content, properties } of messages)
     expect(properties).toMatchObject({
       deliveryMode: 2,
-      messageId: content.toString('latin1'),
+      messageId: content.toString('latin1').split(' ')[0],
       type: 'test-job',
       headers: {},
     });

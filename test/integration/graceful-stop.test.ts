@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
-import { readyCount } from '../support/broker.ts';
+import { readyCount, waitingIds } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -10,11 +10,11 @@ import { startFleet, testJob } from '../support/fleet.ts';
 import { asRole } from '../support/servers.ts';
 import { testApp } from '../support/test-app.ts';
 
-/** Waits until so many messages are in the queue: the last are published after their commit, and the broker takes back by and by what a worker had. */
-async function untilReady(fleet: Fleet, messages: number): Promise<void> {
+/** Waits until messages of all these jobs are in the queue: the last are published after their commit, and the broker takes back by and by what a worker had. */
+async function untilReady(fleet: Fleet, jobIds: readonly string[]): Promise<void> {
   await eventually(
-    () => readyCount(fleet.vhost, 'warren.default'),
-    (ready) => ready === messages,
+    async () => new Set(jobIds).difference(new Set(await waitingIds(fleet.vhost, 'warren.default'))).size,
+    (missing) => missing === 0,
   );
 }
 
@@ -45,7 +45,9 @@ test('a worker that is stopped finishes what runs and starts nothing more; what 
     expect({ state, attempt }).toEqual(
       starts.has(id) ? { state: 'completed', attempt: 1 } : { state: 'available', attempt: 0 },
     );
-  await untilReady(fleet, 30);
+  const waiting = ids.filter((id) => !starts.has(id));
+  expect(waiting).toHaveLength(30);
+  await untilReady(fleet, waiting);
 
   await fleet.startWorker();
   for (const id of ids)
@@ -98,7 +100,10 @@ test('a worker that is stopped in the middle of a rush leaves every job either d
   );
   expect(counts?.['completed']).toBe(starts.size);
   expect(counts?.['completed'] + counts?.['waiting']).toBe(ids.length);
-  await untilReady(fleet, counts?.['waiting']);
+  await untilReady(
+    fleet,
+    ids.filter((id) => !starts.has(id)),
+  );
   await fleet.startWorker();
   for (const id of ids)
     expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
@@ -124,7 +129,7 @@ test('a job that is still running at the end of the drain time is aborted, hande
   await fleet.stopWorker(worker);
   expect(await fleet.job(id)).toMatchObject({ state: 'available', attempt: 0, errors: [], finishedAt: null });
   expect(reasons).toEqual(['drain']);
-  await untilReady(fleet, 1);
+  await untilReady(fleet, [id]);
   await fleet.startWorker();
   expect(await fleet.until(id)).toMatchObject({
     state: 'completed',

@@ -64,6 +64,19 @@ test('a message that no queue takes counts as not published, and those beside it
   expect(returned.all).toEqual([{ jobId: '2', queue: 'reports' }]);
 });
 
+test('jobs that share a message are published together or not at all', async () => {
+  using failed = listen(events, 'publish.failed');
+  using confirmed = listen(events, 'publish.confirmed');
+  const before = await readyCount(vhost, 'warren.critical');
+  const lost = [11, 12, 13].map((id) => message(id, 'no-such-queue'));
+  const taken = [14, 15].map((id) => message(id, 'critical'));
+  expect(await publisher.publishAll([...lost, ...taken], () => 16)).toEqual(taken);
+  expect(failed.all.map(({ jobId }) => jobId)).toEqual(['11', '12', '13']);
+  expect(confirmed.all).toEqual([{ count: 2 }]);
+  expect(await readyCount(vhost, 'warren.critical')).toBe(before + 1);
+  expect(publisher.unconfirmed).toBe(0);
+});
+
 test('when the connection is lost every publish settles, later ones are refused at once, and it comes back with four channels', async () => {
   using disconnected = listen(events, 'broker.disconnected');
   using connected = listen(events, 'broker.connected');

@@ -5,6 +5,7 @@ import { defineApp, defineJob, Warren } from '../../src/index.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import { noteUnservedTypes } from '../../src/shared/postgres/statements/unserved-types.ts';
+import { publishRaw } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFile } from '../support/program.ts';
@@ -95,6 +96,38 @@ test('two applications share a queue: every job runs in its own, at its first at
     }
   }
   expect(ofCrm.all.length + ofBilling.all.length).toBeLessThan(400 * 20); // about three each; a message that goes in circles comes thousands of times
+});
+
+test('a message that holds jobs of both goes on to the other application, and each job runs once, in its own', async () => {
+  const runs = new Map<string, string[]>();
+  const shared = await stage();
+  const crm = application('crm', 'greet', runs);
+  const billing = application('billing', 'invoice', runs);
+  const [a, b] = await Promise.all([open(shared, crm.app), open(shared, billing.app)]);
+  await Promise.all([a, b].map((warren) => warren.startWorker()));
+  const later = { delayMs: 600_000 };
+  const ids = [
+    (await a.enqueue(crm.job, {}, later)).job.id,
+    (await b.enqueue(billing.job, {}, later)).job.id,
+    (await a.enqueue(crm.job, {}, later)).job.id,
+  ];
+  const database = new Database({
+    url: shared.database.url,
+    name: 'test',
+    min: 1,
+    max: 1,
+    events: new Events(),
+  });
+  database.start();
+  // The mark keeps the relay from publishing them: the test's message is all that they have.
+  await database.query(
+    async (sql) =>
+      await sql`update warren.jobs set state = 'available', run_at = now(), published_at = now()`,
+  );
+  await database.stop();
+  await publishRaw(shared.vhost, 'default', ids.join(' '));
+  for (const job of await untilEnded(a, ids)) expect(job).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(ids.map((id) => runs.get(id))).toEqual([['crm'], ['billing'], ['crm']]);
 });
 
 test('while no worker of an application lives its jobs wait, at one delivery each, and they run when one comes', async () => {

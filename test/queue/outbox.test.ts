@@ -29,8 +29,8 @@ function servers({ failing = 0 } = {}) {
       return await statement(sql);
     },
   };
-  const publisher = { ready: true, publishAll: async (jobs: readonly Publishable[]) => [...jobs] };
-  return { marked, database, publisher, mostAtOnce: () => mostAtOnce };
+  const publisher = { ready: true, publishAll: async <Job>(jobs: readonly Job[]) => [...jobs] };
+  return { marked, database, publisher, mostTogether: () => 1, mostAtOnce: () => mostAtOnce };
 }
 
 const jobs = (count: number, from = 1): Publishable[] =>
@@ -59,10 +59,10 @@ test('so does the relay mark them', async () => {
 });
 
 test('marks that fail are told of and left to the relay, and later ones are made', async () => {
-  const { marked, database, publisher } = servers({ failing: 1 });
+  const { marked, mostAtOnce, ...options } = servers({ failing: 1 });
   const events = new Events();
   using retried = listen(events, 'write.retried');
-  const outbox = new Outbox({ database, publisher, events });
+  const outbox = new Outbox({ ...options, events });
   await outbox.publish(jobs(1));
   await retried.first();
   await outbox.publish(jobs(1, 2));
@@ -71,8 +71,8 @@ test('marks that fail are told of and left to the relay, and later ones are made
 });
 
 test('jobs that wait for their marks are bounded: what comes beyond is left to the relay', async () => {
-  const { marked, database, publisher } = servers();
-  const outbox = new Outbox({ database, publisher, events: new Events() });
+  const { marked, mostAtOnce, ...options } = servers();
+  const outbox = new Outbox({ ...options, events: new Events() });
   await Promise.all([1, 2, 3, 4, 5].map((part) => outbox.publish(jobs(50_000, part * 50_000))));
   await outbox.stop();
   expect(marked.flat()).toHaveLength(200_000);

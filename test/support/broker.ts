@@ -41,6 +41,18 @@ export async function readyCount(vhost: TestVhost, queue: string): Promise<numbe
   return await onChannel(vhost, async (channel) => (await channel.checkQueue(queue)).messageCount);
 }
 
+/** The jobs whose ids are in the messages that wait in a queue of the broker. The messages stay there. */
+export async function waitingIds(vhost: TestVhost, queue: string): Promise<string[]> {
+  return await onChannel(vhost, async (channel) => {
+    const ids: string[] = [];
+    for (;;) {
+      const message = await channel.get(queue); // unacknowledged, it goes back when the channel closes
+      if (message === false) return ids;
+      ids.push(...message.content.toString('latin1').split(' '));
+    }
+  });
+}
+
 export interface Letter {
   /** The message's own id. */
   id: string;

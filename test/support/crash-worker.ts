@@ -1,4 +1,4 @@
-// A worker program that tests kill: its only job type, `test-job`, says that it has started and then never ends.
+// A worker program that tests kill: its only job type, `test-job`, says that it has started and then never ends, unless it `ends`.
 // Standard output is JSON lines: `ready`, then `started` with the job's id and attempt.
 
 import { z } from 'zod';
@@ -12,9 +12,9 @@ import { testApp } from './test-app.ts';
 const endless = defineJob({
   type: 'test-job',
   args: z.record(z.string(), z.unknown()),
-  perform: async (_args, { jobId, attempt }) => {
+  perform: async ({ ends }, { jobId, attempt }) => {
     say({ msg: 'started', jobId, attempt });
-    await new Promise(() => {});
+    if (ends !== true) await new Promise(() => {});
   },
 });
 

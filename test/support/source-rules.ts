@@ -170,7 +170,7 @@ export const statesFromTheTable: Rule = (files) =>
   });
 
 const packageHomes: Record<string, (path: string) => boolean> = {
-  amqplib: (path) => path.startsWith('shared/rabbitmq/') || path === 'worker/consumer.ts',
+  amqplib: (path) => path.startsWith('shared/rabbitmq/'),
   'generic-pool': (path) => path.startsWith('shared/rabbitmq/'),
   postgres: (path) => path.startsWith('shared/postgres/'),
 };

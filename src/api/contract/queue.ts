@@ -13,11 +13,11 @@ export const queueSchema = z
     name: z.string(),
     paused: z.boolean(),
     ready: count.nullable().openapi({
-      description: 'messages that wait in RabbitMQ; null while the broker does not tell',
+      description:
+        'jobs that no worker has claimed yet, whether or not a worker has their message; null while the broker does not tell of the queue',
     }),
     unacked: count.nullable().openapi({
-      description:
-        'deliveries whose job a worker has claimed; those only prefetched are not counted, AMQP does not tell them. Null with `ready`',
+      description: 'jobs that a worker has claimed. Null with `ready`',
     }),
     consumers: count.nullable().openapi({ description: 'null with `ready`' }),
     counts: z.record(z.enum(jobStates), count).openapi({ description: 'jobs in Postgres, by state' }),

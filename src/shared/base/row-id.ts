@@ -8,5 +8,6 @@ const MAX_ID = 2n ** 63n - 1n;
 
 /** The id in its only decimal spelling, or null where the text is none. */
 export function parseId(text: string): string | null {
-  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= MAX_ID ? text : null;
+  if (!/^[1-9]\d{0,18}$/.test(text)) return null;
+  return text.length < MAX_ID_DIGITS || BigInt(text) <= MAX_ID ? text : null; // a bigint for each id of each message would cost
 }

@@ -11,7 +11,10 @@ import type { HandlerClient } from '../postgres/handler-client.ts';
 import type { Enqueued, EnqueueOptions, JobContext, JobDefinition } from './job.ts';
 import type { Trace } from './trace.ts';
 
-/** How many jobs of a queue a worker runs: on each of `channels` AMQP channels at most `prefetch` at once. */
+/**
+ * How many jobs of a queue a worker runs at once: `channels` × `prefetch`, on so many AMQP channels. A queue of long jobs does best with a prefetch
+ * of 1: each of them then has a message of its own, and goes to whoever is free.
+ */
 export interface QueueOptions {
   /** 1 to 100. Defaults to 1. */
   channels?: number;
@@ -94,8 +97,8 @@ export interface AppOptions<
   migrate?: ((resources: AppResources) => Promise<void>) | undefined;
   /**
    * `import.meta.url` of the module that exports this application as `app`. A job that has taken its process down twice runs the third time in a
-   * process of its own, which imports this module, so that importing it must start nothing. Without it such a job is discarded the third time. Programs
-   * that load the application by its module know it already.
+   * process of its own, which imports this module, so that importing it must start nothing. Without it such a job is discarded the third time.
+   * Programs that load the application by its module know it already.
    */
   module?: string | undefined;
 }

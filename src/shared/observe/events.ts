@@ -60,19 +60,21 @@ export interface EventMessages {
   'services.failed': { when: 'made' | 'disposed'; error: unknown };
   /** A write could not be made and is tried again. */
   'write.retried': { what: string; retry: number; error: unknown };
-  /** The broker delivered a message. */
-  'delivery.received': { queue: string; redelivered: boolean };
+  /** The broker delivered a message, of so many jobs. */
+  'delivery.received': { queue: string; redelivered: boolean; jobs: number };
   /**
    * A delivery that started nothing: the job had ended, runs elsewhere, is not due, does not exist, or is of a type that this worker does not know.
    */
   'delivery.suppressed': { jobId: string; reason: string };
   /** A delivery that no worker can use went to `warren.dead`. */
   'delivery.dead-lettered': { jobId: string; queue: string; reason: string };
-  /** The broker has messages in their queue. */
+  /** The ids of `count` jobs waited too long for a slot, and were published again for whichever worker has room. */
+  'hints.passed-on': { queue: string; count: number };
+  /** The broker has the messages of `count` jobs in their queue. */
   'publish.confirmed': { count: number };
-  /** The broker had no queue for the message. */
+  /** The broker had no queue for the message. `jobId`: the first of its jobs. */
   'publish.returned': { jobId: string; queue: string };
-  /** A publish was not confirmed, or not tried; the relay repeats it. */
+  /** The message of a job was not confirmed, or not sent; the relay repeats it. */
   'publish.failed': { jobId: string; error: unknown };
   /** An HTTP request was answered. `route` is the route's pattern, or `none`. */
   'request.finished': { method: string; route: string; status: number; durationMs: number };

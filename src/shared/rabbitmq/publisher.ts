@@ -1,8 +1,8 @@
 /**
- * Publishes job ids on a pool of confirm channels, kept on one persistent connection.
+ * Publishes job ids on a pool of confirm channels, kept on one persistent connection: each in a message of its own, or some together.
  *
  * A publish leases a channel, writes, gives the lease back and then awaits the confirms: a lease held until the confirm would cap the
- * process at one publish per channel and round trip. A message counts as published when the broker has confirmed it and had a queue for it.
+ * process at one publish per channel and round trip. A job counts as published when the broker has confirmed its message and had a queue for it.
  * Unconfirmed publishes are bounded, and each has a deadline; whatever fails here, the row stays unpublished and the relay sends it.
  * Must not know Postgres.
  */
@@ -11,18 +11,19 @@ import type { ChannelModel } from 'amqplib';
 import { resolvedWithin } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import { nextTurn } from '../base/slices.ts';
-import type { Publishable } from '../job/publishable.ts';
 import type { Events } from '../observe/events.ts';
 import type { ChannelPool } from './channel-pool.ts';
 import { closePool, openPool } from './channel-pool.ts';
 import type { OutgoingMessage } from './confirming-channel.ts';
 import { CONFIRM_DEADLINE_MS } from './confirming-channel.ts';
 import { BrokerConnection } from './connection.ts';
-import { decodeJobId, messageOptions } from './message.ts';
+import type { HintedJob } from './message.ts';
+import { decodeJobIds, encodeJobIds, groupForMessages, messageOptions } from './message.ts';
 import { DEAD_EXCHANGE, EXCHANGE, prepareTopology } from './topology.ts';
 
-/** Messages that share a lease of a channel and a deadline. More of them are spread over the channels, and over turns of the event loop. */
+/** Jobs that share a lease of a channel and a deadline. More of them are spread over the channels, and over turns of the event loop. */
 const WINDOW = 500;
+/** Jobs. */
 const MAX_UNCONFIRMED = 20_000;
 /**
  * Where a confirm takes longer the broker is behind, in milliseconds. Well below the time after which the relay publishes a row that is not marked: a
@@ -40,9 +41,6 @@ export interface PublisherOptions {
   queues: readonly string[];
   events: Events;
 }
-
-/** What a message is made of. */
-type PublishedPart = Omit<Publishable, 'fence'>;
 
 export class Publisher {
   readonly connection: BrokerConnection;
@@ -75,49 +73,52 @@ export class Publisher {
     return oldest === undefined || performance.now() - oldest.since < BEHIND_MS;
   }
 
+  /** Jobs whose message is not confirmed yet. */
   get unconfirmed(): number {
     return this.#unconfirmed;
   }
 
   /** Resolves when the broker has the message in the queue; rejects with `Unavailable` otherwise. Safe to repeat. */
-  async publish(job: PublishedPart): Promise<void> {
-    const [failure] = await this.#publish([job]);
+  async publish(job: HintedJob): Promise<void> {
+    const [failure] = await this.#send([toMessage([job])], 1);
     if (failure !== undefined) throw failure;
+    this.#options.events.publish('publish.confirmed', { count: 1 });
   }
 
   /**
-   * Publishes together what is ready together: one lease and one deadline for all, where they are not very many. Never rejects: resolves with the
-   * jobs whose message the broker has in the queue, when each is confirmed or has failed.
+   * Publishes together what is ready together: one lease and one deadline for all, where they are not very many, and one message for as many jobs of
+   * a queue as `mostTogether` says; by default each has a message of its own. Never rejects: resolves with the jobs whose message the broker has in
+   * the queue, when each is confirmed or has failed.
    */
-  async publishAll(jobs: readonly Publishable[]): Promise<Publishable[]> {
-    const failures = await this.#publish(jobs);
-    return jobs.filter(({ id: jobId }, index) => {
-      const error = failures[index];
-      if (error !== undefined) this.#options.events.publish('publish.failed', { jobId, error });
-      return error === undefined;
-    });
-  }
-
-  /** The failures in the order of the jobs; undefined where there was none. */
-  async #publish(jobs: readonly PublishedPart[]): Promise<(Unavailable | undefined)[]> {
-    const messages = jobs.map(({ id, type, queue }) => ({
-      exchange: EXCHANGE,
-      key: queue,
-      body: Buffer.from(id, 'latin1'),
-      options: messageOptions({ id, type }),
-    }));
-    const windows: Promise<(Unavailable | undefined)[]>[] = [];
-    for (let start = 0; start < messages.length; start += WINDOW) {
-      const window = messages.slice(start, start + WINDOW);
-      windows.push(start === 0 ? this.#send(window) : nextTurn().then(() => this.#send(window)));
+  async publishAll<Job extends HintedJob>(
+    jobs: readonly Job[],
+    mostTogether: (queue: string) => number = alone,
+  ): Promise<Job[]> {
+    const windows: Promise<Job[]>[] = [];
+    for (let start = 0; start < jobs.length; start += WINDOW) {
+      const window = groupForMessages(jobs.slice(start, start + WINDOW), mostTogether);
+      windows.push(
+        start === 0 ? this.#publishWindow(window) : nextTurn().then(() => this.#publishWindow(window)),
+      );
     }
-    const failures = (await Promise.all(windows)).flat();
-    const count = failures.filter((failure) => failure === undefined).length;
-    if (count > 0) this.#options.events.publish('publish.confirmed', { count });
-    return failures;
+    const published = (await Promise.all(windows)).flat();
+    if (published.length > 0) this.#options.events.publish('publish.confirmed', { count: published.length });
+    return published;
   }
 
-  /** Puts a delivery that no worker can use where people look, with the reason and, where it has one, its job's id as the message's. */
+  async #publishWindow<Job extends HintedJob>(groups: readonly Job[][]): Promise<Job[]> {
+    const count = groups.reduce((sum, { length }) => sum + length, 0);
+    const failures = await this.#send(groups.map(toMessage), count);
+    const isPublished = (group: Job[], index: number) => {
+      const error = failures[index];
+      if (error === undefined) return true;
+      for (const { id: jobId } of group) this.#options.events.publish('publish.failed', { jobId, error });
+      return false;
+    };
+    return groups.filter(isPublished).flat();
+  }
+
+  /** Puts a delivery that no worker can use where people look, with the reason and, where it has one, its first job's id as the message's. */
   async deadLetter({
     content,
     queue,
@@ -128,9 +129,9 @@ export class Publisher {
     reason: string;
   }): Promise<void> {
     const headers = { 'x-warren-reason': reason, 'x-warren-queue': queue };
-    const messageId = decodeJobId({ content }) ?? randomUUID();
+    const messageId = decodeJobIds({ content })?.[0] ?? randomUUID();
     const options = { persistent: true, mandatory: true, messageId, headers };
-    const [failure] = await this.#send([{ exchange: DEAD_EXCHANGE, key: queue, body: content, options }]);
+    const [failure] = await this.#send([{ exchange: DEAD_EXCHANGE, key: queue, body: content, options }], 1);
     if (failure !== undefined) throw failure;
   }
 
@@ -142,7 +143,8 @@ export class Publisher {
     await this.connection.stop();
   }
 
-  async #send(messages: readonly OutgoingMessage[]): Promise<(Unavailable | undefined)[]> {
+  /** The failures in the order of the messages, which carry so many jobs; undefined where there was none. */
+  async #send(messages: readonly OutgoingMessage[], jobs: number): Promise<(Unavailable | undefined)[]> {
     const pool = this.#pool;
     if (!this.ready || pool === undefined) {
       const away = new Unavailable(
@@ -151,9 +153,9 @@ export class Publisher {
       );
       return messages.map(() => away);
     }
-    const window = { since: performance.now(), messages: messages.length };
+    const window = { since: performance.now() };
     this.#windows.add(window);
-    this.#unconfirmed += window.messages;
+    this.#unconfirmed += jobs;
     try {
       const leased = await pool.acquire();
       const confirms = leased.publish(messages);
@@ -164,7 +166,7 @@ export class Publisher {
       return messages.map(() => busy);
     } finally {
       this.#windows.delete(window);
-      this.#unconfirmed -= window.messages;
+      this.#unconfirmed -= jobs;
       if (this.#unconfirmed === 0) this.#idle.resolve();
     }
   }
@@ -177,4 +179,14 @@ export class Publisher {
     this.#pool = pool;
     await pool.ready();
   }
+}
+
+function alone(): number {
+  return 1;
+}
+
+/** The message of jobs of one queue and one type. */
+function toMessage(jobs: readonly HintedJob[]): OutgoingMessage {
+  const { id, type, queue } = jobs[0] as HintedJob;
+  return { exchange: EXCHANGE, key: queue, body: encodeJobIds(jobs), options: messageOptions({ id, type }) };
 }

@@ -15,6 +15,7 @@ import { brokerQueue, declareTopology } from './topology.ts';
 
 const OPEN_DEADLINE_MS = 10_000;
 const CLOSE_DEADLINE_MS = 2_000;
+const COUNT_DEADLINE_MS = 1_000;
 /** A channel that was open for this long was a good one: the next is opened soon. In milliseconds. */
 const GOOD_AFTER_MS = 10_000;
 const REOPEN = { firstMs: 100, maxMs: 5_000, jitter: 0.5 };
@@ -43,6 +44,7 @@ export class Subscription {
   #readyAt = 0;
   /** Those of the open channel. */
   #current: Acknowledgements | undefined;
+  #channel: Channel | undefined;
   #life: Promise<void> = Promise.resolve();
 
   constructor(options: SubscriptionOptions) {
@@ -62,6 +64,17 @@ export class Subscription {
   /** Whether these are the acknowledgements of the channel that is open now. */
   isCurrent(acknowledgements: Acknowledgements): boolean {
     return this.#current === acknowledgements;
+  }
+
+  /** Messages of the queue that no consumer has; undefined where nobody can tell now. Never rejects. */
+  async countReady(): Promise<number | undefined> {
+    if (!this.ready || this.#channel === undefined) return undefined;
+    try {
+      const asked = this.#channel.checkQueue(brokerQueue(this.#options.queue));
+      return (await inTime(asked, COUNT_DEADLINE_MS)).messageCount;
+    } catch {
+      return undefined; // the channel has gone, which is told elsewhere
+    }
   }
 
   start(): void {
@@ -129,6 +142,7 @@ export class Subscription {
       onDelivery(message, acknowledgements);
     };
     this.#current = acknowledgements;
+    this.#channel = channel;
     try {
       await inTime(declareTopology(channel, [queue]));
       await inTime(channel.prefetch(prefetch));

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { logLevels } from '../base/log-levels.ts';
 import { isName, MAX_CHANNELS, MAX_PREFETCH } from '../job/app.ts';
 
-/** `channels` AMQP channels on a queue, each with its own `prefetch`: that many jobs at once at most. */
+/** `channels` AMQP channels on a queue, each with a `prefetch`: `channels` × `prefetch` jobs at once at most. */
 export interface QueueChannels {
   queue: string;
   channels: number;
@@ -141,7 +141,7 @@ export const settings = {
   WORKER_QUEUES: {
     schema: z.string().transform(parseQueues).optional(),
     meaning:
-      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
+      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch, and as many jobs at once as both make together. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
   },
   WORKER_ARGS_MAX_BYTES: {
     schema: whole(65_536, 1_073_741_824),

@@ -1,10 +1,14 @@
 // Row 34: fifty thousand jobs wait for workers that are away, under the eyes of the reconciler.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
+import { MAX_IDS_WRITTEN } from '../../../src/shared/rabbitmq/message.ts';
 import { readyMessages } from '../stage/broker-queue.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 
 const JOBS = 50_000;
+/** The fewest messages that have room for them, and some that are not full. */
+const messagesOf = (jobs: number) => Math.ceil(jobs / MAX_IDS_WRITTEN);
+const NOT_FULL = 1.05;
 const BATCH = 5_000;
 const WATCH_MS = 300_000;
 export const ALL_QUEUES = 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1';
@@ -12,7 +16,7 @@ export const ALL_QUEUES = 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1'
 const backlog: Row = {
   number: 34,
   title: 'Fifty thousand jobs wait for five minutes',
-  maxAmplification: 1.01,
+  maxAmplification: 1.05, // some of what waits for a slot is passed on
   // Workers that maintain, and take nothing from `default`.
   stage: { workerQueues: 'critical:5:20,webhooks:5:20,reports:10:1' },
   play: async (scene) => {
@@ -26,8 +30,8 @@ const backlog: Row = {
       most = Math.max(most, await readyMessages(scene, 'warren.default'));
       await delay(2_000);
     }
-    scene.prove('messages that waited', most, most >= jobs);
-    scene.atMost('most messages in the broker', jobs * 1.01, most);
+    scene.prove('messages that waited', most, most >= messagesOf(jobs));
+    scene.atMost('most messages in the broker', messagesOf(jobs) * NOT_FULL, most);
     for (const worker of stage.workers) {
       await worker.end('SIGTERM');
       await worker.start({ WORKER_QUEUES: ALL_QUEUES });

@@ -57,7 +57,7 @@ const restarted: Row = {
   allowsExtraRuns: true,
   maxAmplification: 1.5,
   play: async (scene) => {
-    const { stage, load, servers } = scene;
+    const { load, servers } = scene;
     const submitting = load.steady({ perSecond: scene.size(200), seconds: 30, ms: 20 });
     await delay(3_000);
     // The panel learns of connections a little later.
@@ -67,7 +67,6 @@ const restarted: Row = {
       { timeoutMs: 15_000, everyMs: 250 },
     );
     const from = monotonicMs();
-    await stage.keepDeliveries();
     await servers.rabbitmqctl('stop_app');
     await delay(5_000);
     await servers.rabbitmqctl('start_app');
@@ -80,7 +79,6 @@ const restarted: Row = {
       before.length >= 5 && kept === 0,
     );
     await checkConsumersBack(scene, 'restart');
-    await stage.keepDeliveries();
     const { pid } = servers.rabbitmq;
     await servers.rabbitmq.stop('SIGKILL');
     await servers.rabbitmq.start();

@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
 import { readEffectBook } from '../books/effect-book.ts';
-import { readyMessages } from '../stage/broker-queue.ts';
 import { Cluster } from '../stage/cluster.ts';
 import type { ClusterNode } from '../stage/cluster-node.ts';
 import {
@@ -19,7 +18,6 @@ import { checkAnswersInTime } from './broker.ts';
 import { runningIn } from './kills.ts';
 
 const BACKLOG = 2_000;
-const WORK_QUEUES = ['warren.critical', 'warren.default', 'warren.webhooks', 'warren.reports'];
 const DOWN_MS = 20_000;
 const MAX_GAP_MS = 10_000;
 const MAX_ANSWER_MS = 1_000;
@@ -60,14 +58,13 @@ async function killOverBacklog(scene: Scene, cluster: Cluster): Promise<void> {
   const jobs = scene.size(BACKLOG);
   await Promise.all(stage.workers.map((worker) => worker.end('SIGTERM')));
   await load.burst(jobs);
-  const waiting = async () => {
-    const asking = Promise.all(WORK_QUEUES.map((queue) => readyMessages(scene, queue)));
-    const counts = await asking.catch(() => []); // a node that refuses: asked again
-    return counts.reduce((sum, count) => sum + count, 0);
-  };
-  const ready = await eventually(waiting, (count) => count >= jobs, { timeoutMs: 30_000, everyMs: 250 });
+  const ready = await eventually(
+    () => stage.countPublished(),
+    (count) => count >= jobs,
+    { timeoutMs: 30_000, everyMs: 250 },
+  );
   const { node, queues } = await findLeader(scene, cluster);
-  await kill(scene, node, `backlog: leader of ${queues} queues, ${ready} messages waiting`);
+  await kill(scene, node, `backlog: leader of ${queues} queues, messages of ${ready} jobs waiting`);
   const startedAt = monotonicMs();
   await Promise.all(stage.workers.map((worker) => worker.start()));
   scene.exactly('backlog: jobs that have not ended', 0, await stage.drain());

@@ -69,11 +69,11 @@ const away: Row = {
     await servers.postgres.stop('SIGINT');
     const from = monotonicMs();
     scene.prove('Postgres runs', String(servers.postgres.running), !servers.postgres.running);
-    const deliveredBefore = await stage.deliveries();
+    const deliveredBefore = stage.deliveries();
     const cpuBefore = cpuSeconds(scene);
     await delay(scene.size(OUTAGE_MS));
     const seconds = (monotonicMs() - from) / 1_000;
-    scene.figure('deliveries in the outage', (await stage.deliveries()) - deliveredBefore);
+    scene.figure('deliveries in the outage', stage.deliveries() - deliveredBefore);
     scene.atMost(
       'CPU of a worker in the outage, %',
       20,

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { eventually } from '../../support/eventually.ts';
-import { readyMessages } from '../stage/broker-queue.ts';
+import { readyJobs } from '../stage/broker-queue.ts';
 import type { Member } from '../stage/member.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 import { feed } from './leaders.ts';
@@ -155,8 +155,8 @@ const dieBeforeMark: Row = {
       (count) => count === 0,
       { timeoutMs: 30_000, everyMs: 100 },
     );
-    const doubles = (await readyMessages(scene, 'warren.default')) - (await waitingJobs(scene));
-    scene.prove('messages that the relay has published a second time', doubles, doubles > 0);
+    const doubles = (await readyJobs(scene, 'warren.default')) - (await waitingJobs(scene));
+    scene.prove('jobs that the relay has published a second time', doubles, doubles > 0);
     await pauseDefault(scene, false);
     for (const worker of stage.workers) {
       await worker.end('SIGTERM');

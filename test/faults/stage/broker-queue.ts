@@ -20,6 +20,22 @@ export async function queueDepth(
   }
 }
 
+/** How many ids stand in the messages that wait. They are looked at and given back: the broker delivers them as redelivered afterwards. */
+export async function readyJobs({ stage }: Scene, queue: string): Promise<number> {
+  const connection = await amqplib.connect(stage.amqpUrl);
+  try {
+    const channel = await connection.createChannel();
+    let jobs = 0;
+    for (;;) {
+      const message = await channel.get(queue);
+      if (message === false) return jobs;
+      jobs += message.content.toString('latin1').split(' ').length;
+    }
+  } finally {
+    await connection.close(); // gives them back
+  }
+}
+
 export async function readyMessages(scene: Scene, queue: string): Promise<number> {
   return (await queueDepth(scene, queue)).ready;
 }

@@ -1,16 +1,11 @@
-// What the nodes of a cluster have counted together, a node's earlier lives included: messages delivered, and publishes confirmed.
+// The publishes that the nodes of a cluster have confirmed together, a node's earlier lives included.
 // Asked once a second: what a node counts between the last question and its end is missed.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import type { ClusterNode } from './cluster-node.ts';
 
-export type Counter = 'delivered' | 'confirmed';
-
 const EVERY_MS = 1_000;
-const NAMES: Record<Counter, RegExp> = {
-  delivered: /^rabbitmq_global_messages_delivered_total\{.*\} (\d+)/gm,
-  confirmed: /^rabbitmq_global_messages_confirmed_total\{.*\} (\d+)/gm,
-};
+const CONFIRMED = /^rabbitmq_global_messages_confirmed_total\{.*\} (\d+)/gm;
 
 interface Tally {
   /** From lives that have ended. */
@@ -20,6 +15,7 @@ interface Tally {
 
 export class ClusterCounters {
   readonly #nodes: readonly ClusterNode[];
+  /** By node. */
   readonly #tallies = new Map<string, Tally>();
   readonly #confirmedAt: { at: number; count: number }[] = [];
 
@@ -37,13 +33,11 @@ export class ClusterCounters {
 
   async look(): Promise<void> {
     await Promise.all(this.#nodes.filter(({ running }) => running).map((node) => this.#lookAt(node)));
-    this.#confirmedAt.push({ at: monotonicMs(), count: this.total('confirmed') });
+    this.#confirmedAt.push({ at: monotonicMs(), count: this.#total() });
   }
 
-  total(counter: Counter): number {
-    return [...this.#tallies]
-      .filter(([key]) => key.startsWith(counter))
-      .reduce((sum, [, { before, now }]) => sum + before + now, 0);
+  #total(): number {
+    return [...this.#tallies.values()].reduce((sum, { before, now }) => sum + before + now, 0);
   }
 
   /** The longest time between two moments in which confirms were seen to rise; longer than the silence by one question at most. */
@@ -65,13 +59,10 @@ export class ClusterCounters {
   async #lookAt(node: ClusterNode): Promise<void> {
     const text = await node.metrics().catch(() => undefined);
     if (text === undefined) return;
-    for (const [counter, pattern] of Object.entries(NAMES)) {
-      const now = [...text.matchAll(pattern)].reduce((sum, [, count]) => sum + Number(count), 0);
-      const key = `${counter} ${node.name}`;
-      const tally = this.#tallies.get(key) ?? { before: 0, now: 0 };
-      // A counter that fell began anew.
-      const before = now < tally.now ? tally.before + tally.now : tally.before;
-      this.#tallies.set(key, { before, now });
-    }
+    const now = [...text.matchAll(CONFIRMED)].reduce((sum, [, count]) => sum + Number(count), 0);
+    const tally = this.#tallies.get(node.name) ?? { before: 0, now: 0 };
+    // A counter that fell began anew.
+    const before = now < tally.now ? tally.before + tally.now : tally.before;
+    this.#tallies.set(node.name, { before, now });
   }
 }

@@ -171,12 +171,6 @@ export class Cluster {
       intervalMs: 500,
     });
   }
-
-  /** Deliveries of all nodes in all their lives. */
-  async deliveredTotal(): Promise<number> {
-    await this.counters.look();
-    return this.counters.total('delivered');
-  }
 }
 
 interface Parts {

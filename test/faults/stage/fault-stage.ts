@@ -8,6 +8,7 @@ import type { FaultyProxy } from '../../support/faulty-proxy.ts';
 import { startFaultyProxy } from '../../support/faulty-proxy.ts';
 import type { ManagementClient } from '../../support/management-client.ts';
 import type { Acceptance, FinalJob } from '../books/checker.ts';
+import { countDeliveries } from '../books/delivery-book.ts';
 import { SubmitBook } from '../books/submit-book.ts';
 import { Member } from './member.ts';
 import type { FaultServers } from './servers.ts';
@@ -35,8 +36,6 @@ export interface FaultStageOptions {
 export interface StageBroker {
   /** `apiUrl`: where the APIs go, if not to `url`. */
   createVhost(name: string): Promise<{ url: string; apiUrl?: string; management: ManagementClient }>;
-  /** Deliveries since some moment in the past. */
-  deliveredTotal(): Promise<number>;
   /** Where it was opened for this stage alone. */
   close?(): Promise<void>;
 }
@@ -57,10 +56,8 @@ export class FaultStage {
   readonly bookFolder: string;
   readonly submits: SubmitBook;
   readonly #proxies: ReadonlyMap<Proxied, FaultyProxy>;
-  readonly #deliveredBefore: number;
-  #deliveredInEarlierLives = 0;
 
-  private constructor(options: FaultStageOptions, parts: Parts, ports: number[], deliveredBefore: number) {
+  private constructor(options: FaultStageOptions, parts: Parts, ports: number[]) {
     this.options = options;
     this.databaseUrl = parts.databaseUrl;
     this.amqpUrl = parts.amqpUrl;
@@ -68,7 +65,6 @@ export class FaultStage {
     this.management = parts.management;
     this.bookFolder = parts.bookFolder;
     this.submits = new SubmitBook(join(parts.bookFolder, 'submits.jsonl'));
-    this.#deliveredBefore = deliveredBefore;
     const { source, workers = 3, workerQueues } = options;
     const env = {
       DATABASE_URL: parts.databaseUrl,
@@ -108,7 +104,7 @@ export class FaultStage {
     const { url: amqpUrl, apiUrl: apiAmqpUrl = amqpUrl, management } = await broker.createVhost(name);
     const proxies = await startProxies(options.proxied ?? [], { databaseUrl, amqpUrl });
     const parts = { databaseUrl, amqpUrl, apiAmqpUrl, broker, management, bookFolder, proxies };
-    return new FaultStage(options, parts, await freePorts(2 + workers), await broker.deliveredTotal());
+    return new FaultStage(options, parts, await freePorts(2 + workers));
   }
 
   proxy(name: Proxied): FaultyProxy {
@@ -159,6 +155,15 @@ export class FaultStage {
     }
   }
 
+  /** Jobs that wait, and whose message the broker has confirmed. */
+  async countPublished(): Promise<number> {
+    return await this.sql(async (sql) => {
+      const [row] = await sql`
+        select count(*)::int as count from warren.jobs where state = 'available' and published_at is not null`;
+      return Number(row?.['count']);
+    });
+  }
+
   async finalJobs(): Promise<FinalJob[]> {
     return await this.sql(
       async (sql) =>
@@ -174,20 +179,9 @@ export class FaultStage {
     );
   }
 
-  /** To be called before the broker's counters begin anew. */
-  async keepDeliveries(): Promise<void> {
-    this.#deliveredInEarlierLives += (await this.broker.deliveredTotal()) - this.#base();
-    this.#counterLives += 1;
-  }
-
-  async deliveries(): Promise<number> {
-    return this.#deliveredInEarlierLives + (await this.broker.deliveredTotal()) - this.#base();
-  }
-
-  #counterLives = 0;
-
-  #base(): number {
-    return this.#counterLives === 0 ? this.#deliveredBefore : 0;
+  /** Jobs that the broker has delivered to the workers so far. */
+  deliveries(): number {
+    return countDeliveries(this.bookFolder);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 // The RabbitMQ and the Postgres of a fault run: started once, broken by the rows, and given to each row as a database and a vhost of its own.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createDatabase, createVhost } from '../../../bench/stage/places.ts';
 import type { RunCommand } from '../../../dev/command.ts';
@@ -35,17 +35,6 @@ export class FaultServers extends BreakableServers {
     const result = await runCommand(RABBITMQCTL, ['--quiet', ...args], { timeoutMs: 60_000, env });
     if (result.status !== 0) throw new Error(`rabbitmqctl ${args.join(' ')}: ${result.stderr}`);
     return result.stdout;
-  }
-
-  /** Deliveries of the node since its start, as its own counter has them. */
-  async deliveredTotal(): Promise<number> {
-    const configuration = readFileSync(join(folder, 'rabbitmq/rabbitmq.conf'), 'utf8');
-    const port = /prometheus\.tcp\.port = (\d+)/.exec(configuration)?.[1];
-    const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) });
-    const counts = [
-      ...(await response.text()).matchAll(/^rabbitmq_global_messages_delivered_total\{.*\} (\d+)/gm),
-    ];
-    return counts.reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
   /** With the schema of this source tree. */

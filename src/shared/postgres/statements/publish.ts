@@ -33,6 +33,23 @@ export async function markPublished(
 }
 
 /**
+ * Dates the marks of those of the jobs that are available anew, and returns these: their ids go to the end of the queue, and a mark of old would tell
+ * the reconciler that they were overtaken. What is locked is being claimed; it is left out. By primary key.
+ */
+export async function renewMarks(sql: Sql, ids: readonly string[]): Promise<Publishable[]> {
+  return await sql<Publishable[]>`
+    with waiting as (
+      select id from warren.jobs job
+      where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'claim')}
+      for no key update skip locked
+    )
+    update warren.jobs job
+    set published_at = case when published_at is null then null else now() end -- without a mark it is the relay's to repeat
+    where id = any(array(select id from waiting))
+    returning id, type, queue, fence`;
+}
+
+/**
  * Notes that the messages of these jobs are spent: the relay sends new ones after `repeatAfterMs`, doubled with every message that was spent before,
  * up to `atMostMs`, should the jobs wait then. A mark of the spent message that comes later must not hide a waiting job, hence the fence. Jobs that
  * have ended or are not due are left alone.

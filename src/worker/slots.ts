@@ -1,0 +1,148 @@
+/**
+ * The slots of a queue in a worker: how many of its jobs run at once, whichever channel has brought them. Ids that find no free slot wait here,
+ * unclaimed and in order.
+ *
+ * Guarantees: no more handlers at once than there are slots, and no more than as many outcomes on their way behind them; while the jobs here
+ * outnumber the messages that the broker waits for, none of those is acknowledged, because the broker counts messages and would send more than there
+ * are slots for. Knows neither Postgres nor AMQP.
+ */
+import type { DeliveredMessage } from './delivered-message.ts';
+
+/** One job of a message. */
+export interface Hint {
+  id: string;
+  delivered: DeliveredMessage;
+}
+
+export interface SlotsOptions {
+  slots: number;
+  /** Called when an id waits where none has waited before. */
+  onWaiting: () => void;
+}
+
+export class Slots {
+  /** How many jobs run at once. */
+  readonly size: number;
+  readonly #onWaiting: () => void;
+  readonly #waiting = new Set<Hint>();
+  /** Messages whose jobs are done, in that order; not acknowledged yet. */
+  readonly #finished: DeliveredMessage[] = [];
+  #running = 0;
+  /** Their handlers have ended, their outcomes are not recorded. */
+  #recording = 0;
+  /** Messages that the broker waits for. */
+  #unsettled = 0;
+  #started = 0;
+  #isDraining = false;
+
+  constructor({ slots, onWaiting }: SlotsOptions) {
+    this.size = slots;
+    this.#onWaiting = onWaiting;
+  }
+
+  /** How many ids wait for a slot. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many ids have got a slot so far. */
+  get started(): number {
+    return this.#started;
+  }
+
+  /** A message is here; `enter` follows for each of its jobs. */
+  delivered(): void {
+    this.#unsettled += 1;
+  }
+
+  /** Runs the job when a slot is free. */
+  enter(hint: Hint): void {
+    if (this.#isDraining) hint.delivered.done('requeue');
+    else if (this.#hasFree()) void this.#run(hint);
+    else this.#wait(hint);
+  }
+
+  /** The message is to be acknowledged, at once or later. */
+  acknowledge(delivered: DeliveredMessage): void {
+    this.#finished.push(delivered);
+    this.#acknowledgeExcess();
+  }
+
+  /** The message was settled otherwise. */
+  settled(): void {
+    this.#unsettled -= 1;
+  }
+
+  /**
+   * Takes out ids that have waited so long, all but the first `keep`. Whoever takes them ends them, or lets them `enter` again. Those whose channel
+   * has gone are ended here: the broker delivers them again.
+   */
+  takeWaiting({ waitedMs, keep, atMost }: { waitedMs: number; keep: number; atMost: number }): Hint[] {
+    const taken: Hint[] = [];
+    const before = performance.now() - waitedMs;
+    let place = 0;
+    for (const hint of this.#waiting) {
+      place += 1;
+      if (place <= keep || hint.delivered.since > before) continue;
+      if (taken.length === atMost) break;
+      this.#waiting.delete(hint);
+      if (hint.delivered.handling.isCurrent(hint.delivered)) taken.push(hint);
+      else hint.delivered.done('unacked');
+    }
+    return taken;
+  }
+
+  /** Gives back to the broker what waits, and what comes from now on. What runs goes on. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const { delivered } of this.#waiting) delivered.done('requeue');
+    this.#waiting.clear();
+    this.#acknowledgeExcess();
+  }
+
+  #hasFree(): boolean {
+    return this.#running < this.size && this.#running + this.#recording < 2 * this.size;
+  }
+
+  #wait(hint: Hint): void {
+    this.#waiting.add(hint);
+    if (this.#waiting.size === 1) this.#onWaiting();
+  }
+
+  async #run({ id, delivered }: Hint): Promise<void> {
+    this.#running += 1;
+    this.#started += 1;
+    let isRecording = false;
+    const handlerEnded = () => {
+      isRecording = true;
+      this.#running -= 1;
+      this.#recording += 1;
+      this.#admit();
+    };
+    const settlement = await delivered.handling.run(id, delivered, handlerEnded);
+    if (isRecording) this.#recording -= 1;
+    else this.#running -= 1;
+    delivered.done(settlement);
+    this.#admit();
+  }
+
+  /** What waits gets the slots that are free. What its channel has left behind needs none: the broker delivers it again. */
+  #admit(): void {
+    for (const hint of this.#waiting) {
+      if (!this.#hasFree()) break;
+      this.#waiting.delete(hint);
+      if (hint.delivered.handling.isCurrent(hint.delivered)) void this.#run(hint);
+      else hint.delivered.done('unacked');
+    }
+    this.#acknowledgeExcess();
+  }
+
+  #acknowledgeExcess(): void {
+    while (this.#unsettled > this.#running + this.#waiting.size) {
+      const delivered = this.#finished.shift();
+      if (delivered === undefined) return;
+      this.#unsettled -= 1;
+      delivered.handling.acknowledge(delivered);
+    }
+  }
+}
