@@ -4,6 +4,7 @@ import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { MAX_IDS_WRITTEN } from '../../../src/shared/rabbitmq/message.ts';
 import { readyMessages } from '../stage/broker-queue.ts';
 import type { Row, Scene } from '../stage/scene.ts';
+import { pauseDefault } from './outbox.ts';
 
 const JOBS = 50_000;
 /** The fewest messages that have room for them, and some that are not full. */
@@ -11,17 +12,21 @@ const messagesOf = (jobs: number) => Math.ceil(jobs / MAX_IDS_WRITTEN);
 const NOT_FULL = 1.05;
 const BATCH = 5_000;
 const WATCH_MS = 300_000;
-export const ALL_QUEUES = 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1';
 
 const backlog: Row = {
   number: 34,
   title: 'Fifty thousand jobs wait for five minutes',
   maxAmplification: 1.05, // some of what waits for a slot is passed on
-  // Workers that maintain, and take nothing from `default`.
-  stage: { workerQueues: 'critical:5:20,webhooks:5:20,reports:10:1' },
   play: async (scene) => {
     const { stage } = scene;
     const jobs = scene.size(JOBS);
+    // Workers that maintain, and take nothing from `default`. They serve it all the same, or nobody would publish its jobs again.
+    await pauseDefault(scene, true);
+    for (const worker of stage.workers) {
+      await worker.end('SIGTERM');
+      await worker.start();
+    }
+    await stage.ready();
     for (let first = 0; first < jobs; first += BATCH)
       await submitBatch(scene, first, Math.min(BATCH, jobs - first));
     const startedAt = monotonicMs();
@@ -32,9 +37,10 @@ const backlog: Row = {
     }
     scene.prove('messages that waited', most, most >= messagesOf(jobs));
     scene.atMost('most messages in the broker', messagesOf(jobs) * NOT_FULL, most);
+    await pauseDefault(scene, false);
     for (const worker of stage.workers) {
       await worker.end('SIGTERM');
-      await worker.start({ WORKER_QUEUES: ALL_QUEUES });
+      await worker.start();
     }
     await stage.ready();
     scene.healed();

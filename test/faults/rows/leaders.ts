@@ -5,9 +5,9 @@ import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 import { freeze, wake } from '../stage/frozen.ts';
 import { findLeader, handOver, untilLed } from '../stage/leader.ts';
 import type { Row, Scene } from '../stage/scene.ts';
-import { ALL_QUEUES } from './backlog.ts';
 import { insertJob } from './transactions.ts';
 
+const ALL_QUEUES = 'critical:5:20,default:5:20,webhooks:5:20,reports:5:1';
 const FREEZE_MS = 30_000;
 const MAX_GAP_MS = 10_000;
 const RELAYED = 'warren_maintenance_jobs_total';

@@ -176,7 +176,8 @@ const dieBeforeMark: Row = {
 };
 
 /** Workers read it when they start. */
-async function pauseDefault(scene: Scene, paused: boolean): Promise<void> {
+/** As of the next start of each worker. */
+export async function pauseDefault(scene: Scene, paused: boolean): Promise<void> {
   await scene.stage.sql(
     async (sql) => await sql`update warren.queues set paused = ${paused} where name = 'default'`,
   );
