@@ -4,7 +4,7 @@
  */
 
 /** Why an attempt is aborted. */
-export type AbortReason = 'cancel' | 'timeout' | 'drain';
+export type AbortReason = 'cancel' | 'timeout' | 'drain' | 'lost';
 
 export class Abort {
   /** Who is to know when the attempt is aborted, while it runs. */

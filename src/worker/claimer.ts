@@ -20,7 +20,7 @@ import type { ArgsRoom } from './args-room.ts';
 import { LARGE_ABOVE_BYTES } from './args-room.ts';
 import type { ClaimResult, GroupClaimContext, GroupClaimResult, Wish } from './group-claim.ts';
 import { claimsIn, GroupClaim } from './group-claim.ts';
-import { HeldJobs } from './held-jobs.ts';
+import type { HeldJobs } from './held-jobs.ts';
 import { isMessageSpent } from './refusal.ts';
 import { StartMarks } from './start-marks.ts';
 import { Takeover } from './takeover.ts';
@@ -36,6 +36,7 @@ export interface ClaimerOptions {
   events: Events;
   presence: Presence;
   room: ArgsRoom;
+  held: HeldJobs;
   /** The job types that this worker knows. */
   types: readonly string[];
 }
@@ -57,18 +58,18 @@ export class Claimer {
   readonly #claims: Batcher<Wish, GroupClaimResult>;
   readonly #spent: Batcher<string, undefined>;
 
-  constructor({ database, events, presence, room, types }: ClaimerOptions) {
+  constructor({ database, events, presence, room, held, types }: ClaimerOptions) {
     this.#database = database;
     this.#presence = presence;
     this.#room = room;
     this.#types = texts(types);
-    this.#held = new HeldJobs(room);
+    this.#held = held;
     this.#startMarks = new StartMarks({
       tell: (claimNumber) => presence.tellStarted(claimNumber),
       owner: () => this.#owner(),
       isRunning: () => this.#held.size > 0,
     });
-    const shared = { database, room, held: this.#held };
+    const shared = { database, room, held };
     this.#takeover = new Takeover({
       ...shared,
       events,
@@ -134,11 +135,12 @@ export class Claimer {
     const largeBytes = large.takeUpTo(large.maxBytes);
     const budget = { smallBytes, largeBytes, largeAbove: LARGE_ABOVE_BYTES, mostBytes: large.maxBytes };
     const except = this.#held.ids;
+    const askedAt = this.#held.restorations;
     try {
       const claims = await this.#database.query((sql) =>
         claimNextJobs(sql, { wanted, except, budget, ...claimant, types: this.#types }),
       );
-      this.#held.hold(claims);
+      this.#held.hold(claims, askedAt);
       return claims;
     } finally {
       small.give(smallBytes);

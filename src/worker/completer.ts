@@ -1,6 +1,6 @@
 /**
  * Records what attempts came to, by group commit. A failed write is not a failed job: it is repeated, with backoff, until it holds or the
- * process must stop.
+ * process must stop. An outcome that is refused because a crash of Postgres has undone its claim is recorded after the claim is restored.
  */
 import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
@@ -11,9 +11,11 @@ import type { Events } from '#shared/observe/events.ts';
 import { publishJobEnd } from '#shared/observe/job-end.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
+import type { Presence } from '#shared/postgres/presence.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { Outcome } from '#shared/postgres/statements/record.ts';
 import { recordOutcomes } from '#shared/postgres/statements/record.ts';
+import type { HeldJobs } from './held-jobs.ts';
 
 /** `fenced`: the attempt had lost its claim, and its outcome was refused. `unrecorded`: the process had to stop before the write held. */
 export type Recorded = 'recorded' | 'fenced' | 'unrecorded';
@@ -21,28 +23,49 @@ export type Recorded = 'recorded' | 'fenced' | 'unrecorded';
 export interface CompleterOptions {
   database: Database;
   events: Events;
+  held: HeldJobs;
+  presence: Pick<Presence, 'owners'>;
   /** Aborts when the process must stop. */
   giveUp: AbortSignal;
 }
 
 export class Completer {
   readonly #batcher: Batcher<Outcome, JobState | undefined>;
+  readonly #database: Database;
+  readonly #held: HeldJobs;
+  readonly #presence: Pick<Presence, 'owners'>;
   readonly #events: Events;
   readonly #giveUp: AbortSignal;
 
-  constructor({ database, events, giveUp }: CompleterOptions) {
+  constructor({ database, events, held, presence, giveUp }: CompleterOptions) {
+    this.#database = database;
+    this.#held = held;
+    this.#presence = presence;
     this.#events = events;
     this.#giveUp = giveUp;
     this.#batcher = new Batcher({
-      run: async (outcomes) => {
-        const accepted = await database.query((sql) => recordOutcomes(sql, outcomes));
-        return outcomes.map(({ id }) => accepted.get(id));
-      },
+      run: (outcomes) => this.#recordGroup(outcomes),
       isItemError: isRowError,
       sizeOf: ({ outputBytes = 0, error = '', errorOrigin }) =>
         outputBytes + error.length + (errorOrigin === undefined ? 0 : MAX_ORIGIN_BYTES),
       concurrency: 2,
     });
+  }
+
+  /** Returns the states that the jobs have now, in the order of the outcomes; undefined for one that was refused. */
+  async #recordGroup(outcomes: readonly Outcome[]): Promise<(JobState | undefined)[]> {
+    const { owners } = this.#presence;
+    const accepted = await this.#database.query((sql) => recordOutcomes(sql, outcomes, owners));
+    const refused = outcomes.filter(({ id }) => !accepted.has(id));
+    if (refused.length > 0) {
+      const ids = refused.map(({ id }) => id);
+      const restored = await this.#database.query((sql) => this.#held.restore(sql, ids, owners));
+      const again = refused.filter(({ id }) => restored.includes(id));
+      if (again.length > 0)
+        for (const [id, state] of await this.#database.query((sql) => recordOutcomes(sql, again, owners)))
+          accepted.set(id, state);
+    }
+    return outcomes.map(({ id }) => accepted.get(id));
   }
 
   /** Tells where this ends the job. Throws only where Postgres refuses the values of this outcome (`isRowError`). */

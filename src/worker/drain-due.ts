@@ -17,6 +17,7 @@ import { ArgsRoom } from './args-room.ts';
 import { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';
 import { Completer } from './completer.ts';
+import { HeldJobs } from './held-jobs.ts';
 import { perform } from './perform.ts';
 
 /** A job that is due again at once, for ever, must not keep a test for ever. */
@@ -48,22 +49,28 @@ export async function drainDue({ app, config, name, services, events }: DrainOpt
     name,
     delivered: () => claimer.delivered,
     serves: { app: app.name, queues, types },
+    restore: async (sql) => {
+      await held.restoreAll(sql, presence.owners);
+    },
     onNotice: () => {},
     onHeld: () => {},
     onLeading: () => {},
     onLost: () => {},
   });
+  const room = new ArgsRoom(config.workerArgsMaxBytes);
+  const held = new HeldJobs(room);
   const claimer: Claimer = new Claimer({
     database,
     events,
     presence,
-    room: new ArgsRoom(config.workerArgsMaxBytes),
+    room,
+    held,
     types,
   });
   const giveUp = new AbortController();
   const attempts = new Attempts({
     claimer,
-    completer: new Completer({ database, events, giveUp: giveUp.signal }),
+    completer: new Completer({ database, events, held, presence, giveUp: giveUp.signal }),
     definitions: app.definitions,
     resources: () => ({ services: services.services, settings: config, sql: services.sql, events }),
     events,

@@ -50,6 +50,7 @@ export function toEnding(
   if (settled.kind === 'returned') return toSuccess(settled.value);
   if (settled.kind === 'threw' && reason === undefined) return toFailure(settled.error, sql);
   if (reason === 'cancel') return { kind: 'cancelled', message: undefined };
+  if (reason === 'lost') return { kind: 'drained', handlerEnded: true }; // whatever is recorded now is refused
   if (reason === 'drain') return { kind: 'drained', handlerEnded: settled.kind === 'threw' };
   return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };
 }

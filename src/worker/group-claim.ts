@@ -5,6 +5,7 @@
  * Guarantees: what it has claimed is held when it ends; no more arguments are claimed than there is room for; a job that is asked for twice is claimed
  * for one of the deliveries. Must not know messages: what becomes of them is decided by who asked.
  */
+import { Unavailable } from '#shared/base/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { Claim, SizedClaimant, TypedClaimant } from '#shared/postgres/statements/claim.ts';
 import { claimJobs, reclaimJobs } from '#shared/postgres/statements/claim.ts';
@@ -57,6 +58,7 @@ export class GroupClaim {
   /** Once. Returns the results in the order of the wishes. Throws `Unavailable`. */
   async claim(wishes: readonly Wish[]): Promise<GroupClaimResult[]> {
     const { held } = this.#context;
+    const askedAt = held.restorations;
     const { small } = this.#context.room;
     const results = this.#results;
     for (const { id } of wishes) if (held.has(id)) results.set(id, { kind: 'refused', reason: 'runs-here' });
@@ -68,7 +70,7 @@ export class GroupClaim {
       const maxArgsBytes = Math.floor(reserved / unsized.size);
       await this.#claimOf([...unsized], { ...this.#claimant, maxArgsBytes });
       await this.#claimOf([...withRoom], this.#claimant);
-      held.hold(claimsIn(results.values()));
+      held.hold(claimsIn(results.values()), askedAt);
     } finally {
       small.give(reserved);
     }
@@ -95,6 +97,11 @@ export class GroupClaim {
   async #explain(ids: readonly string[], claimant: SizedClaimant): Promise<void> {
     const { database, held, types, isTakenOver, laneClaim } = this.#context;
     const standings = await database.query((sql) => findStandings(sql, ids));
+    if (standings.some(({ state, areClaimsOpen }) => state === 'available' && !areClaimsOpen))
+      throw new Unavailable(
+        'claims_closed',
+        'Postgres has crashed: nobody claims until the workers are back',
+      );
     await laneClaim(); // what it has claimed before this look is held then, and not unheard
     const results = new Map<string, GroupClaimResult>(
       ids.map((id) => [id, { kind: 'refused', reason: 'unknown' }]),

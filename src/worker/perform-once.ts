@@ -50,6 +50,7 @@ export async function performOnce(
     attempt,
     maxAttempts,
     fence: 1,
+    claimNumber: 1,
     crashes: 0,
     waitMs: 0,
     dueAt: 0,

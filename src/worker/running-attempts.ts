@@ -44,6 +44,11 @@ export class RunningAttempts {
     this.#aborts.get(jobId)?.abort('cancel');
   }
 
+  /** The claims of these jobs are over: aborts their attempts, if they run here. */
+  lose(jobIds: readonly string[]): void {
+    for (const jobId of jobIds) this.#aborts.get(jobId)?.abort('lost');
+  }
+
   /** Aborts what runs still; it is handed back. */
   abortAll(): void {
     for (const abort of this.#aborts.values()) abort.abort('drain');

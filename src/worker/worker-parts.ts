@@ -18,6 +18,7 @@ import { Completer } from './completer.ts';
 import type { Consumer } from './consumer.ts';
 import { FallbackLane } from './fallback-lane.ts';
 import { ForeignJobs } from './foreign-jobs.ts';
+import { HeldJobs } from './held-jobs.ts';
 import { createChores } from './maintenance/chores.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { createNoticeHandler } from './notice-handler.ts';
@@ -48,6 +49,7 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
   const servers = createServers(options);
   const { database, connection, publisher } = servers;
   const argsRoom = new ArgsRoom(config.workerArgsMaxBytes);
+  const held = new HeldJobs(argsRoom);
   const types = [...app.definitions.keys()];
   const presence: Presence = new Presence({
     url: config.databaseDirectUrl ?? config.databaseUrl,
@@ -55,6 +57,11 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
     delivered: () => claimer.delivered,
     serves: { app: app.name, queues: config.workerQueues.map(({ queue }) => queue), types },
     onNotice: (notice) => onNotice(notice),
+    restore: async (sql) => {
+      const { restored, lost } = await held.restoreAll(sql, presence.owners);
+      attempts.running.lose(lost);
+      if (restored.length > 0) events.publish('claims.restored', { count: restored.length });
+    },
     onHeld: () => {
       events.publish('presence.held', { owner: presence.owner ?? '' });
       void rowLooks.atPausedQueues();
@@ -63,8 +70,8 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
     onLeading: () => maintenance.wakeAll(),
     onLost: (error) => events.publish('presence.lost', { error }),
   });
-  const claimer: Claimer = new Claimer({ database, events, presence, room: argsRoom, types });
-  const attempts = createAttempts(options, { ...servers, claimer, giveUp });
+  const claimer: Claimer = new Claimer({ database, events, presence, room: argsRoom, held, types });
+  const attempts = createAttempts(options, { ...servers, claimer, held, presence, giveUp });
   const handlers: DeliveryHandlers = {
     attempts,
     unknownJobs: new UnknownJobs({
@@ -141,16 +148,20 @@ function createAttempts(
     database,
     services,
     claimer,
+    held,
+    presence,
     giveUp,
   }: Pick<ReturnType<typeof createServers>, 'database' | 'services'> & {
     claimer: Claimer;
+    held: HeldJobs;
+    presence: Presence;
     giveUp: AbortSignal;
   },
 ): Attempts {
   const { module } = app;
   return new Attempts({
     claimer,
-    completer: new Completer({ database, events, giveUp }),
+    completer: new Completer({ database, events, held, presence, giveUp }),
     definitions: app.definitions,
     resources: () => ({ services: services.services, settings: config, sql: services.sql, events }),
     events,

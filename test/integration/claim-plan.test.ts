@@ -45,6 +45,7 @@ async function lifeReads(sql: Sql, ids: readonly string[]): Promise<number[]> {
       recordOutcomes(
         sql,
         ids.map((id) => ({ id, fence: 1, act: 'complete' })),
+        ['1'],
       ),
   ];
   const reads: number[] = [];

@@ -23,15 +23,17 @@ test('an outcome of an attempt that has lost its claim is refused and changes no
   for (const fence of [0, 1, 3])
     for (const act of recordedActs) {
       const late = { id, fence, act, delayMs: 0, output: 'late', error: 'late' };
-      expect(await database.query((sql) => recordOutcomes(sql, [late]))).toEqual(new Map());
+      expect(await database.query((sql) => recordOutcomes(sql, [late], ['1']))).toEqual(new Map());
     }
   expect(await row()).toEqual(before);
 
   const current: Outcome = { id, fence: 2, act: 'complete', output: 'current' };
-  expect(await database.query((sql) => recordOutcomes(sql, [current]))).toEqual(new Map([[id, 'completed']]));
-  expect(await database.query((sql) => recordOutcomes(sql, [{ ...current, output: 'again' }]))).toEqual(
-    new Map(),
+  expect(await database.query((sql) => recordOutcomes(sql, [current], ['1']))).toEqual(
+    new Map([[id, 'completed']]),
   );
+  expect(
+    await database.query((sql) => recordOutcomes(sql, [{ ...current, output: 'again' }], ['1'])),
+  ).toEqual(new Map());
   expect(await fleet.job(id)).toMatchObject({ state: 'completed', output: 'current' });
 });
 

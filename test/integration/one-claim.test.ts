@@ -6,6 +6,7 @@ import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { ArgsRoom } from '../../src/worker/args-room.ts';
 import { Claimer } from '../../src/worker/claimer.ts';
 import type { ClaimResult } from '../../src/worker/group-claim.ts';
+import { HeldJobs } from '../../src/worker/held-jobs.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
@@ -15,12 +16,14 @@ const draining = new AbortController().signal;
 /** A claimer of a worker that only has a number: its lock is free, but nobody asks. */
 function claimerOf(fleet: Fleet, database: Pick<Database, 'query'> = fleet.database): Claimer {
   const presence = { held: true, owner: '7' } as Presence;
+  const room = new ArgsRoom(1_048_576);
   return new Claimer({
     types: ['test-job'],
     database: database as Database,
     events: fleet.events,
     presence,
-    room: new ArgsRoom(1_048_576),
+    room,
+    held: new HeldJobs(room),
   });
 }
 

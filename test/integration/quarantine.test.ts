@@ -23,6 +23,7 @@ const claim = (type: string): Claim => ({
   argsBytes: 2,
   attempt: 1,
   maxAttempts: 5,
+  claimNumber: 1,
   fence: 1,
   crashes: 2,
   waitMs: 0,

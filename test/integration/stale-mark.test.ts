@@ -13,7 +13,7 @@ test('a late mark of an earlier message does not hide a job that waits to be pub
   const promote = () => database.query((sql) => promoteDueJobs(sql, 1));
   const [first] = await eventually(promote, ({ length }) => length === 1); // it may not be due yet
   await database.query((sql) => claimJobs(sql, [id], { owner: '1', claimNumber: 1, types: '{test-job}' }));
-  await database.query((sql) => recordOutcomes(sql, [{ id, fence: 1, act: 'fail', delayMs: 0 }]));
+  await database.query((sql) => recordOutcomes(sql, [{ id, fence: 1, act: 'fail', delayMs: 0 }], ['1']));
   const [second] = await promote();
 
   await database.query((sql) => markPublished(sql, [first ?? { id: '0', fence: 0 }]));

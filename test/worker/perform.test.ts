@@ -26,6 +26,7 @@ const claim: Claim = {
   argsBytes: 9,
   attempt: 2,
   maxAttempts: 5,
+  claimNumber: 1,
   fence: 3,
   waitMs: 0,
   dueAt: 0,

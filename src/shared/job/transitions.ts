@@ -60,6 +60,13 @@ export const transitions = {
   schedule: { from: [], to: 'scheduled', meaning: 'it is inserted, with a time to come' },
   promote: { from: ['scheduled', 'retryable'], to: 'available', meaning: 'its time has come' },
   claim: { from: ['available'], to: 'running', attempt: 1, raisesFence: true, meaning: 'a worker takes it' },
+  restore: {
+    from: ['available'],
+    to: 'running',
+    attempt: 1,
+    raisesFence: true,
+    meaning: 'its worker takes back a claim that a crash of Postgres has undone, under the same fence',
+  },
   reclaim: {
     from: ['running'],
     raisesFence: true,

@@ -108,6 +108,8 @@ export interface EventMessages {
   'presence.held': { owner: string };
   /** This worker has lost its advisory lock; it is taken again. */
   'presence.lost': { error: unknown };
+  /** Postgres had crashed, and has undone `count` claims of this worker, which it has made again; their handlers went on. */
+  'claims.restored': { count: number };
   /**
    * This worker runs `count` jobs of a dead one now, whose number and name these are. `ms`: from the first of their messages that came back to the
    * last start.

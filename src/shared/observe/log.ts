@@ -91,6 +91,9 @@ function logJobs(events: Events, log: LogTarget): (() => void)[] {
         message.running ? 'a handler ignores its abort signal' : 'an abandoned handler has ended',
       );
     }),
+    events.subscribe('claims.restored', (message) =>
+      log.warn(message, 'Postgres had crashed: claims that it has undone were made again'),
+    ),
     // Not as "name": that is the member for the program that writes the line.
     events.subscribe('owner.taken-over', ({ name: worker, ...message }) =>
       log.warn({ ...message, worker }, 'jobs of a dead worker were taken over'),

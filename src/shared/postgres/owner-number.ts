@@ -28,21 +28,21 @@ export async function takeOwnerNumber(sql: postgres.Sql): Promise<string> {
 }
 
 /**
- * Takes the worker's number again after its session was lost, and returns it. Where the lock is held, that is mostly the lost session, whose end the
- * server has not noticed: it is ended. Where another role holds the lock, the worker takes a new number, and its running jobs with it: under the old
+ * Takes the worker's number again after its session was lost. Where the lock is held, that is mostly the lost session, whose end the
+ * server has not noticed: it is ended. Where another role holds the lock, the worker takes a new number (`onTaken`), and its running jobs with it: under the old
  * one they would pass for a dead worker's sooner or later. A claim that is answered during that change keeps the old number; should others start its
  * job again, the fence accepts one outcome.
  */
 export async function retakeOwnerNumber(
   sql: postgres.Sql,
-  { owner, sessionName }: { owner: string; sessionName: string },
-): Promise<string> {
-  if (await tryLock(sql, owner)) return owner;
+  { owner, sessionName, onTaken }: { owner: string; sessionName: string; onTaken: (owner: string) => void },
+): Promise<void> {
+  if (await tryLock(sql, owner)) return;
   await endLostSession(sql, { owner, sessionName });
-  if (await waitForLock(sql, owner)) return owner;
+  if (await waitForLock(sql, owner)) return;
   const next = await takeOwnerNumber(sql);
+  onTaken(next); // from here on rows may name it
   await moveJobs(sql, { from: owner, to: next });
-  return next;
 }
 
 async function tryLock(sql: postgres.Sql, owner: string): Promise<boolean> {

@@ -4,7 +4,8 @@
  * age tells of a frozen worker, tells which claims have started, hears notices (cancel, pause, resume, a job that is due soon) and runs for the
  * leadership of the maintenance.
  *
- * Guarantees: `held` is true only while the lock is; what was told before the process died is committed when the lock is free, because Postgres reads
+ * Guarantees: `held` is true only while the lock is, and what a crash of Postgres has undone is restored before; claims are opened again after a crash by a
+ * session that has lasted long enough since, which proves that there was no other crash meanwhile; what was told before the process died is committed when the lock is free, because Postgres reads
  * it first; a lock that somebody else holds keeps no worker away (owner-number.ts); the connection is opened again, with jitter, until `stop`. Must not
  * know what the notices mean.
  */
@@ -12,9 +13,11 @@ import postgres from 'postgres';
 import { backoffMs, sleep, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import { connectionOptions } from './connection-options.ts';
+import type { Sql } from './database.ts';
 import type { Notice } from './notices.ts';
 import { NOTICE_CHANNEL, parseNotice } from './notices.ts';
 import { LOCK_WAIT_MS, retakeOwnerNumber, takeOwnerNumber } from './owner-number.ts';
+import { RETURN_MS } from './statements/parts.ts';
 import type { Serves } from './statements/workers.ts';
 import { beat, leave, markStarted } from './statements/workers.ts';
 
@@ -39,6 +42,8 @@ export interface PresenceOptions {
   serves: Serves;
   /** Anybody may send one, and any number of them: see notices.ts. The leader's own is not passed on. */
   onNotice: (notice: Exclude<Notice, { kind: 'leader' }>) => void;
+  /** The lock is taken, and the worker does not claim yet: restores what a crash of Postgres has undone. Rejects where it cannot; the session ends then. */
+  restore: (sql: Sql) => Promise<void>;
   /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
   onHeld: () => void;
   /** This worker leads the maintenance from now on. */
@@ -50,7 +55,7 @@ export class Presence {
   readonly #options: PresenceOptions;
   readonly #stopping = new AbortController();
   #sql: postgres.Sql | undefined;
-  #owner: string | undefined;
+  readonly #owners: string[] = [];
   #held = false;
   #leadsUntil = 0;
   readonly #heldOnce = Promise.withResolvers<void>();
@@ -67,7 +72,12 @@ export class Presence {
 
   /** This worker's number, which may be another after its session was lost; undefined until the lock was held for the first time. */
   get owner(): string | undefined {
-    return this.#owner;
+    return this.#owners.at(-1);
+  }
+
+  /** All numbers that this worker has had; its jobs' rows name one of them. */
+  get owners(): readonly string[] {
+    return this.#owners;
   }
 
   get held(): boolean {
@@ -82,7 +92,7 @@ export class Presence {
   /** Tells that the handlers of this worker's claims up to this number have been started. Throws where Postgres cannot be told now. */
   async tellStarted(claimNumber: number): Promise<void> {
     if (this.#sql === undefined) throw new Unavailable('no_presence', 'the presence is not held');
-    await this.#withDeadline(markStarted(this.#sql, { owner: this.#owner ?? '0', claimNumber }));
+    await this.#withDeadline(markStarted(this.#sql, { owner: this.owner ?? '0', claimNumber }));
   }
 
   start(): void {
@@ -141,7 +151,7 @@ export class Presence {
       this.#options.onHeld();
       await this.#beat(sql, closed.signal);
       if (!this.#stopping.signal.aborted) throw new Error('the presence connection was closed');
-      await this.#withDeadline(leave(sql, this.#owner ?? '0'));
+      await this.#withDeadline(leave(sql, this.owner ?? '0'));
     } catch (error) {
       this.#options.onLost(error);
     } finally {
@@ -154,29 +164,32 @@ export class Presence {
   }
 
   async #acquire(sql: postgres.Sql): Promise<void> {
-    const owner = this.#owner;
-    this.#owner = await (owner === undefined
-      ? takeOwnerNumber(sql)
-      : retakeOwnerNumber(sql, { owner, sessionName: this.#sessionName }));
+    const { owner } = this;
+    const onTaken = (taken: string) => this.#owners.push(taken);
+    if (owner === undefined) onTaken(await takeOwnerNumber(sql));
+    else await retakeOwnerNumber(sql, { owner, sessionName: this.#sessionName, onTaken });
     await sql`listen ${sql(NOTICE_CHANNEL)}`;
+    await this.#options.restore(sql);
   }
 
   /** Writes the life sign now and then: notices a half-open socket, and leads where nobody does. */
   async #beat(sql: postgres.Sql, closed: AbortSignal): Promise<void> {
     const { name, delivered, serves } = this.#options;
     let hasCome = true;
+    const since = performance.now();
     const ended = AbortSignal.any([closed, this.#stopping.signal]);
     while (!ended.aborted) {
       this.#beatNow = new AbortController(); // before the question: a notice that comes with its answer counts
       const termEndsAt = performance.now() + TERM_MS - TERM_MARGIN_MS;
       const leads = await this.#withDeadline(
         beat(sql, {
-          owner: this.#owner ?? '0',
+          owner: this.owner ?? '0',
           name,
           termMs: TERM_MS,
           delivered: delivered(),
           serves,
           hasCome,
+          opensClaims: performance.now() - since > RETURN_MS,
         }),
       );
       hasCome = false;

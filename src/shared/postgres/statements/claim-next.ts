@@ -3,7 +3,7 @@
  */
 import type { Sql } from '../database.ts';
 import type { Claim, TypedClaimant } from './claim.ts';
-import { argsBytes, bigints, claimColumns, hasType } from './parts.ts';
+import { argsBytes, bigints, claimColumns, hasType, mayClaimAtOnce } from './parts.ts';
 import { change, may } from './states.ts';
 
 /** How many jobs of a queue could start now. */
@@ -26,7 +26,7 @@ export interface ArgsBudget {
  * Claims the oldest available jobs of these queues that are of a type it knows and whose arguments are within the budget, without a message. Skips
  * paused queues, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for. Small
  * ones pass them: where a large one is among the oldest jobs of a queue, its oldest small ones are looked for too, past any number of large ones.
- * Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available, once for each queue, twice
+ * None while claims are not open; does not wait for the disk. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available, once for each queue, twice
  * where there are large ones.
  */
 export async function claimNextJobs(
@@ -75,6 +75,6 @@ export async function claimNextJobs(
     set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
       claim_batch = ${claimNumber}, started_at = now()
     from fitting
-    where job.id = fitting.id and place <= slots
+    where job.id = fitting.id and place <= slots and ${mayClaimAtOnce(sql)}
     returning ${claimColumns(sql)}`;
 }

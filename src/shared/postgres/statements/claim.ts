@@ -1,12 +1,12 @@
 /**
  * Claims jobs whose ids a worker has: makes them `running`, with this worker as their owner. One statement each, for many jobs at once.
  *
- * Guarantees: every claim raises the fence and nothing lowers it, so that an attempt which has lost its claim can record nothing. All times come from
- * the database's clock. Must not know RabbitMQ.
+ * Guarantees: every claim raises the fence and nothing lowers it but a crash of Postgres that undoes the claim (restore.ts), so that an attempt which has
+ * lost its claim can record nothing. All times come from the database's clock. Must not know RabbitMQ.
  */
 import type { Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
-import { argsBytes, bigints, claimColumns, hasType } from './parts.ts';
+import { argsBytes, bigints, claimColumns, hasType, mayClaimAtOnce } from './parts.ts';
 import { change, mayById } from './states.ts';
 
 /** More than any arguments have, as an int. */
@@ -23,6 +23,8 @@ export interface Claim {
   attempt: number;
   maxAttempts: number;
   fence: number;
+  /** Of the statement that claimed it: see `Claimant`. */
+  claimNumber: number;
   /** How often its worker died while it ran. */
   crashes: number;
   /** Milliseconds from the time it was due to this claim. */
@@ -49,7 +51,10 @@ export interface SizedClaimant extends TypedClaimant {
   maxArgsBytes?: number;
 }
 
-/** Claims those of the jobs that are available, of a type that the claimant knows, and whose queue is not paused. By primary key. */
+/**
+ * Claims those of the jobs that are available, of a type that the claimant knows, and whose queue is not paused; none while claims are not open. Does not
+ * wait for the disk. By primary key.
+ */
 export async function claimJobs(
   sql: Sql,
   ids: readonly string[],
@@ -61,7 +66,7 @@ export async function claimJobs(
       claim_batch = ${claimNumber}, started_at = now(), published_at = coalesce(published_at, now())
     where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'claim')}
       and queue <> all (array(select name from warren.queues where paused))
-      and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes}
+      and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes} and ${mayClaimAtOnce(sql)}
     returning ${claimColumns(sql)}`;
 }
 

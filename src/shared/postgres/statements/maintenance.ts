@@ -10,6 +10,7 @@ import type { AfterCrash } from './crash.ts';
 import { changeAfterCrash } from './crash.ts';
 import type { Fragment } from './parts.ts';
 import {
+  areClaimsOpen,
   bigints,
   FAST_PATH_MS,
   hasStoppedBeating,
@@ -159,7 +160,7 @@ export async function unpublishOvertakenJobs(sql: Sql, limit: number): Promise<n
         order by run_at limit ${limit} for update skip locked
       ) as job
     )
-    update warren.jobs job set ${leaveToRelay(sql)} from overtaken where job.id = overtaken.id`;
+    update warren.jobs job set ${leaveToRelay(sql)} from overtaken where job.id = overtaken.id and ${areClaimsOpen(sql)}`;
   return count;
 }
 
@@ -179,7 +180,7 @@ export async function unpublishUndeliveredJobs(
         and published_at < now() - ${lostAfter(sql, UNDELIVERED_AFTER_MS)}
       limit ${limit} for update skip locked
     )
-    update warren.jobs job set ${leaveToRelay(sql)} from undelivered where job.id = undelivered.id`;
+    update warren.jobs job set ${leaveToRelay(sql)} from undelivered where job.id = undelivered.id and ${areClaimsOpen(sql)}`;
   return count;
 }
 
@@ -192,7 +193,7 @@ function lostAfter(sql: Sql, firstMs: number): Fragment {
   return sql`least(${LOST_AFTER_AT_MOST_MS}, ${firstMs} * 2 ^ least(fence - attempt, 16)) * interval '1 ms'`;
 }
 
-/** The fence rises, so that a late mark of the message that seems lost does not hide the job from the relay, and so that `lostAfter` grows. */
+/** The fence rises, so that a late mark of the message that seems lost does not hide the job from the relay, and so that `lostAfter` grows: only while claims are open. */
 function leaveToRelay(sql: Sql): Fragment {
   return sql`published_at = null, relay_at = now(), fence = fence + 1`;
 }

@@ -19,7 +19,7 @@ const SILENT_MS = 60_000;
 /** A worker without a beat for that long is sent no jobs by the relay, in milliseconds. */
 const SERVES_MS = 10_000;
 /** What workers may need to come back after a restart of Postgres, in milliseconds. */
-const RETURN_MS = 5_000;
+export const RETURN_MS = 5_000;
 /** Errors kept of one job, the newest. */
 const MAX_ERRORS = 100;
 
@@ -91,7 +91,20 @@ export function hasStoppedBeating(sql: Sql): Fragment {
 }
 
 function hasReturned(sql: Sql): Fragment {
-  return sql`pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms'`;
+  return sql`(pg_postmaster_start_time() < now() - ${RETURN_MS} * interval '1 ms' and ${areClaimsOpen(sql)})`;
+}
+
+/**
+ * False after a crash of Postgres, until its workers have had the time to return: a claim that the crash has undone can be restored as long as nobody
+ * claims the job and nothing raises its fence.
+ */
+export function areClaimsOpen(sql: Sql): Fragment {
+  return sql`exists (select from warren.claims_open)`;
+}
+
+/** The same for a claiming statement, whose commit then does not wait for the disk. Read once for a statement, before any row. */
+export function mayClaimAtOnce(sql: Sql): Fragment {
+  return sql`(select set_config('synchronous_commit', 'off', true) from warren.claims_open) is not null`;
 }
 
 /** The length of a job's arguments as JSON text. The column is empty in rows that an earlier version inserted. */
@@ -101,7 +114,7 @@ export function argsBytes(sql: Sql): Fragment {
 
 /** What a claim returns of its job. */
 export function claimColumns(sql: Sql): Fragment {
-  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence, crashes, trace,
+  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence, claim_batch as "claimNumber", crashes, trace,
     extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
 }
 

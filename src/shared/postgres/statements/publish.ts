@@ -6,7 +6,7 @@
  */
 import type { Publishable } from '../../job/publishable.ts';
 import type { Sql } from '../database.ts';
-import { bigints } from './parts.ts';
+import { areClaimsOpen, bigints } from './parts.ts';
 import { mayById } from './states.ts';
 
 /** How long the relay waits before it repeats a spent message, in milliseconds. */
@@ -51,8 +51,8 @@ export async function renewMarks(sql: Sql, ids: readonly string[]): Promise<Publ
 
 /**
  * Notes that the messages of these jobs are spent: the relay sends new ones after `repeatAfterMs`, doubled with every message that was spent before,
- * up to `atMostMs`, should the jobs wait then. A mark of the spent message that comes later must not hide a waiting job, hence the fence. Jobs that
- * have ended or are not due are left alone.
+ * up to `atMostMs`, should the jobs wait then. A mark of the spent message that comes later must not hide a waiting job, hence the fence, which
+ * stays while claims are not open. Jobs that have ended or are not due are left alone.
  */
 export async function spendMessages(
   sql: Sql,
@@ -66,6 +66,6 @@ export async function spendMessages(
     update warren.jobs job
     set published_at = null,
       relay_at = now() + least(${atMostMs}, ${repeatAfterMs} * 2 ^ least(fence - attempt, 16)) * interval '1 ms',
-      fence = fence + case when state = 'available' then 1 else 0 end
+      fence = fence + case when state = 'available' and ${areClaimsOpen(sql)} then 1 else 0 end
     where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'spend')}`;
 }

@@ -5,7 +5,7 @@ import type { Job } from '../../job/job.ts';
 import type { JobState } from '../../job/transitions.ts';
 import type { Sql } from '../database.ts';
 import type { Fragment } from './parts.ts';
-import { argsBytes, bigints } from './parts.ts';
+import { areClaimsOpen, argsBytes, bigints } from './parts.ts';
 import { isLive, isTimed } from './states.ts';
 
 /** The jobs with these ids, in no order; ids without a row are left out. */
@@ -30,12 +30,14 @@ export interface Standing {
   owner: string | null;
   fence: number;
   argsBytes: number;
+  /** Whether anybody claims now: see `areClaimsOpen`. */
+  areClaimsOpen: boolean;
 }
 
 /** Where these jobs stand; ids without a row are left out. */
 export async function findStandings(sql: Sql, ids: readonly string[]): Promise<Standing[]> {
   return await sql<Standing[]>`
-    select id, type, state, owner, fence, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
+    select id, type, state, owner, fence, ${argsBytes(sql)} as "argsBytes", ${areClaimsOpen(sql)} as "areClaimsOpen" from warren.jobs job
     where id = any(${bigints(ids)}::text::bigint[])`;
 }
 

@@ -1,7 +1,8 @@
 /**
  * Records what attempts came to: one statement for many jobs.
  *
- * Guarantees: an outcome is accepted `where state = 'running' and fence = …`, so that one of an attempt which has lost its claim changes nothing.
+ * Guarantees: an outcome is accepted `where state = 'running' and fence = … and owner = …`, so that one of an attempt which has lost its claim changes
+ * nothing. The owner counts, because the fence of a claim that a crash of Postgres has undone is given again.
  * All times come from the database's clock. Must not know RabbitMQ.
  */
 import type { ErrorOrigin } from '../../base/error-origin.ts';
@@ -31,9 +32,13 @@ export interface Outcome {
 
 /**
  * Records outcomes and returns the states that the jobs have now, by id; those that are missing had lost their claim. A job that was to be cancelled is cancelled where
- * it would have run again. A job handed back (`available`) keeps its `published_at`: its message is requeued, or was noted as spent.
+ * it would have run again. `owners`: all numbers that the worker has had. A job handed back (`available`) keeps its `published_at`: its message is requeued, or was noted as spent.
  */
-export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Promise<Map<string, JobState>> {
+export async function recordOutcomes(
+  sql: Sql,
+  outcomes: readonly Outcome[],
+  owners: readonly string[],
+): Promise<Map<string, JobState>> {
   const announce = outcomes.some(({ delayMs }) => (delayMs ?? 0) > 0 && (delayMs ?? 0) < ANNOUNCE_BELOW_MS);
   const rows = await sql<{ id: string; state: JobState }[]>`
     with given as (
@@ -53,7 +58,7 @@ export async function recordOutcomes(sql: Sql, outcomes: readonly Outcome[]): Pr
         errors = case when given.error is null then errors else ${withError(sql, sql`given.error`, sql`given."errorOrigin"`)} end
       from given
       where job.id = any(${bigints(outcomes.map(({ id }) => id))}::text::bigint[]) and job.id = given.id
-        and ${mayById(sql, 'complete')} and job.fence = given.fence
+        and ${mayById(sql, 'complete')} and job.fence = given.fence and job.owner = any(${bigints(owners)}::text::bigint[])
       returning job.id, job.state
     )
     select id, state ${announce ? sql`, (select ${notify(sql, { kind: 'due' })}) as announced` : sql``} from recorded`;

@@ -5,7 +5,7 @@
 import type { Sql } from '../database.ts';
 import { notify } from '../notices.ts';
 import type { Claimant } from './claim.ts';
-import { ADVISORY_CLASS, mayServeAll, servedTypes, texts } from './parts.ts';
+import { ADVISORY_CLASS, areClaimsOpen, mayServeAll, servedTypes, texts } from './parts.ts';
 
 export interface Beat {
   owner: string;
@@ -19,6 +19,8 @@ export interface Beat {
   serves: Serves;
   /** It has just come (again): the relay is told, for jobs that only it runs may wait. */
   hasCome: boolean;
+  /** Its session has lasted so long that all workers have returned which were there when Postgres crashed, if it has: claims are open from now on. */
+  opensClaims: boolean;
 }
 
 export interface Serves {
@@ -31,7 +33,7 @@ export interface Serves {
 /** Writes the worker's life sign, and makes or keeps it the leader where there is none: its term is over, or it is dead. Returns whether it leads. */
 export async function beat(
   sql: Sql,
-  { owner, name, termMs, delivered, serves, hasCome }: Beat,
+  { owner, name, termMs, delivered, serves, hasCome, opensClaims }: Beat,
 ): Promise<boolean> {
   const [row] = await sql<{ leads: boolean }[]>`
     with alive as (
@@ -46,6 +48,10 @@ export async function beat(
       where owner = ${owner}::text::int or until < now()
         or pg_try_advisory_xact_lock_shared(${ADVISORY_CLASS}::int, owner)
       returning owner
+    ),
+    opened as (
+      insert into warren.claims_open (one) select true where ${opensClaims}::boolean and not ${areClaimsOpen(sql)}
+      on conflict do nothing
     )
     select exists (select from term) as leads ${hasCome ? sql`, (select ${notify(sql, { kind: 'due' })}) as told` : sql``}`;
   return row?.leads === true;
