@@ -62,8 +62,36 @@ export const controls: readonly Control[] = [
       changes: [
         {
           // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source's own text
-          from: "        and ${mayById(sql, 'complete')} and job.fence = given.fence\n",
+          from: "        and ${mayById(sql, 'complete')} and job.fence = given.fence and job.owner = any(${bigints(owners)}::text::bigint[])\n",
           to: '',
+        },
+      ],
+    },
+  },
+  {
+    row: 44,
+    scale: 0.2,
+    mutation: {
+      name: 'claims-open-after-a-crash',
+      file: 'shared/postgres/statements/parts.ts',
+      changes: [
+        {
+          from: "(select set_config('synchronous_commit', 'off', true) from warren.claims_open) is not null",
+          to: "(select set_config('synchronous_commit', 'off', true)) is not null",
+        },
+      ],
+    },
+  },
+  {
+    row: 44,
+    scale: 0.2,
+    mutation: {
+      name: 'no-restored-claims',
+      file: 'worker/held-jobs.ts',
+      changes: [
+        {
+          from: '    return await restore(sql, [...this.#held.values()], owners);\n',
+          to: '    return await restore(sql, [], owners);\n',
         },
       ],
     },

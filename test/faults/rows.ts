@@ -18,6 +18,7 @@ import { pauseRows } from './rows/pauses.ts';
 import { queueRows } from './rows/queues.ts';
 import { topologyRows } from './rows/topology.ts';
 import { transactionRows } from './rows/transactions.ts';
+import { undoneClaimRows } from './rows/undone-claims.ts';
 import type { Row } from './stage/scene.ts';
 
 export const rows: readonly Row[] = [
@@ -28,6 +29,7 @@ export const rows: readonly Row[] = [
   ...queueRows,
   ...brokerRows,
   ...databaseRows,
+  ...undoneClaimRows,
   ...pauseRows,
   ...networkRows,
   ...handlerRows,
