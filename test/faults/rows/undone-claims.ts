@@ -5,7 +5,6 @@ import { eventually } from '../../support/eventually.ts';
 import { readEffectsOf } from '../books/effect-book.ts';
 import { wake } from '../stage/frozen.ts';
 import type { Row, Scene } from '../stage/scene.ts';
-import { runningIn } from './kills.ts';
 
 /** By `pg_ctl stop -m immediate`, in effect: the server's own processes are gone, the kernel's buffers are not. */
 const IMMEDIATE = 20;
@@ -104,9 +103,9 @@ async function workerConnections({ stage }: Scene): Promise<string[]> {
   return [...new Set(consumers.map(({ channel_details }) => channel_details.connection_name))];
 }
 
-/** Handlers that have begun and not ended. */
-function started(scene: Scene): number {
-  return scene.stage.workers.reduce((sum, { pid }) => sum + runningIn(scene, pid), 0);
+/** Handlers that have begun so far. */
+function started({ stage }: Scene): number {
+  return stage.workers.reduce((sum, { pid }) => sum + readEffectsOf(stage.bookFolder, pid).length, 0);
 }
 
 async function unpublished({ stage }: Scene): Promise<number> {
