@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { claimNextJobs } from '../../src/shared/postgres/statements/claim-next.ts';
-import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
+import { cancelJob, retryJob } from '../../src/shared/postgres/statements/control.ts';
 import {
   findSilentOwners,
   unpublishOvertakenJobs,
@@ -94,6 +94,25 @@ test('a job that was cancelled after its claim was undone stays cancelled, and i
   await fenced.first(({ jobId }) => jobId === id);
   expect(reasons).toEqual(['lost']);
   expect(await fleet.job(id)).toMatchObject({ state: 'cancelled', attempt: 0 });
+});
+
+test('a job that was cancelled and retried after its claim was undone starts anew, and its first handler is aborted', async () => {
+  const { fleet, runs, reasons, release } = await startHeldFleet();
+  await using _ = fleet;
+  await fleet.startWorker();
+  using fenced = listen(fleet.events, 'attempt.fenced');
+  const id = await fleet.enqueue();
+  await eventually(() => runs.length === 1, Boolean);
+  await undoClaims(fleet, [id]);
+  await fleet.database.query((sql) => cancelJob(sql, id));
+  expect(await fleet.database.query((sql) => retryJob(sql, id))).toMatchObject({ fence: 1 });
+  await endSessions(fleet);
+  await fenced.first(({ jobId }) => jobId === id);
+  expect(reasons).toEqual(['lost']);
+  release();
+  expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect(await row(fleet, id)).toMatchObject({ fence: 2 });
+  expect(runs).toEqual([id, id]);
 });
 
 test('the worker that comes too late finds its job with another, under the same fence: its handler is aborted and its outcome refused', async () => {

@@ -78,18 +78,16 @@ async function killServer({ servers }: Scene): Promise<void> {
   await servers.postgresReady();
 }
 
+/** Resolves when the server serves again. It ends all sessions before it recovers, one of ours among them. */
 async function killBackend({ servers, stage }: Scene): Promise<void> {
-  const backend = await stage.sql(async (sql) => {
-    const [row] =
+  const ended = stage.sql(async (sql) => {
+    const [api] =
       await sql`select pid from pg_stat_activity where application_name like 'warren-api%' limit 1`;
-    return Number(row?.['pid']);
+    const sleeping = sql`select pg_sleep(60)`.execute();
+    process.kill(Number(api?.['pid']), 'SIGKILL');
+    await sleeping;
   });
-  process.kill(backend, 'SIGKILL');
-  await eventually(
-    () => stage.sql(async (sql) => (await sql`select from warren.claims_open`).length).catch(() => 1),
-    (rows) => rows === 0,
-    { timeoutMs: 30_000, everyMs: 5 },
-  );
+  await ended.catch(() => {}); // as it is meant to
   await servers.postgresReady();
 }
 
