@@ -43,7 +43,7 @@ await runOnStage('bench', async (stage, log) => {
     servers: stage.services,
     durability: {
       Warren:
-        'rows committed with fsync, messages in quorum queues, acknowledged after the record is committed',
+        'rows and outcomes committed with fsync, claims without waiting for it, messages in quorum queues, acknowledged after the record is committed',
     },
   });
   const older = await warrenBefore(options.before, log);

@@ -4,10 +4,10 @@
  * age tells of a frozen worker, tells which claims have started, hears notices (cancel, pause, resume, a job that is due soon) and runs for the
  * leadership of the maintenance.
  *
- * Guarantees: `held` is true only while the lock is, and what a crash of Postgres has undone is restored before; claims are opened again after a crash by a
- * session that has lasted long enough since, which proves that there was no other crash meanwhile; what was told before the process died is committed when the lock is free, because Postgres reads
- * it first; a lock that somebody else holds keeps no worker away (owner-number.ts); the connection is opened again, with jitter, until `stop`. Must not
- * know what the notices mean.
+ * Guarantees: `held` is true only while the lock is, and what a crash of Postgres has undone is restored before; claims are opened again after a
+ * crash by a session that has lasted long enough since, for no session outlives a crash; what was told before the process died is committed when the
+ * lock is free, because Postgres reads it first; a lock that somebody else holds keeps no worker away (owner-number.ts); the connection is opened
+ * again, with jitter, until `stop`. Must not know what the notices mean.
  */
 import postgres from 'postgres';
 import { backoffMs, sleep, withDeadline } from '../base/backoff.ts';
@@ -42,7 +42,7 @@ export interface PresenceOptions {
   serves: Serves;
   /** Anybody may send one, and any number of them: see notices.ts. The leader's own is not passed on. */
   onNotice: (notice: Exclude<Notice, { kind: 'leader' }>) => void;
-  /** The lock is taken, and the worker does not claim yet: restores what a crash of Postgres has undone. Rejects where it cannot; the session ends then. */
+  /** The lock is taken, and nothing is claimed yet: restores what a crash of Postgres has undone. Where it rejects, the session ends. */
   restore: (sql: Sql) => Promise<void>;
   /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
   onHeld: () => void;

@@ -26,8 +26,8 @@ export interface ArgsBudget {
  * Claims the oldest available jobs of these queues that are of a type it knows and whose arguments are within the budget, without a message. Skips
  * paused queues, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for. Small
  * ones pass them: where a large one is among the oldest jobs of a queue, its oldest small ones are looked for too, past any number of large ones.
- * None while claims are not open; does not wait for the disk. Leaves `published_at` as it is: a job handed back is then published as if it had never been claimed. Index: jobs_available, once for each queue, twice
- * where there are large ones.
+ * None while claims are not open; does not wait for the disk. Leaves `published_at` as it is: a job handed back is then published as if it had never
+ * been claimed. Index: jobs_available, once for each queue, twice where there are large ones.
  */
 export async function claimNextJobs(
   sql: Sql,

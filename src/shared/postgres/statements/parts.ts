@@ -102,7 +102,7 @@ export function areClaimsOpen(sql: Sql): Fragment {
   return sql`exists (select from warren.claims_open)`;
 }
 
-/** The same for a claiming statement, whose commit then does not wait for the disk. Read once for a statement, before any row. */
+/** The same for a claiming statement, whose commit then does not wait for the disk: see restore.ts. Evaluated once, before any row is looked at. */
 export function mayClaimAtOnce(sql: Sql): Fragment {
   return sql`(select set_config('synchronous_commit', 'off', true) from warren.claims_open) is not null`;
 }
@@ -114,8 +114,9 @@ export function argsBytes(sql: Sql): Fragment {
 
 /** What a claim returns of its job. */
 export function claimColumns(sql: Sql): Fragment {
-  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence, claim_batch as "claimNumber", crashes, trace,
-    extract(epoch from now() - run_at)::float8 * 1000 as "waitMs", extract(epoch from run_at)::float8 as "dueAt"`;
+  return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence,
+    claim_batch as "claimNumber", crashes, trace, extract(epoch from now() - run_at)::float8 * 1000 as "waitMs",
+    extract(epoch from run_at)::float8 as "dueAt"`;
 }
 
 /** The job's history with one more error, the oldest dropped where there are too many. `origin`: its `stack` and `causes`, or null. */

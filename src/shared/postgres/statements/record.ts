@@ -2,8 +2,8 @@
  * Records what attempts came to: one statement for many jobs.
  *
  * Guarantees: an outcome is accepted `where state = 'running' and fence = … and owner = …`, so that one of an attempt which has lost its claim changes
- * nothing. The owner counts, because the fence of a claim that a crash of Postgres has undone is given again.
- * All times come from the database's clock. Must not know RabbitMQ.
+ * nothing. The owner counts, because the fence of a claim that a crash of Postgres has undone is given again. All times come from the database's clock.
+ * Must not know RabbitMQ.
  */
 import type { ErrorOrigin } from '../../base/error-origin.ts';
 import type { JobState, RecordedAct } from '../../job/transitions.ts';
@@ -31,8 +31,9 @@ export interface Outcome {
 }
 
 /**
- * Records outcomes and returns the states that the jobs have now, by id; those that are missing had lost their claim. A job that was to be cancelled is cancelled where
- * it would have run again. `owners`: all numbers that the worker has had. A job handed back (`available`) keeps its `published_at`: its message is requeued, or was noted as spent.
+ * Records outcomes and returns the states that the jobs have now, by id; those that are missing had lost their claim. `owners`: all numbers that the
+ * worker has had. A job that was to be cancelled is cancelled where it would have run again. A job handed back (`available`) keeps its `published_at`:
+ * its message is requeued, or was noted as spent.
  */
 export async function recordOutcomes(
   sql: Sql,

@@ -12,7 +12,7 @@ import { change, mayById } from './states.ts';
 export type HeldClaim = Pick<Claim, 'id' | 'fence' | 'claimNumber'>;
 
 /** A claim that is in force. `isRestored`: it was undone, and is made again. */
-export interface ForcedClaim {
+export interface ClaimInForce {
   id: string;
   isRestored: boolean;
 }
@@ -25,10 +25,10 @@ export async function restoreClaims(
   sql: Sql,
   claims: readonly HeldClaim[],
   owners: readonly string[],
-): Promise<ForcedClaim[]> {
+): Promise<ClaimInForce[]> {
   const rows = JSON.stringify(claims.map(({ id, fence, claimNumber }) => ({ id, held: fence, claimNumber })));
   const isGiven = sql`job.id = any(${bigints(claims.map(({ id }) => id))}::text::bigint[]) and job.id = given.id`;
-  return await sql<ForcedClaim[]>`
+  return await sql<ClaimInForce[]>`
     with given as (
       select * from jsonb_to_recordset(${rows}::text::jsonb) as g(id bigint, held int, "claimNumber" int)
     ),
