@@ -8,7 +8,8 @@ import type { RecordedProcess } from '../../../dev/process-record.ts';
 import { readRunningProcess, signalGroup, signalProcess } from '../../../dev/running-process.ts';
 import { waitUntil } from '../../../dev/wait-until.ts';
 
-const STOP_TIMEOUT_MS = 30_000;
+/** For hangs: a process that waits for a slow disk cannot even be killed. */
+const STOP_TIMEOUT_MS = 90_000;
 
 interface Command {
   file: string;
