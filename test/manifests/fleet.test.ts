@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { brokerQueue, DEAD_QUEUE } from '../../src/shared/rabbitmq/topology.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { settings } from '../../src/shared/settings/settings.ts';
 import { HANG_MS } from '../support/eventually.ts';
@@ -223,17 +222,12 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
       expect(manifestsOf(mix).filter(({ kind }) => kind === 'Secret')).toEqual([]);
   });
 
-  test("programs are no administrators of RabbitMQ, and KEDA's user may only look", () => {
+  test('programs are no administrators of RabbitMQ', () => {
     const manifests = manifestsOf(overlay('production'));
     for (const program of programs)
       expect(environmentOf(manifests, containerOf(manifests, program))['AMQP_URL']).toBe(
         '<rabbitmq-warren/AMQPS_URL>',
       );
-    const { secretTargetRef } = pick(manifests, 'TriggerAuthentication', 'rabbitmq-management')['spec'];
-    expect(secretTargetRef.map(({ name }: { name: string }) => name)).toEqual([
-      'rabbitmq-monitor',
-      'rabbitmq-monitor',
-    ]);
   });
 
   test('minikube tells RabbitMQ how much memory it has: RabbitMQ would take that of the node', () => {
@@ -270,16 +264,73 @@ describe.skipIf(kubectlObstacle !== undefined)(kubectlObstacle ?? 'the fleet', {
     expect(labels?.['pod-security.kubernetes.io/enforce']).toBe('restricted');
   });
 
-  test('queue-depth counts the messages of every queue, ready or not, and never the dead letters', () => {
-    const manifests = manifestsOf({ from: 'base', components: ['queue-depth', 'deletion-cost'] });
-    const { triggers, fallback } = pick(manifests, 'ScaledObject', 'warren-worker')['spec'];
-    const [{ metadata }] = triggers;
-    const pattern = new RegExp(metadata.queueName);
-    expect(queueNames.filter((queue) => !pattern.test(brokerQueue(queue)))).toEqual([]);
-    expect(pattern.test(DEAD_QUEUE)).toBe(false);
-    expect(metadata).toMatchObject({ protocol: 'http', excludeUnacknowledged: 'false', operation: 'sum' });
-    expect(fallback.replicas).toBeGreaterThanOrEqual(2);
-    expect(triggers.map(({ type }: { type: string }) => type)).toContain('cpu');
+  describe('queue-depth', () => {
+    const mix: Mix = { from: 'base', components: ['cloudnative-pg', 'queue-depth', 'deletion-cost'] };
+    const scaledObject = () => pick(manifestsOf(mix), 'ScaledObject', 'warren-worker')['spec'];
+    const cluster = () => pick(manifestsOf(mix), 'Cluster', 'postgres');
+    /** Queues and how many of their jobs a worker runs at once, by the settings of the fleet. */
+    const slots = () => {
+      const { WORKER_QUEUES = '' } = environmentOf(manifestsOf(mix), containerOf(manifestsOf(mix), 'worker'));
+      return WORKER_QUEUES.split(',').map((text) => {
+        const [queue = '', channels, prefetch] = text.split(':');
+        return { queue, jobs: Number(channels) * Number(prefetch) };
+      });
+    };
+
+    test("counts the jobs of the fleet's queues, up to what its largest number of workers has slots for", () => {
+      const { triggers, maxReplicaCount } = scaledObject();
+      const { query } = triggers[0].metadata;
+      const [, list = ''] = /array\[(.*)\]/.exec(query) ?? [];
+      expect(list.split(', ')).toEqual(slots().map(({ queue }) => `'${queue}'`));
+      expect(slots().map(({ queue }) => queue)).toEqual(queueNames);
+      const most = maxReplicaCount * slots().reduce((sum, { jobs }) => sum + jobs, 0);
+      expect([...query.matchAll(/\d{2,}/g)].map(Number)).toEqual([most, most]);
+    });
+
+    test('wants a worker more while there is still a third of its slots free', () => {
+      const target = Number(scaledObject().triggers[0].metadata.targetQueryValue);
+      const jobs = slots().reduce((sum, one) => sum + one.jobs, 0);
+      expect(target / jobs).toBeCloseTo(2 / 3, 1);
+    });
+
+    test('keeps workers when Postgres does not answer, and looks at their CPU, too', () => {
+      const { triggers, fallback } = scaledObject();
+      expect(fallback.replicas).toBeGreaterThanOrEqual(2);
+      expect(triggers.map(({ type }: { type: string }) => type)).toEqual(['postgresql', 'cpu']);
+    });
+
+    test('asks the server of the cluster, as the role that the operator makes and the migration grants', () => {
+      const [{ metadata, authenticationRef }] = scaledObject().triggers;
+      const { managed, bootstrap } = cluster()['spec'];
+      expect(metadata).toMatchObject({
+        host: `${cluster().metadata.name}-rw.warren.svc`,
+        dbName: bootstrap.initdb.database,
+        sslmode: 'require',
+      });
+      const { secretTargetRef } = pick(manifestsOf(mix), 'TriggerAuthentication', authenticationRef.name)[
+        'spec'
+      ];
+      expect(secretTargetRef).toEqual([
+        { parameter: 'userName', name: 'postgres-scaler', key: 'username' },
+        { parameter: 'password', name: 'postgres-scaler', key: 'password' },
+      ]);
+      const [role] = managed.roles;
+      expect(role.passwordSecret.name).toBe('postgres-scaler');
+      const { containers } = pick(manifestsOf(mix), 'Job', 'warren-migrate')['spec'].template.spec;
+      expect(containers[0].env).toContainEqual({ name: 'SCALER_ROLE', value: role.name });
+      const readme = readFileSync(resolve(root, 'k8s/overlays/production/README.md'), 'utf8');
+      expect(readme).toContain(
+        `secret generic postgres-scaler --type=kubernetes.io/basic-auth --from-literal=username=${role.name}`,
+      );
+    });
+
+    test('is let into Postgres, and into RabbitMQ no more', () => {
+      const policies = manifestsOf({ from: 'base', components: ['network-policies'] });
+      const mentions = (name: string) =>
+        JSON.stringify(pick(policies, 'NetworkPolicy', name)['spec'].ingress);
+      expect(mentions('postgres')).toContain('{"kubernetes.io/metadata.name":"keda"}');
+      expect(mentions('rabbitmq')).not.toContain('keda');
+    });
   });
 
   test('deletion-cost permits patching pods and nothing else, to workers alone', () => {

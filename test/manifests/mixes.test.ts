@@ -33,6 +33,7 @@ const mixes: Mix[] = [
     }),
   ),
   { from: 'base', components: ['queue-depth', 'deletion-cost'] },
+  { from: 'base', components: ['cloudnative-pg', 'queue-depth'] },
   { from: 'base', components: [...servers, 'tls'] },
   {
     from: 'base',

@@ -76,7 +76,7 @@ export function scalersOf(manifests: readonly Manifest[], program: ProgramName):
     }));
 }
 
-/** Connections to Postgres with every autoscaler at its end, one pod more of each during an update, and a migration. */
+/** Connections to Postgres with every autoscaler at its end, one pod more of each during an update, a migration, and what counts jobs for an autoscaler. */
 export function mostConnections(manifests: readonly Manifest[]): number {
   const perProgram = (['api', 'worker'] as const).map((program) => {
     const environment = environmentOf(manifests, containerOf(manifests, program));
@@ -87,14 +87,23 @@ export function mostConnections(manifests: readonly Manifest[]): number {
     const max = Math.max(...scalersOf(manifests, program).map((scaler) => scaler.max));
     return (max + surge) * (poolMax + ofWorker);
   });
-  return perProgram.reduce((sum, connections) => sum + connections, 1);
+  const migration = 1;
+  return perProgram.reduce((sum, connections) => sum + connections, migration + ofManagedRoles(manifests));
+}
+
+/** The most that the operator's Postgres lets the roles have that it was told to make. */
+function ofManagedRoles(manifests: readonly Manifest[]): number {
+  const roles: { connectionLimit: number }[] = findCluster(manifests)?.['spec'].managed?.roles ?? [];
+  return roles.reduce((sum, { connectionLimit }) => sum + connectionLimit, 0);
+}
+
+function findCluster(manifests: readonly Manifest[]): Manifest | undefined {
+  return manifests.find(({ kind, apiVersion }) => kind === 'Cluster' && apiVersion.startsWith('postgresql'));
 }
 
 /** What the Postgres of the rendering allows; Postgres's own default where the rendering has none. */
 export function allowedConnections(manifests: readonly Manifest[]): number {
-  const cluster = manifests.find(
-    ({ kind, apiVersion }) => kind === 'Cluster' && apiVersion.startsWith('postgresql'),
-  );
+  const cluster = findCluster(manifests);
   if (cluster) return Number(cluster['spec'].postgresql.parameters.max_connections);
   const server = podTemplates(manifests).find(({ owner }) => owner.metadata.name === 'postgres');
   const setting = server?.spec.containers[0]?.args?.find((argument) =>

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { asAdministrator } from './administrator.ts';
 import { documentedSql } from './documented.ts';
 
-export type ProgramName = 'migrate' | 'api' | 'worker';
+export type ProgramName = 'migrate' | 'api' | 'worker' | 'scaler';
 
 /** Names and passwords: `warren_api` of the documentation is `<prefix>_api` here. */
 export interface ProgramRoles {
@@ -31,7 +31,7 @@ export async function createProgramRoles(administratorUrl: string): Promise<Prog
 /** Drops the roles; those that a database of a killed test names still stay. */
 export async function dropProgramRoles(administratorUrl: string, { prefix }: ProgramRoles): Promise<void> {
   await asAdministrator(administratorUrl, async (sql) => {
-    for (const program of ['api', 'worker', 'migrate'])
+    for (const program of ['api', 'worker', 'scaler', 'migrate'])
       await sql.unsafe(`drop role if exists ${prefix}_${program}`).catch(() => undefined);
   });
 }
