@@ -54,7 +54,7 @@ interface ChannelRow {
 }
 
 /** What the management API lists at a path. Throws where there is nothing of the kind. */
-export async function listRows<Row>(
+async function listRows<Row>(
   { managementUrl, vhost }: { managementUrl: string; vhost: string },
   path: string,
   signal: AbortSignal,

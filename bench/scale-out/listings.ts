@@ -75,13 +75,13 @@ export function describeTargets({ metrics }: Autoscaler): string {
 
 export function listQueues({ queues }: Snapshot): string[] {
   if (!queues.ok) return [`queues: ${UNKNOWN}`];
-  const row = ({ name, ready, unacked, consumers }: Omit<QueueState, 'completed'>) => [
+  const row = ({ name, waiting, running, consumers }: Omit<QueueState, 'completed'>) => [
     name,
-    formatCount(ready),
-    formatCount(unacked),
+    formatCount(waiting),
+    formatCount(running),
     formatCount(consumers),
   ];
-  const head = ['QUEUE', 'READY', 'UNACKED', 'CONSUMERS'];
+  const head = ['QUEUE', 'WAITING', 'RUNNING', 'CONSUMERS'];
   return alignColumns([head, ...queues.value.map(row), row({ name: '(all)', ...totalQueues(queues.value) })]);
 }
 

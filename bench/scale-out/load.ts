@@ -135,8 +135,8 @@ export class Load {
     if (told !== this.#told) this.#jobsWhenTold = this.jobs;
     this.#told = told;
     if (!told.ok) return false;
-    const ready = totalQueues(told.value).ready ?? 0;
-    return ready + this.jobs - this.#jobsWhenTold > this.#options.maxWaiting;
+    const { waiting } = totalQueues(told.value);
+    return waiting + this.jobs - this.#jobsWhenTold > this.#options.maxWaiting;
   }
 
   async #send({ method, path, body }: LoadRequest, agent: HttpAgent): Promise<void> {

@@ -2,7 +2,6 @@
 import type { Flag } from '../../dev/command-line.ts';
 import { parseFlags, helpText as renderHelp } from '../../dev/command-line.ts';
 import type { Environment } from '../../dev/environment.ts';
-import { vhostOf } from '../connections/management.ts';
 import type { LoadPlan, LoadType } from './load-plan.ts';
 import { loadTypes } from './load-plan.ts';
 
@@ -11,8 +10,6 @@ export interface ScaleOutOptions {
   token: string | undefined;
   namespace: string;
   context: string | undefined;
-  managementUrl: string | undefined;
-  vhost: string;
   databaseUrl: string | undefined;
   /** False: somebody else sends the load. */
   isSending: boolean;
@@ -74,8 +71,8 @@ export const helpText = renderHelp({
   about: [
     'Drives load against the API and watches the fleet follow it: pods, autoscalers, queues, Postgres.',
     '',
-    'Environment: API_TOKEN; KUBECONFIG; RABBITMQ_MANAGEMENT_URL and AMQP_URL (its vhost), else depths are the API’s; DATABASE_URL for',
-    'connections to Postgres. Ctrl-C ends the load, once more the watching; either way the results are written.',
+    'Environment: API_TOKEN; KUBECONFIG; DATABASE_URL for connections to Postgres.',
+    'Ctrl-C ends the load, once more the watching; either way the results are written.',
   ].join('\n'),
   flags,
 });
@@ -83,7 +80,7 @@ export const helpText = renderHelp({
 /** Undefined: help is wanted. Throws one error that names everything that is wrong. */
 export function parseOptions(
   args: readonly string[],
-  environment: Pick<Environment, 'apiToken' | 'databaseUrl' | 'amqpUrl' | 'managementUrl'>,
+  environment: Pick<Environment, 'apiToken' | 'databaseUrl'>,
 ): ScaleOutOptions | undefined {
   const values = parseFlags(flags, args);
   if (values instanceof Error) throw values;
@@ -103,8 +100,6 @@ export function parseOptions(
     token: environment.apiToken,
     namespace: textOf('namespace') ?? '',
     context: textOf('context'),
-    managementUrl: environment.managementUrl === 'none' ? undefined : environment.managementUrl,
-    vhost: vhostOf(environment.amqpUrl),
     databaseUrl: environment.databaseUrl,
     isSending: values['watch'] !== true,
     plan,

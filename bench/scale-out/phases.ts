@@ -9,7 +9,7 @@ export interface PhaseSummary {
   picture: Picture | undefined;
   jobsPerSecond: Figure;
   requestsPerSecond: Figure;
-  /** Ready and unacknowledged together. */
+  /** Jobs that wait or run. */
   depth: Figure;
   consumers: Figure;
   /** By program. */
@@ -61,7 +61,7 @@ class PhaseBook {
     if (this.#picture === undefined || isBetter(picture, this.#picture)) this.#picture = picture;
     this.#jobs.add(point.jobsPerSecond);
     this.#requests.add(point.requestsPerSecond);
-    this.#depth.add(point.ready === null || point.unacked === null ? null : point.ready + point.unacked);
+    this.#depth.add(point.waiting === null || point.running === null ? null : point.waiting + point.running);
     this.#consumers.add(point.consumers);
     this.#addConnections(point.databaseConnections);
   }

@@ -76,6 +76,6 @@ function followWorkload({
 }
 
 function findEmpty(points: readonly Point[], since: number): number | undefined {
-  return points.find(({ seconds, ready, unacked }) => seconds >= since && ready === 0 && unacked === 0)
+  return points.find(({ seconds, waiting, running }) => seconds >= since && waiting === 0 && running === 0)
     ?.seconds;
 }

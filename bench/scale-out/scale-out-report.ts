@@ -98,7 +98,7 @@ function compare({ phases, workloads }: RunRecord, reached: readonly Phase[]): T
       ...workloads.flatMap(ofWorkload),
       line('jobs/s, mean (highest)', ({ jobsPerSecond }) => meanAndMost(jobsPerSecond)),
       line('requests/s, mean (highest)', ({ requestsPerSecond }) => meanAndMost(requestsPerSecond)),
-      line('queue depth, highest (last)', ({ depth }) => mostAndLast(depth)),
+      line('jobs waiting or running, highest (last)', ({ depth }) => mostAndLast(depth)),
       line('consumers, highest (last)', ({ consumers }) => mostAndLast(consumers)),
       ...[...programs].map((program) =>
         line(`Postgres connections of ${program}, highest (last)`, ({ databaseConnections }) => {

@@ -74,12 +74,12 @@ export function renderLine({ snapshot, point, load }: View): string {
     const ready = pods.ok ? (counts[target]?.ready ?? 0) : '?';
     return `${target} ${ready} ready, ${current ?? '?'}→${desired ?? '?'} (${min}–${max}) ${describeTargets(autoscaler)}`;
   });
-  const { ready, unacked, consumers } = queues.ok
+  const { waiting, running, consumers } = queues.ok
     ? totalQueues(queues.value)
-    : { ready: null, unacked: null, consumers: null };
+    : { waiting: null, running: null, consumers: null };
   const parts = [
     ...(autoscalers.ok && scaled.length === 0 ? ['no hpa'] : scaled),
-    `depth ${formatCount(ready)}+${formatCount(unacked)}`,
+    `jobs ${formatCount(waiting)} waiting, ${formatCount(running)} running`,
     `consumers ${formatCount(consumers)}`,
     `jobs/s ${formatRate(jobsPerSecond)}`,
     ...(load === undefined

@@ -5,8 +5,8 @@ import type { Snapshot } from './watcher.ts';
 /** Where no autoscaler is known, empty queues suffice; where the queues are not known, nothing does. */
 export function isSettled({ queues, autoscalers, pods }: Snapshot): boolean {
   if (!queues.ok) return false;
-  const { ready, unacked } = totalQueues(queues.value);
-  if (ready !== 0 || unacked !== 0) return false;
+  const { waiting, running } = totalQueues(queues.value);
+  if (waiting > 0 || running > 0) return false;
   if (!autoscalers.ok) return true;
   return autoscalers.value.every(({ target, min, current, desired }) => {
     if (current !== min || desired !== min) return false;

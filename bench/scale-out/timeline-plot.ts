@@ -40,10 +40,10 @@ function toPanels(points: readonly Point[], workloads: readonly string[]): Timel
       series: workloads.map((name, place) => series(name, place, of(name, 'cores'))),
     },
     {
-      title: 'Depth, messages',
+      title: 'Depth, jobs',
       series: [
-        series('ready', 0, ({ ready }) => ready),
-        series('unacknowledged', 1, ({ unacked }) => unacked),
+        series('waiting', 0, ({ waiting }) => waiting),
+        series('running', 1, ({ running }) => running),
       ],
     },
     {

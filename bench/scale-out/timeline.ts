@@ -14,8 +14,9 @@ export interface Point {
   phase: Phase;
   /** By workload (Deployment, StatefulSet); null where the pods are not known. */
   workloads: Record<string, WorkloadPoint> | null;
-  ready: number | null;
-  unacked: number | null;
+  /** Jobs. */
+  waiting: number | null;
+  running: number | null;
   consumers: number | null;
   jobsPerSecond: number | null;
   requestsPerSecond: number | null;
@@ -68,15 +69,15 @@ export function toPoint({
   requestsPerSecond: number | null;
 }): Point {
   const { queues, activity, jobsPerSecond } = snapshot;
-  const { ready, unacked, consumers } = queues.ok
+  const { waiting, running, consumers } = queues.ok
     ? totalQueues(queues.value)
-    : { ready: null, unacked: null, consumers: null };
+    : { waiting: null, running: null, consumers: null };
   return {
     seconds,
     phase,
     workloads: snapshot.pods.ok ? countWorkloads(snapshot) : null,
-    ready,
-    unacked,
+    waiting,
+    running,
     consumers,
     jobsPerSecond,
     requestsPerSecond,

@@ -7,7 +7,7 @@ import type { Cluster } from './cluster.ts';
 import type { Pod, Resources } from './pods.ts';
 import { Poller } from './poller.ts';
 import type { QueueState } from './queues.ts';
-import { findBrokerQueues, findQueues, totalQueues } from './queues.ts';
+import { findQueues, totalQueues } from './queues.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { Reading } from './reading.ts';
 
@@ -17,9 +17,6 @@ export interface WatcherOptions {
   /** The API. */
   url: URL;
   token: string | undefined;
-  /** Undefined: depths and consumers are the API's. */
-  managementUrl: string | undefined;
-  vhost: string;
   /** Undefined: connections to Postgres are not watched. */
   databaseUrl: string | undefined;
   intervalMs: number;
@@ -48,13 +45,12 @@ export class Watcher {
   readonly #usage: Poller<ReadonlyMap<string, Resources>>;
   readonly #autoscalers: Poller<readonly Autoscaler[]>;
   readonly #queues: Poller<readonly QueueState[]>;
-  readonly #brokerQueues: Poller<readonly QueueState[]> | undefined;
   readonly #activity: Poller<Activity> | undefined;
   readonly #activityReader: ActivityReader | undefined;
   readonly #completed = new RateMeter();
 
   constructor(options: WatcherOptions) {
-    const { url, token, managementUrl, vhost, databaseUrl, intervalMs } = options;
+    const { url, token, databaseUrl, intervalMs } = options;
     const cluster = lazily(options.openCluster);
     const often = { intervalMs, deadlineMs: CLUSTER_DEADLINE_MS };
     this.#pods = new Poller<readonly Pod[]>({
@@ -75,17 +71,14 @@ export class Watcher {
       question: (signal) => findQueues({ url, token, signal }),
       onReading: (reading) => this.#measure(reading),
     });
-    const server = { intervalMs, deadlineMs: SERVER_DEADLINE_MS };
-    if (managementUrl !== undefined) {
-      this.#brokerQueues = new Poller<readonly QueueState[]>({
-        ...server,
-        question: (signal) => findBrokerQueues({ managementUrl, vhost, signal }),
-      });
-    }
     if (databaseUrl !== undefined) {
       const reader = new ActivityReader(databaseUrl);
       this.#activityReader = reader;
-      this.#activity = new Poller({ ...server, question: () => reader.read() });
+      this.#activity = new Poller({
+        intervalMs,
+        deadlineMs: SERVER_DEADLINE_MS,
+        question: () => reader.read(),
+      });
     }
   }
 
@@ -103,34 +96,19 @@ export class Watcher {
       pods: this.#pods.latest,
       usage: this.#usage.latest,
       autoscalers: this.#autoscalers.latest,
-      queues: this.#latestQueues(),
+      queues: this.#queues.latest,
       jobsPerSecond: this.#queues.latest.ok ? this.#completed.perSecond : null,
       activity: this.#activity?.latest,
     };
   }
 
-  /** The broker knows best what waits in it; where it is not asked, or does not tell (yet), the API does. */
-  #latestQueues(): Reading<readonly QueueState[]> {
-    const broker = this.#brokerQueues?.latest;
-    const isTold = broker?.ok && broker.value.length > 0 && totalQueues(broker.value).ready !== null;
-    return isTold ? broker : this.#queues.latest;
-  }
-
   #measure(reading: Reading<readonly QueueState[]>): void {
     if (!reading.ok) return;
-    const { completed } = totalQueues(reading.value);
-    if (completed !== null) this.#completed.look(completed, performance.now());
+    this.#completed.look(totalQueues(reading.value).completed, performance.now());
   }
 
   #pollers(): Pick<Poller<unknown>, 'start' | 'stop'>[] {
-    const all = [
-      this.#pods,
-      this.#usage,
-      this.#autoscalers,
-      this.#queues,
-      this.#brokerQueues,
-      this.#activity,
-    ];
+    const all = [this.#pods, this.#usage, this.#autoscalers, this.#queues, this.#activity];
     return all.filter((poller) => poller !== undefined);
   }
 }

@@ -1,8 +1,9 @@
+import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { Activity } from '../../bench/connections/activity.ts';
 import { ActivityReader } from '../../bench/connections/activity.ts';
 import { findBrokerConnections } from '../../bench/connections/management.ts';
-import { findBrokerQueues } from '../../bench/scale-out/queues.ts';
+import { findQueues } from '../../bench/scale-out/queues.ts';
 import type { RunningApi } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
 import { eventually, HANG_MS } from '../support/eventually.ts';
@@ -66,17 +67,25 @@ test('RabbitMQ tells who is connected over how many channels', async () => {
   expect(connection).toEqual({ name, connections: 1, channels: 4, consumers: 0 });
 });
 
-test('RabbitMQ tells the depths of the queues, by their names', async () => {
-  const queues = await eventually(
-    () =>
-      findBrokerQueues({
-        managementUrl: inject('managementUrl'),
-        vhost: vhost.name,
-        signal: AbortSignal.timeout(HANG_MS),
-      }),
-    (found) => found.length === 4 && found.every(({ ready }) => ready === 0),
-  );
-  expect(queues.map((queue) => queue.name).sort()).toEqual(['critical', 'default', 'reports', 'webhooks']);
+test('the API tells how many jobs wait in each queue, however many messages they have', async () => {
+  const sql = postgres(database.url, { max: 1 });
+  await sql`
+    insert into warren.jobs (type, queue, args, max_attempts, state)
+    select 'of-nobody', 'reports', '{}', 1, 'available' from generate_series(1, 3)`;
+  await sql.end();
+  const queues = await findQueues({
+    url: new URL(api.url),
+    token: undefined,
+    signal: AbortSignal.timeout(HANG_MS),
+  });
+  expect(
+    queues.map(({ name: queue, waiting, running, completed }) => [queue, waiting, running, completed]),
+  ).toEqual([
+    ['critical', 0, 0, 0],
+    ['default', 0, 0, 0],
+    ['webhooks', 0, 0, 0],
+    ['reports', 3, 0, 0],
+  ]);
 });
 
 async function runCommand(

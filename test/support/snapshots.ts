@@ -43,7 +43,7 @@ export function createSnapshot({
 
 export function queue(
   name: string,
-  { ready = 0, unacked = 0, consumers = 20, completed = 0 }: Partial<QueueState> = {},
+  { waiting = 0, running = 0, consumers = 20, completed = 0 }: Partial<QueueState> = {},
 ): QueueState {
-  return { name, ready, unacked, consumers, completed };
+  return { name, waiting, running, consumers, completed };
 }

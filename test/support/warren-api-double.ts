@@ -8,14 +8,14 @@ import { text } from 'node:stream/consumers';
 
 export interface DoubleQueue {
   name: string;
-  ready: number | null;
-  unacked: number | null;
   consumers: number | null;
+  available: number;
+  running: number;
   completed: number;
 }
 
 export class WarrenApiDouble {
-  queues: DoubleQueue[] = [{ name: 'default', ready: 0, unacked: 0, consumers: 20, completed: 0 }];
+  queues: DoubleQueue[] = [{ name: 'default', consumers: 20, available: 0, running: 0, completed: 0 }];
   /** The status of every answer to the load, or `cut`: the connection is closed instead. */
   loadBehaviour: number | 'cut' = 200;
   queuesStatus = 200;
@@ -58,7 +58,7 @@ export class WarrenApiDouble {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.url === '/v1/queues') {
-      const queues = this.queues.map(({ completed, ...queue }) => ({ ...queue, counts: { completed } }));
+      const queues = this.queues.map(({ name, consumers, ...counts }) => ({ name, consumers, counts }));
       sendJson(
         response,
         this.queuesStatus,

@@ -30,7 +30,7 @@ test('one that no controller has looked at wants nothing yet', () => {
 
 test('an external metric reads as the average per pod that it is held to', () => {
   const hpa = autoscaler('warren-worker');
-  const metric = { name: 's0-rabbitmq-depth' };
+  const metric = { name: 's0-postgresql' };
   if (hpa.spec !== undefined && hpa.status !== undefined) {
     hpa.spec.metrics = [
       { type: 'External', external: { metric, target: { type: 'AverageValue', averageValue: '50' } } },
@@ -39,5 +39,5 @@ test('an external metric reads as the average per pod that it is held to', () =>
       { type: 'External', external: { metric, current: { averageValue: '123456m' } } },
     ];
   }
-  expect(describeTargets(toAutoscaler(hpa))).toBe('s0-rabbitmq-depth: 123.46/50');
+  expect(describeTargets(toAutoscaler(hpa))).toBe('s0-postgresql: 123.46/50');
 });

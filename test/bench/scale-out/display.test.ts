@@ -15,7 +15,7 @@ const whole: SnapshotParts = {
   pods,
   metrics: pods.slice(0, 1).map((pod) => podUse(pod, { cpu: '212m', memory: '88Mi' })),
   autoscalers: [autoscaler('warren-worker', { current: 2, desired: 4, cpu: 106 })],
-  queues: [queue('default', { ready: 1_234, unacked: 400 }), queue('reports', { consumers: 5 })],
+  queues: [queue('default', { waiting: 1_234, running: 400 }), queue('reports', { consumers: 5 })],
   jobsPerSecond: 2_310,
   connections: { 'warren-api@a:1': 10, 'warren-worker@b:2': 6 },
 };
@@ -64,10 +64,10 @@ describe('the screen', () => {
       'HPA             REFERENCE       TARGETS         MINPODS   MAXPODS   REPLICAS   DESIRED',
       'warren-worker   warren-worker   cpu: 106%/70%   2         8         2          4',
       '',
-      'QUEUE     READY   UNACKED   CONSUMERS',
-      'default   1 234   400       20',
-      'reports   0       0         5',
-      '(all)     1 234   400       25',
+      'QUEUE     WAITING   RUNNING   CONSUMERS',
+      'default   1 234     400       20',
+      'reports   0         0         5',
+      '(all)     1 234     400       25',
       '',
       'Jobs/s     2 310',
       'Requests   2 290/s GET /api/test/:id, 98 765 answered, round 32 1.31 s p50 31 ms p99 88 ms, failed 2 (503 at /api/test/:id)',
@@ -117,9 +117,9 @@ describe('the screen', () => {
 
 test('one line tells the same', () => {
   expect(renderLine(viewOf(whole))).toBe(
-    '01:14 under load  warren-worker 1 ready, 2→4 (2–8) cpu: 106%/70%; depth 1 234+400; consumers 25; jobs/s 2 310; req/s 2 290, failed 2; pg warren-api 10, warren-worker 6 (16 of 97)',
+    '01:14 under load  warren-worker 1 ready, 2→4 (2–8) cpu: 106%/70%; jobs 1 234 waiting, 400 running; consumers 25; jobs/s 2 310; req/s 2 290, failed 2; pg warren-api 10, warren-worker 6 (16 of 97)',
   );
-  expect(renderLine(viewOf({}))).toContain('depth unknown+unknown');
+  expect(renderLine(viewOf({}))).toContain('jobs unknown waiting, unknown running');
 });
 
 describe('the display', () => {

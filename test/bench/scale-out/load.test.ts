@@ -165,6 +165,6 @@ describe('the load', () => {
   });
 });
 
-function toldThat(ready: number): Reading<readonly QueueState[]> {
-  return { ok: true, value: [queue('default', { ready })] };
+function toldThat(waiting: number): Reading<readonly QueueState[]> {
+  return { ok: true, value: [queue('default', { waiting })] };
 }

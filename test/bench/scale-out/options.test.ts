@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { helpText, parseOptions } from '../../../bench/scale-out/options.ts';
 
-const nothing = { apiToken: undefined, databaseUrl: undefined, amqpUrl: undefined, managementUrl: undefined };
+const nothing = { apiToken: undefined, databaseUrl: undefined };
 const parse = (text: string, environment: Partial<typeof nothing> | Record<string, string> = {}) =>
   parseOptions(text.split(' ').filter(Boolean), { ...nothing, ...environment });
 
@@ -15,7 +15,6 @@ test('without options the load is the article’s, until told', () => {
     requests: 3_000,
     concurrency: 100,
     loadMs: Number.POSITIVE_INFINITY,
-    vhost: '/',
   });
 });
 
@@ -23,18 +22,13 @@ test('the environment names the servers', () => {
   const environment = {
     apiToken: 'secret',
     databaseUrl: 'postgres://p',
-    amqpUrl: 'amqp://a:b@rabbit/some%2Fvhost',
-    managementUrl: 'http://m',
   };
   expect(parse('--minutes 1.5 --watch', environment)).toMatchObject({
     token: 'secret',
     databaseUrl: 'postgres://p',
-    managementUrl: 'http://m',
-    vhost: 'some/vhost',
     loadMs: 90_000,
     isSending: false,
   });
-  expect(parse('', { ...environment, managementUrl: 'none' })?.managementUrl).toBeUndefined();
 });
 
 test('help names every option', () => {

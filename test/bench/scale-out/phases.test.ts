@@ -52,7 +52,7 @@ test('figures are the mean, the highest and the last of what was known', () => {
       0,
       'load',
       {
-        queues: [queue('default', { ready: 10, unacked: 5 })],
+        queues: [queue('default', { waiting: 10, running: 5 })],
         jobsPerSecond: 100,
         connections: { 'warren-api@a:1': 4, psql: 1 },
       },
@@ -62,7 +62,7 @@ test('figures are the mean, the highest and the last of what was known', () => {
       2,
       'load',
       {
-        queues: [queue('default', { ready: 2, unacked: 1 })],
+        queues: [queue('default', { waiting: 2, running: 1 })],
         jobsPerSecond: 300,
         connections: { 'warren-api@a:1': 2 },
       },

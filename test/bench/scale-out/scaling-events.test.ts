@@ -71,10 +71,9 @@ describe('the fleet is small and idle', () => {
 
   test.each<[string, boolean, SnapshotParts]>([
     ['when nothing waits and every autoscaler is at its minimum', true, small],
-    ['not while something waits', false, { ...small, queues: [queue('default', { ready: 1 })] }],
-    ['not while something is under way', false, { ...small, queues: [queue('default', { unacked: 1 })] }],
+    ['not while something waits', false, { ...small, queues: [queue('default', { waiting: 1 })] }],
+    ['not while something is under way', false, { ...small, queues: [queue('default', { running: 1 })] }],
     ['not while the queues are not known', false, { ...small, queues: undefined }],
-    ['not while the broker does not tell', false, { ...small, queues: [queue('default', { ready: null })] }],
     [
       'not while more pods are wanted',
       false,
@@ -100,7 +99,7 @@ describe('the reactions', () => {
     return moments.map(([seconds, phase, ready, depth = 0]) => {
       const pods =
         ready === undefined ? undefined : Array.from({ length: ready }, (_, index) => worker(`p${index}`));
-      const snapshot = createSnapshot({ pods, queues: [queue('default', { ready: depth })] });
+      const snapshot = createSnapshot({ pods, queues: [queue('default', { waiting: depth })] });
       return toPoint({ seconds, phase, snapshot, requestsPerSecond: null });
     });
   }

@@ -3,14 +3,14 @@ import { drawPlot } from '../../../bench/report/plot.ts';
 import type { Phase, Point } from '../../../bench/scale-out/timeline.ts';
 import { plotTimeline } from '../../../bench/scale-out/timeline-plot.ts';
 
-function point(seconds: number, phase: Phase, parts: Partial<Point> & { ready?: number | null } = {}): Point {
+function point(seconds: number, phase: Phase, parts: Partial<Point> = {}): Point {
   const workload = { pods: 2, ready: 2, desired: 2, cores: 0.1, bytes: 1 };
   return {
     seconds,
     phase,
     workloads: { 'warren-worker': workload },
-    ready: 0,
-    unacked: 0,
+    waiting: 0,
+    running: 0,
     consumers: 40,
     jobsPerSecond: 0,
     requestsPerSecond: null,
@@ -24,7 +24,7 @@ const linesOf = (svg: string, colour: string) =>
   [...svg.matchAll(/<polyline[^>]*stroke="([^"]+)"[^>]*points="([^"]*)"/g)].filter(
     ([, stroke]) => stroke === colour,
   );
-const DEPTH_READY = '#0969da';
+const WAITING = '#0969da';
 const JOBS = '#1a7f37';
 
 describe('the plot', () => {
@@ -52,7 +52,7 @@ describe('the plot', () => {
   test('draws replicas as steps', () => {
     const grown = { 'warren-worker': { pods: 4, ready: 4, desired: 4, cores: null, bytes: null } };
     const points = [point(0, 'load'), point(10, 'load', { workloads: grown })];
-    const [replicas] = linesOf(drawTimeline(points, ['warren-worker'], 'steps'), DEPTH_READY);
+    const [replicas] = linesOf(drawTimeline(points, ['warren-worker'], 'steps'), WAITING);
     const spots = replicas?.[2]?.split(' ').map((spot) => spot.split(',')) ?? [];
     expect(spots).toHaveLength(3);
     expect(spots[1]?.[0]).toBe(spots[2]?.[0]);
@@ -67,7 +67,7 @@ describe('the plot', () => {
 
   test('has no number that is none', () => {
     const svg = drawTimeline(
-      [point(0, 'before', { ready: null }), point(0, 'before')],
+      [point(0, 'before', { waiting: null }), point(0, 'before')],
       ['warren-worker'],
       'short',
     );

@@ -41,7 +41,7 @@ describe('a point', () => {
       pods,
       metrics: pods.slice(0, 1).map((pod) => podUse(pod, { cpu: '250m', memory: '64Mi' })),
       autoscalers: [autoscaler('warren-worker', { current: 2, desired: 5 })],
-      queues: [queue('default', { ready: 7, unacked: 3 }), queue('reports', { ready: 1, consumers: 5 })],
+      queues: [queue('default', { waiting: 7, running: 3 }), queue('reports', { waiting: 1, consumers: 5 })],
       connections: { 'warren-worker@a:1': 4, 'warren-worker@a:1 presence': 1, 'warren-api@b:2': 3, psql: 1 },
       jobsPerSecond: 12,
     });
@@ -52,8 +52,8 @@ describe('a point', () => {
         'warren-worker': { pods: 2, ready: 1, desired: 5, cores: 0.25, bytes: 64 * 2 ** 20 },
         'warren-api': { pods: 1, ready: 1, desired: null, cores: null, bytes: null },
       },
-      ready: 8,
-      unacked: 3,
+      waiting: 8,
+      running: 3,
       consumers: 25,
       jobsPerSecond: 12,
       requestsPerSecond: 11,
@@ -62,8 +62,8 @@ describe('a point', () => {
   });
 
   test('says null for what is not known, never 0', () => {
-    const { workloads, ready, unacked, consumers, databaseConnections } = pointAt(0);
-    expect([workloads, ready, unacked, consumers, databaseConnections]).toEqual([
+    const { workloads, waiting, running, consumers, databaseConnections } = pointAt(0);
+    expect([workloads, waiting, running, consumers, databaseConnections]).toEqual([
       null,
       null,
       null,
@@ -71,11 +71,11 @@ describe('a point', () => {
       null,
     ]);
     const partly = createSnapshot({
-      queues: [queue('default', { ready: 5 }), queue('reports', { ready: null, consumers: null })],
+      queues: [queue('default', { waiting: 5 }), queue('reports', { consumers: null })],
     });
     expect(toPoint({ seconds: 0, phase: 'load', snapshot: partly, requestsPerSecond: null })).toMatchObject({
-      ready: null,
-      unacked: 0,
+      waiting: 5,
+      running: 0,
       consumers: null,
     });
   });

@@ -33,8 +33,6 @@ async function watching(
     openCluster: () => new Cluster({ config: kubernetes.config(), namespace: kubernetes.namespace }),
     url: api.url,
     token: undefined,
-    managementUrl: undefined,
-    vhost: '/',
     databaseUrl: undefined,
     intervalMs: 20,
     ...options,
@@ -144,7 +142,7 @@ test('jobs per second come from the counts of completed jobs', async () => {
   });
 });
 
-test('a Postgres and a RabbitMQ that are away are unknown; depths are then the API’s', async () => {
+test('a Postgres that is away is unknown, and nothing else is', async () => {
   const nowhere = '127.0.0.1:1';
   await watching(
     async (watcher) => {
@@ -158,7 +156,7 @@ test('a Postgres and a RabbitMQ that are away are unknown; depths are then the A
       expect(activity?.ok).toBe(false);
       expect(queues).toMatchObject({ ok: true, value: [{ name: 'default', consumers: 20 }] });
     },
-    { databaseUrl: `postgres://${nowhere}/none`, managementUrl: `http://guest:guest@${nowhere}` },
+    { databaseUrl: `postgres://${nowhere}/none` },
   );
 });
 
