@@ -15,7 +15,7 @@ import { ArgsRoom } from './args-room.ts';
 import { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';
 import { Completer } from './completer.ts';
-import type { Consumer } from './consumer.ts';
+import type { Consumer, DeadLetter } from './consumer.ts';
 import { FallbackLane } from './fallback-lane.ts';
 import { ForeignJobs } from './foreign-jobs.ts';
 import { HeldJobs } from './held-jobs.ts';
@@ -72,16 +72,7 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
   });
   const claimer: Claimer = new Claimer({ database, events, presence, room: argsRoom, held, types });
   const attempts = createAttempts(options, { ...servers, claimer, held, presence, giveUp });
-  const handlers: DeliveryHandlers = {
-    attempts,
-    unknownJobs: new UnknownJobs({
-      database,
-      events,
-      deadLetter: (letter) => publisher.deadLetter(letter),
-      giveUp,
-    }),
-    foreignJobs: new ForeignJobs({ database, events, queues: config.workerQueues }),
-  };
+  const handlers = createHandlers(options, { ...servers, attempts, giveUp });
   const at = name.slice(name.indexOf('@'));
   const served = config.amqpUrl === NO_BROKER ? [] : config.workerQueues;
   const byQueue = served.map((channels) =>
@@ -120,6 +111,21 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
   };
 }
 
+/** What takes deliveries, whatever is the matter with their jobs. */
+function createHandlers(
+  { config, events }: WorkerOptions,
+  { attempts, database, publisher, giveUp }: Servers & { attempts: Attempts; giveUp: AbortSignal },
+): DeliveryHandlers {
+  const deadLetter = (letter: DeadLetter) => publisher.deadLetter(letter);
+  return {
+    attempts,
+    unknownJobs: new UnknownJobs({ database, events, deadLetter, giveUp }),
+    foreignJobs: new ForeignJobs({ database, events, queues: config.workerQueues }),
+  };
+}
+
+type Servers = ReturnType<typeof createServers>;
+
 /** What connects to Postgres and RabbitMQ, save for the presence. */
 function createServers({ config, name, app, events }: WorkerOptions) {
   const { poolMin: min, poolMax, jobsPoolMax, amqpUrl: url } = config;
@@ -151,7 +157,7 @@ function createAttempts(
     held,
     presence,
     giveUp,
-  }: Pick<ReturnType<typeof createServers>, 'database' | 'services'> & {
+  }: Pick<Servers, 'database' | 'services'> & {
     claimer: Claimer;
     held: HeldJobs;
     presence: Presence;

@@ -109,7 +109,7 @@ test('a run sends real jobs, sees the fleet grow and shrink through an outage of
   expect(page).toContain('warren-worker: at its largest, 4 pods ready');
   const { points, load, events } = JSON.parse(readFileSync(join(out, 'timeline.json'), 'utf8'));
   expect(points.some(({ workloads }: { workloads: unknown }) => workloads === null)).toBe(true);
-  expect(points.at(-1)).toMatchObject({ phase: 'after', ready: 0, unacked: 0, consumers: 20 });
+  expect(points.at(-1)).toMatchObject({ phase: 'after', waiting: 0, running: 0, consumers: 20 });
   expect(
     Math.max(...points.map(({ jobsPerSecond }: { jobsPerSecond: number }) => jobsPerSecond)),
   ).toBeGreaterThan(0);
