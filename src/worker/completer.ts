@@ -59,11 +59,10 @@ export class Completer {
     const refused = outcomes.filter(({ id }) => !accepted.has(id));
     if (refused.length > 0) {
       const ids = refused.map(({ id }) => id);
-      const restored = await this.#database.query((sql) => this.#held.restore(sql, ids, owners));
-      const again = refused.filter(({ id }) => restored.includes(id));
-      if (again.length > 0)
-        for (const [id, state] of await this.#database.query((sql) => recordOutcomes(sql, again, owners)))
-          accepted.set(id, state);
+      await this.#database.query((sql) => this.#held.restore(sql, ids, owners));
+      // All of them: the presence may have restored a claim between these statements.
+      const again = await this.#database.query((sql) => recordOutcomes(sql, refused, owners));
+      for (const [id, state] of again) accepted.set(id, state);
     }
     return outcomes.map(({ id }) => accepted.get(id));
   }

@@ -66,10 +66,10 @@ export class HeldJobs {
     return await restore(sql, [...this.#held.values()], owners);
   }
 
-  /** Restores the claims of these jobs, where they are held and a crash has undone them. Returns those that it has restored. */
-  async restore(sql: Sql, ids: readonly string[], owners: readonly string[]): Promise<string[]> {
+  /** Restores the claims of these jobs, where they are held and a crash has undone them. */
+  async restore(sql: Sql, ids: readonly string[], owners: readonly string[]): Promise<void> {
     const claims = ids.flatMap((id) => this.#held.get(id) ?? []);
-    return (await restore(sql, claims, owners)).restored;
+    await restore(sql, claims, owners);
   }
 }
 
