@@ -194,7 +194,7 @@ async function readHeld({ stage }: Scene): Promise<string[]> {
     for (;;) {
       const message = await channel.get(`warren.${HELD_QUEUE}`);
       if (message === false) return ids;
-      ids.push(message.content.toString('latin1'));
+      ids.push(...message.content.toString('latin1').split(' '));
     }
   } finally {
     await connection.close();

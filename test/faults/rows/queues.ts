@@ -1,11 +1,13 @@
-// Row 15: somebody deletes a queue, and then purges one, with hundreds of messages in it.
+// Row 15: somebody deletes a queue, and then purges one, with the messages of hundreds of jobs in it.
 
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
+import { MAX_IDS_WRITTEN } from '../../../src/shared/rabbitmq/message.ts';
 import { eventually } from '../../support/eventually.ts';
 import { queueDepth } from '../stage/broker-queue.ts';
 import type { Row, Scene } from '../stage/scene.ts';
 
 const QUEUE = 'warren.default';
+/** Jobs, of which a message carries some. */
 const WAITING = 500;
 
 /** Fills the queue, and answers how many messages wait there when the fault is due. */
@@ -13,7 +15,7 @@ async function fill(scene: Scene): Promise<{ waiting: number; wave: Promise<void
   const wave = scene.load.burst(scene.size(1_500), { ms: 500, queue: 'default' });
   const { ready: waiting } = await eventually(
     () => queueDepth(scene, QUEUE),
-    ({ ready }) => ready >= scene.size(WAITING),
+    ({ ready }) => ready >= scene.size(WAITING) / MAX_IDS_WRITTEN,
     { timeoutMs: 15_000, everyMs: 100 },
   );
   return { waiting, wave };
