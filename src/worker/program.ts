@@ -1,14 +1,9 @@
 /**
  * The worker program of an application, from its settings in the environment to its exit: JSON lines on stdout.
  */
-import { Events } from '#shared/observe/events.ts';
-import { createLogger, logEvents } from '#shared/observe/log.ts';
-import { LogOutput } from '#shared/observe/log-output.ts';
 import { createMetrics } from '#shared/observe/metrics/metrics.ts';
-import { loadApp } from '#shared/program/load-app.ts';
+import { prepareProgram } from '#shared/program/prepare.ts';
 import { runProgram } from '#shared/program/shutdown.ts';
-import { processName, readConfig } from '#shared/settings/config.ts';
-import { findUnverifiedServers } from '#shared/settings/transport-security.ts';
 import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
 import { Worker } from './worker.ts';
@@ -17,14 +12,7 @@ import { workerGauges } from './worker-gauges.ts';
 /** `module` exports the application. Never returns: the process exits. */
 export async function runWorker(module: string): Promise<void> {
   await runProgram(async () => {
-    const app = await loadApp(module);
-    const config = readConfig('worker', app);
-    const name = processName('worker');
-    const events = new Events();
-    const output = new LogOutput(process.stdout, events);
-    const log = createLogger({ name: 'worker', level: config.logLevel, output });
-    logEvents(events, log);
-    for (const sentence of findUnverifiedServers(config)) log.warn(sentence);
+    const { app, config, name, events, log, output } = await prepareProgram('worker', module);
     const worker = new Worker({ config, name, app, events });
     const queues = [...app.queues.keys()];
     const metrics = createMetrics({
