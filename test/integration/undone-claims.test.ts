@@ -11,6 +11,7 @@ import {
 } from '../../src/shared/postgres/statements/maintenance.ts';
 import { spendMessages } from '../../src/shared/postgres/statements/publish.ts';
 import { recordOutcomes } from '../../src/shared/postgres/statements/record.ts';
+import { restoreClaims } from '../../src/shared/postgres/statements/restore.ts';
 import { lookAtOwner } from '../../src/shared/postgres/statements/takeover.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
@@ -211,4 +212,17 @@ test('a claim does not wait for the disk, and nothing else on its connection doe
       expect(await setting(transaction)).toBe('on');
     });
   });
+});
+
+test('a claim that names an earlier number of its worker names the present one after the restoration', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  const id = await fleet.enqueue();
+  const claimant = { owner: '4711', claimNumber: 1, types: '{test-job}' };
+  expect(await fleet.database.query((sql) => claimJobs(sql, [id], claimant))).toHaveLength(1);
+  const restore = async (owners: readonly string[]) =>
+    await fleet.database.query((sql) => restoreClaims(sql, [{ id, fence: 1, claimNumber: 1 }], owners));
+  expect(await restore(['4712'])).toEqual([]); // another worker's
+  expect(await row(fleet, id)).toMatchObject({ owner: '4711' });
+  expect(await restore(['4711', '4712'])).toEqual([{ id, isRestored: false }]);
+  expect(await row(fleet, id)).toMatchObject({ owner: '4712', fence: 1, state: 'running' });
 });

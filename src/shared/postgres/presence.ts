@@ -127,6 +127,7 @@ export class Presence {
     const { connection, ...options } = connectionOptions(this.#sessionName, { url: this.#options.url });
     const sql = postgres(this.#options.url, {
       ...options,
+      connect_timeout: 3, // with the wait before the next try well below RETURN_MS: a worker is to be back before others may claim what it holds
       connection: {
         ...connection,
         synchronous_commit: 'off', // who waits for the lock must not wait for the disk
