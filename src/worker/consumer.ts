@@ -44,6 +44,8 @@ export class Consumer {
     isCurrent: ({ acknowledgements }) => this.#subscription.isCurrent(acknowledgements),
   };
   #underWay = 0;
+  /** Those of the channel that has brought the latest message. */
+  #latest: Acknowledgements | undefined;
   #idle = Promise.withResolvers<void>();
 
   constructor(options: ConsumerOptions) {
@@ -103,8 +105,10 @@ export class Consumer {
     const jobs = ids?.length ?? 1;
     events.publish('delivery.received', { queue: this.queue, redelivered, jobs });
     this.#underWay += 1;
-    slots.delivered();
     const delivered = new DeliveredMessage({ message, acknowledgements }, jobs, this.#handling);
+    if (this.#latest !== acknowledgements) slots.forgetLost();
+    this.#latest = acknowledgements;
+    slots.delivered(delivered);
     if (ids === null) void this.#deadLetter(message.content, UNDECODABLE).then((as) => delivered.done(as));
     else for (const id of ids) slots.enter({ id, delivered });
   }
@@ -121,7 +125,7 @@ export class Consumer {
     const { slots } = this.#options;
     if (settlement === 'ack') slots.acknowledge(delivered);
     else {
-      slots.settled();
+      slots.settled(delivered);
       this.#refuse(delivered, settlement);
     }
     this.#underWay -= 1;

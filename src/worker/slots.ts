@@ -31,7 +31,7 @@ export class Slots {
   /** Their handlers have ended, their outcomes are not recorded. */
   #recording = 0;
   /** Messages that the broker waits for. */
-  #unsettled = 0;
+  readonly #unsettled = new Set<DeliveredMessage>();
   #started = 0;
   #isDraining = false;
 
@@ -51,8 +51,14 @@ export class Slots {
   }
 
   /** A message is here; `enter` follows for each of its jobs. */
-  delivered(): void {
-    this.#unsettled += 1;
+  delivered(delivered: DeliveredMessage): void {
+    this.#unsettled.add(delivered);
+  }
+
+  /** A channel was followed by another: the broker waits no more for what the former has brought. */
+  forgetLost(): void {
+    for (const delivered of this.#unsettled)
+      if (!delivered.handling.isCurrent(delivered)) this.#unsettled.delete(delivered);
   }
 
   /** Runs the job when a slot is free. */
@@ -69,8 +75,8 @@ export class Slots {
   }
 
   /** The message was settled otherwise. */
-  settled(): void {
-    this.#unsettled -= 1;
+  settled(delivered: DeliveredMessage): void {
+    this.#unsettled.delete(delivered);
   }
 
   /**
@@ -138,10 +144,10 @@ export class Slots {
   }
 
   #acknowledgeExcess(): void {
-    while (this.#unsettled > this.#running + this.#waiting.size) {
+    while (this.#unsettled.size > this.#running + this.#waiting.size) {
       const delivered = this.#finished.shift();
       if (delivered === undefined) return;
-      this.#unsettled -= 1;
+      this.#unsettled.delete(delivered);
       delivered.handling.acknowledge(delivered);
     }
   }

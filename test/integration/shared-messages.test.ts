@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
-import { publishRaw, readyCount, takeDeadLetters, takeMessages, waitingIds } from '../support/broker.ts';
+import {
+  closeConnections,
+  publishRaw,
+  readyCount,
+  takeDeadLetters,
+  takeMessages,
+  waitingIds,
+} from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -304,4 +311,37 @@ test('a slot is free when its handler has returned, before its outcome is record
     }),
   );
   await expectAllRanOnce(fleet, ids, runs);
+});
+
+test('after a lost channel, with long jobs running, what finds no slot comes to rest: it is not passed on again and again', async () => {
+  const { job, runs, running, open } = gate();
+  await using fleet = await startFleet(job);
+  using passedOn = listen(fleet.events, 'hints.passed-on');
+  using lost = listen(fleet.events, 'consumer.lost');
+  using ready = listen(fleet.events, 'consumer.ready');
+  using suppressed = listen(fleet.events, 'delivery.suppressed');
+  await fleet.startWorker({ WORKER_QUEUES: 'default:1:4' });
+  const ids: string[] = [];
+  for (let n = 0; n < 4; n += 1) ids.push(await fleet.enqueue()); // each with a message of its own
+  await eventually(() => running.size === 4, Boolean);
+  await closeConnections(fleet.vhost, 'warren-worker@test:1');
+  await lost.first();
+  await ready.count(2);
+  await fleet.database.query((sql) => cancelJob(sql, ids[0] ?? '')); // a slot for what the broker delivers again
+  await suppressed.count(3);
+  const more = await enqueueTogether(fleet, 4);
+  const total = () => passedOn.all.reduce((sum, { count }) => sum + count, 0);
+  await eventually(
+    async () => {
+      const before = total();
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      return total() - before;
+    },
+    (count) => count === 0,
+    { timeoutMs: 20_000 },
+  );
+  open();
+  for (const id of [...ids.slice(1), ...more])
+    expect(await fleet.until(id)).toMatchObject({ state: 'completed' });
+  expect(runs.toSorted()).toEqual([...ids, ...more].toSorted());
 });

@@ -23,7 +23,7 @@ export function slotConsumer(slots: Slots) {
       }),
     settle: (delivered: DeliveredMessage, settlement: Settlement) => {
       if (settlement === 'ack') return slots.acknowledge(delivered);
-      slots.settled();
+      slots.settled(delivered);
       settled.push([nameOf(delivered), settlement]);
     },
     acknowledge: (delivered: DeliveredMessage) => void settled.push([nameOf(delivered), 'ack']),
@@ -36,7 +36,7 @@ export function slotConsumer(slots: Slots) {
       const brought = { message: {} as IncomingMessage, acknowledgements: {} as Acknowledgements };
       const delivered = new DeliveredMessage(brought, ids.length, handling);
       names.set(delivered, name);
-      slots.delivered();
+      slots.delivered(delivered);
       for (const id of ids) slots.enter({ id, delivered });
     },
     handlerEnds: (id: string) => running.get(id)?.handlerEnded(),

@@ -130,6 +130,20 @@ test('ids whose channel has gone are not run and not passed on: the broker deliv
   expect(started).toEqual([]);
 });
 
+test('for messages whose channel has gone nothing is acknowledged: the broker waits for them no more', async () => {
+  const { slots } = slotsOf(2);
+  const old = consumer(slots);
+  const { deliver, settled } = consumer(slots);
+  for (const id of ['1', '2']) old.deliver(`m${id}`, [id]);
+  old.close();
+  slots.forgetLost();
+  deliver('m3', ['3']);
+  for (const { delivered } of slots.takeWaiting({ ...all, keep: 0 })) delivered.done('ack'); // passed on
+  expect(settled).toEqual([]);
+  for (const id of ['1', '2']) await old.ends(id);
+  expect(settled).toEqual([['m3', 'ack']]);
+});
+
 test('what waits when the worker drains, and what comes then, goes back to the queue; what runs goes on', async () => {
   const { slots } = slotsOf(2);
   const { deliver, started, settled, ends } = consumer(slots);
