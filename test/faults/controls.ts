@@ -28,8 +28,8 @@ export const controls: readonly Control[] = [
       file: 'worker/consumer.ts',
       changes: [
         {
-          from: '    slots.delivered();\n',
-          to: '    acknowledgements.ack(message);\n    slots.delivered();\n',
+          from: '    slots.delivered(delivered);\n',
+          to: '    acknowledgements.ack(message);\n    slots.delivered(delivered);\n',
         },
         {
           from: 'if (this.#subscription.isCurrent(acknowledgements)) acknowledgements.ack',
