@@ -1,5 +1,5 @@
-// Four kinds of tests: `unit` needs nothing, `integration` needs RabbitMQ and Postgres, `system` runs whole programs, `faults` breaks servers of
-// its own and whole programs on them.
+// Five kinds of tests: `unit` needs nothing, `integration` needs RabbitMQ and Postgres, `model` plays random sequences of everything that happens to jobs
+// on Postgres, `system` runs whole programs, `faults` breaks servers of its own and whole programs on them.
 // Deadlines are for hangs, not for slowness: a minute and more, as other work may share the machine.
 // `vitest run --project unit` starts no servers. Two files at a time, because more only makes the servers slower.
 import { defineConfig } from 'vitest/config';
@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/system/**', 'test/faults/**'],
+          exclude: ['test/integration/**', 'test/system/**', 'test/faults/**', 'test/model/**'],
           testTimeout: 60_000,
         },
       },
@@ -25,6 +25,15 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: serverSetup,
           testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'model',
+          include: ['test/model/**/*.test.ts'],
+          globalSetup: serverSetup,
+          testTimeout: 600_000,
           hookTimeout: 180_000,
         },
       },

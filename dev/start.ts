@@ -8,15 +8,16 @@ import { readAppModule } from '../src/shared/settings/config.ts';
 import { readCommandLine } from './command-line.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './environment.ts';
-import { isPortFree } from './free-port.ts';
+import { readFreePort } from './free-port.ts';
 import { ProcessRecord } from './process-record.ts';
 import { startServices } from './services.ts';
 import { demonstrate } from './start/demonstration.ts';
 import { describeNextSteps, describeRunning } from './start/overview.ts';
-import { startPrograms } from './start/programs.ts';
+import { planFleet, startPrograms } from './start/programs.ts';
 import { watchSources } from './start/watch-sources.ts';
 import { startWebhookReceiver } from './start/webhook-receiver.ts';
-import { failureMessage, handleStopSignals, isInterruption } from './stop-signals.ts';
+import type { Stopping } from './stop-signals.ts';
+import { runUntilStopped } from './stop-signals.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const defaultFolder = '.services/start';
@@ -29,13 +30,9 @@ type Options = {
   readonly folder: string;
 };
 
-type Run = {
+type Run = Stopping & {
   readonly options: Options;
   readonly environment: Environment;
-  readonly stopping: AbortSignal;
-  readonly received: Promise<NodeJS.Signals>;
-  /** Where to put what a second signal has to kill. */
-  readonly killers: (() => void)[];
 };
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -48,7 +45,7 @@ async function run({ options, environment, stopping, received, killers }: Run): 
   await using started = new AsyncDisposableStack();
   started.defer(() => record.release());
   // After the claim, which stops an API that a killed run has left on this very port.
-  const apiPort = await readPort(environment);
+  const apiPort = await readFreePort(environment.port ?? defaultPort, 'npm start');
 
   const services = started.use(
     await startServices({ folder, log: print, embedded, environment, signal: stopping }),
@@ -73,36 +70,29 @@ async function run({ options, environment, stopping, received, killers }: Run): 
       .filter(Boolean)
       .join(','), // the demonstration's own receiver and nothing else on this machine
   };
-  const programs = started.use(await startPrograms({ env, apiPort, record, log: print, signal: stopping }));
+  const plans = await planFleet(apiPort);
+  const programs = started.use(await startPrograms({ plans, env, record, log: print, signal: stopping }));
+  const [api, ...workers] = programs.programs;
+  const fleet = { apiUrl: api?.url ?? '', workers };
   if (options.watch) started.use(watchSources(programs, stopping));
   else {
     const account = await demonstrate({
-      apiUrl: programs.apiUrl,
+      ...fleet,
       apiToken: environment.apiToken,
       databaseUrl,
       hasBroker: amqpUrl !== 'none',
-      workers: programs.workers,
       receiver,
       log: print,
       signal: stopping,
     });
     print(`\n${account}`);
   }
-  print(`\n${describeRunning(services, programs)}\n`);
+  print(`\n${describeRunning(services, fleet)}\n`);
   if (options.exit) return;
-  print(`${describeNextSteps(programs, environment)}\n`);
+  print(`${describeNextSteps(services, fleet, environment)}\n`);
   print('Ctrl-C stops everything.');
   await received;
   print('Stopping … (Ctrl-C again stops at once)');
-}
-
-/** Before anything slow: whoever has the port occupied wants to know now. */
-async function readPort({ port = defaultPort }: Environment): Promise<number> {
-  const number = Number(port);
-  if (!Number.isInteger(number) || number < 1 || number > 65_535)
-    throw new Error(`PORT=${port} is not a port`);
-  if (await isPortFree(number)) return number;
-  throw new Error(`port ${number} is taken; choose another one: PORT=${number + 1} npm start`);
 }
 
 function readOptions(): Options {
@@ -125,24 +115,7 @@ function readOptions(): Options {
 
 async function main(): Promise<void> {
   const options = readOptions();
-  const killers: (() => void)[] = [];
-  const { stopping, received } = handleStopSignals({
-    stopAtOnce: () => {
-      for (const kill of killers) kill();
-      process.exit(1);
-    },
-  });
-  try {
-    await run({ options, environment: readEnvironment(), stopping, received, killers });
-    print('Everything that this started is stopped.');
-  } catch (error) {
-    if (isInterruption(stopping)) {
-      print('Everything that this started is stopped.');
-      return;
-    }
-    process.stderr.write(`${failureMessage(error)}\n`);
-    process.exitCode = 1;
-  }
+  await runUntilStopped((signals) => run({ options, environment: readEnvironment(), ...signals }));
 }
 
 await main();

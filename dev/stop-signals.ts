@@ -52,3 +52,27 @@ export function failureMessage(error: unknown): string {
   if (error instanceof SuppressedError) return failureMessage(error.suppressed);
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What a command that starts things is given: when to stop, and where to put what a second signal has to kill. */
+export type Stopping = StopSignals & { readonly killers: (() => void)[] };
+
+/** The whole of such a command: runs it until it ends or a signal comes, and says what became of it. Exit code 1 where it failed. */
+export async function runUntilStopped(run: (stopping: Stopping) => Promise<void>): Promise<void> {
+  const killers: (() => void)[] = [];
+  const signals = handleStopSignals({
+    stopAtOnce: () => {
+      for (const kill of killers) kill();
+      process.exit(1);
+    },
+  });
+  try {
+    await run({ ...signals, killers });
+  } catch (error) {
+    if (!isInterruption(signals.stopping)) {
+      process.stderr.write(`${failureMessage(error)}\n`);
+      process.exitCode = 1;
+      return;
+    }
+  }
+  process.stdout.write('Everything that this started is stopped.\n');
+}

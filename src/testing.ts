@@ -18,6 +18,7 @@ import type { Config } from '#shared/settings/config.ts';
 import { readConfig } from '#shared/settings/config.ts';
 import { Warren } from '#warren.ts';
 import { drainDue } from '#worker/drain-due.ts';
+import { createUnrecordedTransactions } from '#worker/own-transaction.ts';
 import type { AttemptOptions, Performed } from '#worker/perform-once.ts';
 import { performOnce } from '#worker/perform-once.ts';
 
@@ -121,8 +122,19 @@ class Kit implements TestKit {
   ): Promise<Performed> {
     await parseArguments(job, args);
     await this.#services.open();
-    const { services, sql } = this.#services;
-    const resources = { services, sql, settings: this.#config, events: this.#events };
+    const { services, sql, transactions: clients } = this.#services;
+    const transactions = createUnrecordedTransactions(clients);
+    const { perform: middleware } = this.#app.middleware;
+    const { encryption } = this.#config;
+    const resources = {
+      middleware,
+      encryption,
+      services,
+      sql,
+      transactions,
+      settings: this.#config,
+      events: this.#events,
+    };
     return await performOnce(job as JobDefinition, args, { resources, ...options });
   }
 

@@ -15,7 +15,7 @@ export interface WarrenOptions {
   app: App;
   /** `postgres://…` */
   databaseUrl: string;
-  /** `amqp://…`, or `none`: no broker, the workers take jobs straight from Postgres. */
+  /** `amqp://…`, of one node or of several of a cluster (`amqp://user:password@a:5672,b:5672/vhost`), or `none`: no broker, the workers take jobs straight from Postgres. */
   amqpUrl: string;
   /** Further settings, by the names and in the spelling of docs/settings.md. Defaults to none. */
   settings?: Readonly<Record<string, string>>;
@@ -53,6 +53,8 @@ export interface WorkerOptions {
 export interface RunningWorker extends AsyncDisposable {
   /** Takes no more jobs, lets those that run finish within the drain time, hands the rest back uncharged. */
   stop(): Promise<void>;
+  /** Resolves when it has stopped, whoever asked: it stops by itself where somebody drains it (docs/workers.md). */
+  readonly stopped: Promise<void>;
 }
 
 /** Before anything is written: a job that the application's workers do not know, or in a queue that they do not serve, would wait for ever. */

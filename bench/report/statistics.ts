@@ -28,3 +28,18 @@ function at(values: ArrayLike<number>, index: number): number {
   if (value === undefined) throw new Error('there is no value to take a statistic of');
   return value;
 }
+
+/**
+ * How much a series has grown from its first moment to its last, as a share of its mean: by the straight line that fits it best (least squares), so that no
+ * single value decides. 0 where there are fewer than two moments, or nothing but zeros.
+ */
+export function fittedGrowth(points: readonly { x: number; y: number }[]): number {
+  const [first, last] = [points.at(0), points.at(-1)];
+  if (first === undefined || last === undefined || points.length < 2) return 0;
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [meanX, meanY] = [mean(points.map(({ x }) => x)), mean(points.map(({ y }) => y))];
+  const spread = points.reduce((sum, { x }) => sum + (x - meanX) ** 2, 0);
+  if (spread === 0 || meanY === 0) return 0;
+  const slope = points.reduce((sum, { x, y }) => sum + (x - meanX) * (y - meanY), 0) / spread;
+  return (slope * (last.x - first.x)) / meanY;
+}

@@ -5,6 +5,7 @@ import postgres from 'postgres';
 import { waitUntil } from '../../dev/wait-until.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import type { QueueType } from '../../src/shared/rabbitmq/topology.ts';
 import { brokerQueue } from '../../src/shared/rabbitmq/topology.ts';
 import { app, queueNames } from '../stage/shop.ts';
 import type { Place } from '../stage/stage.ts';
@@ -55,8 +56,9 @@ export class Backlog implements AsyncDisposable {
     this.#asking = parts.asking;
   }
 
-  static async open({ databaseUrl, amqpUrl }: Place): Promise<Backlog> {
-    const options = { url: amqpUrl, name: 'bench', channels: 4, queues: queueNames };
+  /** `queueType` as the programs of the place have it. */
+  static async open({ databaseUrl, amqpUrl }: Place, queueType: QueueType = 'quorum'): Promise<Backlog> {
+    const options = { url: amqpUrl, name: 'bench', channels: 4, queues: queueNames, queueType };
     const publisher = new Publisher({ ...options, events: new Events() });
     publisher.start();
     await waitUntil({

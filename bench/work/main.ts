@@ -9,6 +9,7 @@ import { before, warrenBefore } from '../stage/warren.ts';
 import type { Part } from './part.ts';
 import { measureBurnDown } from './parts/burn-down.ts';
 import { measureIdle } from './parts/idle.ts';
+import { measureIsolation } from './parts/isolation.ts';
 import { measureLatency } from './parts/latency.ts';
 import { measureLifeCycle } from './parts/life-cycle.ts';
 import { measureMemory } from './parts/memory.ts';
@@ -19,6 +20,7 @@ const parts: ReadonlyMap<string, Part> = new Map([
   ['burn-down', measureBurnDown],
   ['life-cycle', measureLifeCycle],
   ['latency', measureLatency],
+  ['isolation', measureIsolation],
   ['scaling', measureScaling],
   ['idle', measureIdle],
   ['memory', measureMemory],

@@ -14,11 +14,13 @@ export interface WorkersOptions {
   count?: number;
   /** Their WORKER_QUEUES. Defaults to the worker's own default. */
   queues?: string;
+  /** Further settings. Defaults to none. */
+  settings?: Readonly<Record<string, string>>;
 }
 
 export async function startWorkers(
   stage: Stage,
-  { place, warren = thisWarren, count = 1, queues }: WorkersOptions,
+  { place, warren = thisWarren, count = 1, queues, settings = {} }: WorkersOptions,
 ): Promise<Started[]> {
   const { env, ...program } = programOf(warren, place);
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
@@ -29,14 +31,25 @@ export async function startWorkers(
         name: `worker-${number}`,
         file: 'src/worker/main.ts',
         portSetting: 'WORKER_HEALTH_PORT',
-        env: { ...env, ...(queues === undefined ? {} : { WORKER_QUEUES: queues }) },
+        env: { ...env, ...settings, ...(queues === undefined ? {} : { WORKER_QUEUES: queues }) },
       }),
     ),
   );
 }
 
-export async function startApi(stage: Stage, place: Place, warren = thisWarren): Promise<Started> {
-  return await stage.start({ ...programOf(warren, place), name: 'api', file: 'src/api/main.ts' });
+export async function startApi(
+  stage: Stage,
+  place: Place,
+  warren = thisWarren,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Started> {
+  const { env, ...program } = programOf(warren, place);
+  return await stage.start({
+    ...program,
+    name: 'api',
+    file: 'src/api/main.ts',
+    env: { ...env, ...settings },
+  });
 }
 
 /** A Warren with a place of its own. */

@@ -6,6 +6,7 @@ export interface Manifest {
   readonly description: string;
   readonly license: string;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
   readonly [member: string]: unknown;
 }
 
@@ -13,11 +14,13 @@ export interface Manifest {
 const TYPES_OF_NODE = { '@types/node': '>=22' };
 /** An application's routes and schemas meet ours: it must be possible to have one copy of these for both, or their types do not fit each other. */
 const SHARED = ['hono', 'zod'];
+/** An application's SDK decides: a copy of the API that is newer than the one which the SDK was registered with finds no SDK. */
+const RANGES: Readonly<Record<string, string>> = { '@opentelemetry/api': '^1.9.0' };
 
 const compiled = (name: string) => ({ types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` });
 
 export function publishedManifest(manifest: Manifest): Record<string, unknown> {
-  const { name, version, description, license, keywords, dependencies } = manifest;
+  const { name, version, description, license, keywords, dependencies, optionalDependencies } = manifest;
   return {
     name,
     version,
@@ -32,18 +35,29 @@ export function publishedManifest(manifest: Manifest): Record<string, unknown> {
       './app': compiled('src/app'),
       './examples/shop': compiled('examples/shop/app'),
       './testing': compiled('src/testing'),
+      './proto/*': './proto/*',
       './package.json': './package.json',
     },
     bin: { warren: 'dist/src/cli/main.js' },
-    files: ['dist'],
+    files: ['dist', 'proto'],
     dependencies: {
       ...Object.fromEntries(
         Object.entries(dependencies).map(([name, exact]) => [
           name,
-          SHARED.includes(name) ? `^${exact}` : exact,
+          SHARED.includes(name) ? `^${exact}` : (RANGES[name] ?? exact),
         ]),
       ),
       ...TYPES_OF_NODE,
     },
+    ...optionalPeers(optionalDependencies),
+  };
+}
+
+/** Whoever uses what needs them installs them; npm installs optional dependencies for everybody. */
+function optionalPeers(optional: Manifest['optionalDependencies']): Record<string, unknown> {
+  const names = Object.keys(optional);
+  return {
+    peerDependencies: Object.fromEntries(names.map((name) => [name, `^${optional[name]}`])),
+    peerDependenciesMeta: Object.fromEntries(names.map((name) => [name, { optional: true }])),
   };
 }

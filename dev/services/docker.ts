@@ -15,7 +15,7 @@ export type DockerOptions = {
   readonly log: Log;
 };
 
-/** The first start may have to pull both images. */
+/** The first start may have to pull the images. */
 const upTimeoutMs = 600_000;
 const downTimeoutMs = 60_000;
 
@@ -36,9 +36,7 @@ export async function startContainers(options: DockerOptions): Promise<ProvidedS
   };
   try {
     await compose(['up', '--detach', '--wait', ...needs], upTimeoutMs, log);
-    const urls = await Promise.all(
-      needs.map(async (need) => (need === 'rabbitmq' ? rabbitmqUrls : postgresUrls)(compose)),
-    );
+    const urls = await Promise.all(needs.map(async (need) => urlsOf[need](compose)));
     return Object.assign({}, ...urls, { stop, kill: () => undefined });
   } catch (error) {
     await stop();
@@ -55,6 +53,7 @@ function composeCommand({ run, composeFile, folder }: DockerOptions): Compose {
     composeProject(folder),
     '--file',
     composeFile,
+    ...['redis', 'valkey'].flatMap((profile) => ['--profile', profile]), // known to every command, started where they are named
     '--progress',
     'plain',
   ];
@@ -76,6 +75,17 @@ export function composeProject(folder: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '')}-${hash}`;
 }
+
+const urlsOf = {
+  rabbitmq: rabbitmqUrls,
+  postgres: postgresUrls,
+  redis: async (compose: Compose) => ({
+    redisUrl: `redis://${await publishedAddress(compose, 'redis', 6_379)}`,
+  }),
+  valkey: async (compose: Compose) => ({
+    valkeyUrl: `redis://${await publishedAddress(compose, 'valkey', 6_379)}`,
+  }),
+};
 
 async function rabbitmqUrls(compose: Compose): Promise<{ amqpUrl: string; managementUrl: string }> {
   const [amqp, management] = await Promise.all([

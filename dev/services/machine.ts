@@ -5,9 +5,11 @@ import { join } from 'node:path';
 
 import type { RunCommand } from '../command.ts';
 import { findEmbeddedObstacle } from './embedded-postgres.ts';
-import type { Need, PostgresBinaries } from './service-needs.ts';
+import type { KeyValueNeed, Need, PostgresBinaries } from './service-needs.ts';
 
 export const rabbitmqServer = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+/** Debian's package of Valkey, where it has one, and of Redis. Each speaks for both: the protocol is the same. */
+const keyValueServers = { redis: '/usr/bin/redis-server', valkey: '/usr/bin/valkey-server' };
 const postgresVersions = '/usr/lib/postgresql';
 
 export type Distribution = {
@@ -36,10 +38,18 @@ export async function inspectDistribution(run: RunCommand): Promise<Distribution
   const missing: Need[] = [];
   if (!existsSync(rabbitmqServer)) missing.push('rabbitmq');
   if (findInstalledPostgres() === undefined) missing.push('postgres');
+  for (const need of ['redis', 'valkey'] as const)
+    if (findKeyValueServer(need) === undefined) missing.push(need);
   const canInstall =
     existsSync('/usr/bin/apt-get') &&
     (process.getuid?.() === 0 || (await run('sudo', ['-n', 'true'], { timeoutMs: 3_000 })).status === 0);
   return { debian, missing, canInstall };
+}
+
+/** The program that is named like it, or else the other one. */
+export function findKeyValueServer(need: KeyValueNeed): string | undefined {
+  const { redis, valkey } = keyValueServers;
+  return [keyValueServers[need], redis, valkey].find((program) => existsSync(program));
 }
 
 /** ID and ID_LIKE of os-release(5); derivatives name their parents in ID_LIKE. */

@@ -1,9 +1,11 @@
-// The vocabulary that the ways of providing RabbitMQ and Postgres share.
+// The vocabulary that the ways of providing servers share. Everybody needs RabbitMQ and Postgres, some examples Redis and Valkey.
 
 import type { RunCommand } from '../command.ts';
 import type { ProcessRecord } from '../process-record.ts';
 
-export type Need = 'rabbitmq' | 'postgres';
+export type KeyValueNeed = 'redis' | 'valkey';
+
+export type Need = 'rabbitmq' | 'postgres' | KeyValueNeed;
 
 export type Log = (line: string) => void;
 
@@ -12,6 +14,8 @@ export type ProvidedServers = {
   readonly amqpUrl?: string;
   readonly managementUrl?: string;
   readonly databaseUrl?: string;
+  readonly redisUrl?: string;
+  readonly valkeyUrl?: string;
   /** Stops what this run has started, in order. Idempotent. */
   stop(): Promise<void>;
   /** Ends everything at once, without waiting. */
@@ -23,6 +27,8 @@ export type PrivateServersOptions = {
   readonly needs: readonly Need[];
   /** Without it every start begins empty, and stopping does not wait for a shutdown in good order. */
   readonly keepData: boolean;
+  /** RabbitMQ is to be a cluster of three nodes. */
+  readonly replicated: boolean;
   readonly record: ProcessRecord;
   readonly run: RunCommand;
   readonly log: Log;

@@ -5,14 +5,14 @@ import postgres from 'postgres';
 import { waitUntil } from '../wait-until.ts';
 import type { ApiClient, Job } from './api-client.ts';
 import { enqueue, followJob } from './api-client.ts';
-import type { Worker } from './programs.ts';
+import type { Program } from './programs.ts';
 import type { WebhookReceiver } from './webhook-receiver.ts';
 
 export type LostWorkerOptions = {
   readonly client: ApiClient;
   readonly databaseUrl: string;
   readonly hasBroker: boolean;
-  readonly workers: readonly Worker[];
+  readonly workers: readonly Program[];
   readonly receiver: WebhookReceiver;
   readonly log: (line: string) => void;
 };
@@ -67,7 +67,7 @@ export async function loseWorker(options: LostWorkerOptions): Promise<{ jobs: Jo
 async function findBusiestWorker(
   { databaseUrl, workers, receiver }: LostWorkerOptions,
   ids: readonly string[],
-): Promise<{ worker: Worker; orphans: string[] } | undefined> {
+): Promise<{ worker: Program; orphans: string[] } | undefined> {
   if (receiver.held.length < ids.length) return undefined;
   const owners = await findOwners(databaseUrl, ids);
   if (owners.length < ids.length) return undefined;

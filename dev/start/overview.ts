@@ -1,16 +1,19 @@
 // What `npm start` prints at the end: where everything is, and what to try next.
 import type { Environment } from '../environment.ts';
 import type { Services } from '../services.ts';
-import type { Programs } from './programs.ts';
+import type { Program } from './programs.ts';
 
 type Row = readonly [title: string, text: string];
 
+type Fleet = { readonly apiUrl: string; readonly workers: readonly Program[] };
+
 export function describeRunning(
   { databaseUrl, amqpUrl, managementUrl }: Pick<Services, 'databaseUrl' | 'amqpUrl' | 'managementUrl'>,
-  { apiUrl, workers }: Pick<Programs, 'apiUrl' | 'workers'>,
+  { apiUrl, workers }: Fleet,
 ): string {
   const rows: Row[] = [
     ['API', apiUrl],
+    ['dashboard', `${apiUrl}/dashboard`],
     ['documentation', `${apiUrl}/docs`],
     ...workers.map(({ program, url }): Row => [program.name, `${url}/metrics  (pid ${program.pid})`]),
     ['Postgres', databaseUrl],
@@ -25,15 +28,18 @@ export function describeRunning(
 }
 
 export function describeNextSteps(
-  { apiUrl, workers }: Pick<Programs, 'apiUrl' | 'workers'>,
+  { managementUrl }: Pick<Services, 'managementUrl'>,
+  { apiUrl, workers }: Fleet,
   { apiToken }: Pick<Environment, 'apiToken'>,
 ): string {
   const token = apiToken === undefined ? '' : '-H "Authorization: Bearer $API_TOKEN" ';
   const [worker] = workers;
+  const panel = URL.canParse(managementUrl) ? ', and the connections and queues in the admin panel' : '';
   return [
     'Try next:',
     align([
-      ['read', `${apiUrl}/docs, and the connections and queues in the admin panel`],
+      ['look', `${apiUrl}/dashboard: what waits, runs and has failed`],
+      ['read', `${apiUrl}/docs${panel}`],
       ['load it', `ab -n 3000 -c 100 ${token}${apiUrl}/api/test/1`],
       [
         'lose a worker',

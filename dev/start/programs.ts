@@ -1,7 +1,7 @@
-// The API and two workers as children of the start command, each in a process group of its own, and each started again when it ends.
+// Programs as children of a command, each in a process group of its own, and each started again when it ends: the API and two workers, or those of an
+// example.
 // Guarantees: they have answered `/readyz` with 200 when this resolves; stopping asks them to drain and waits for it.
 import { resolve } from 'node:path';
-
 import { freePorts } from '../free-port.ts';
 import { OwnedProcess } from '../owned-process.ts';
 import type { ProcessRecord } from '../process-record.ts';
@@ -10,48 +10,59 @@ import { formatLogLine } from './log-lines.ts';
 import { SupervisedProgram } from './supervised-program.ts';
 
 export type ProgramsOptions = {
+  readonly plans: readonly ProgramPlan[];
   readonly env: Readonly<Record<string, string>>;
-  readonly apiPort: number;
   readonly record: ProcessRecord;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 };
 
-export type Worker = {
+export type Program = {
+  readonly name: string;
   readonly program: SupervisedProgram;
-  /** Where it answers `/readyz` and `/metrics`. */
+  /** Where it answers `/readyz`. */
   readonly url: string;
 };
 
 export type Programs = AsyncDisposable & {
-  readonly apiUrl: string;
-  readonly workers: readonly Worker[];
+  /** In the order of their plans. */
+  readonly programs: readonly Program[];
   /** Stops every program in good order and starts it again, with the sources as they are now. */
   replaceAll(): Promise<void>;
 };
 
-type Plan = {
+export type ProgramPlan = {
   readonly name: string;
-  readonly kind: 'api' | 'worker';
+  /** The file that Node runs. */
+  readonly main: string;
+  /** Where it answers `/readyz`. */
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
 };
 
 const root = resolve(import.meta.dirname, '../..');
+const apiMain = resolve(root, 'src/api/main.ts');
+const workerMain = resolve(root, 'src/worker/main.ts');
 const readyTimeoutMs = 30_000;
 /** Above the programs' own drain timeout of 25 s. */
 const stopTimeoutMs = 30_000;
 
+export function planApi(name: string, port: number): ProgramPlan {
+  return { name, main: apiMain, port, env: { PORT: String(port) } };
+}
+
+export function planWorker(name: string, port: number): ProgramPlan {
+  return { name, main: workerMain, port, env: { WORKER_HEALTH_PORT: String(port) } };
+}
+
+/** The API and two workers. */
+export async function planFleet(apiPort: number): Promise<ProgramPlan[]> {
+  const ports = await freePorts(2);
+  return [planApi('api', apiPort), ...ports.map((port, index) => planWorker(`worker-${index + 1}`, port))];
+}
+
 export async function startPrograms(options: ProgramsOptions): Promise<Programs> {
-  const { apiPort, log, signal } = options;
-  const healthPorts = await freePorts(2);
-  const plans: Plan[] = [
-    { name: 'api', kind: 'api', port: apiPort, env: { PORT: String(apiPort) } },
-    ...healthPorts.map((port, index): Plan => {
-      const env = { WORKER_HEALTH_PORT: String(port) };
-      return { name: `worker-${index + 1}`, kind: 'worker', port, env };
-    }),
-  ];
+  const { plans, log, signal } = options;
   await using started = new AsyncDisposableStack();
   const programs: SupervisedProgram[] = [];
   // All stop at once: one drain timeout, not three.
@@ -78,10 +89,9 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   for (const program of programs) program.supervise();
   const stack = started.move();
   return {
-    apiUrl: urlOf(apiPort),
-    workers: plans.flatMap(({ kind, port }, index) => {
+    programs: plans.flatMap(({ name, port }, index) => {
       const program = programs[index];
-      return kind === 'worker' && program !== undefined ? [{ program, url: urlOf(port) }] : [];
+      return program === undefined ? [] : [{ name, program, url: urlOf(port) }];
     }),
     replaceAll: async () => {
       await Promise.all(programs.map(async (program) => program.replace()));
@@ -90,9 +100,8 @@ export async function startPrograms(options: ProgramsOptions): Promise<Programs>
   };
 }
 
-async function startProcess(plan: Plan, { env, record, log }: ProgramsOptions): Promise<OwnedProcess> {
-  const { name, kind } = plan;
-  const main = resolve(root, 'src', kind, 'main.ts');
+async function startProcess(plan: ProgramPlan, { env, record, log }: ProgramsOptions): Promise<OwnedProcess> {
+  const { name, main } = plan;
   return OwnedProcess.start({
     name,
     command: process.execPath,
@@ -112,7 +121,10 @@ function urlOf(port: number): string {
 }
 
 async function isReady(url: string): Promise<true | undefined> {
-  const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(`${url}/readyz`, {
+    headers: { connection: 'close' }, // one that is kept would be waited for at the stop
+    signal: AbortSignal.timeout(5_000),
+  });
   const body = await response.text();
   if (!response.ok) throw new Error(`${url}/readyz answered ${response.status} ${body.slice(0, 200)}`);
   return true;

@@ -20,6 +20,9 @@ import { TokenFile } from './access/token-file.ts';
 import type { AppDependencies } from './app.ts';
 import { createApp, createStartingApp } from './app.ts';
 import { BodyBudget, bodyGauges } from './body-budget.ts';
+import type { GrpcServer } from './grpc/grpc-server.ts';
+import { createGrpcServer } from './grpc/load.ts';
+import { useCasesOf } from './use-cases.ts';
 
 /** 503 is owed within 2 s when Postgres is away. */
 const STATEMENT_DEADLINE_MS = 1_500;
@@ -41,6 +44,9 @@ export class Api {
   readonly #metrics: Metrics;
   readonly #server: HttpServer;
   readonly #tokenFile: TokenFile | undefined;
+  readonly #config: Config;
+  #grpc: GrpcServer | undefined;
+  #grpcAddress: string | undefined;
   readonly #stopping = new AbortController();
   #listening: Promise<string> | undefined;
   /** Undefined until the schema was seen and the application's services are there. */
@@ -63,7 +69,11 @@ export class Api {
         deadlineMs: STATEMENT_DEADLINE_MS,
       },
       amqpUrl,
+      queueType: config.queueType,
       channels: config.publisherChannels,
+      encryption: config.encryption,
+      workerQueues: config.workerQueues,
+      maxWatchers: config.eventWatchersMax,
     });
     const bodies = new BodyBudget(config.apiBodyBytes);
     const metrics = createMetrics({
@@ -76,11 +86,7 @@ export class Api {
     const tokens = new AccessTokens({ apiToken, listed: tokensFile === undefined ? undefined : [] });
     this.#dependencies = {
       events,
-      database: client.database,
-      enqueuer: client.enqueuer,
-      control: client.control,
-      browser: client.browser,
-      check: () => client.check(),
+      ...useCasesOf(client),
       metrics,
       definitions: app.definitions,
       queues,
@@ -99,6 +105,7 @@ export class Api {
     });
     this.#tokenFile = tokensFile === undefined ? undefined : new TokenFile(tokensFile, { tokens, events });
     this.#app = app;
+    this.#config = config;
     this.#services = new ApplicationServices(app, {
       url,
       isPooled: config.databaseDirectUrl !== undefined,
@@ -119,6 +126,11 @@ export class Api {
   listen(): Promise<string> {
     this.#listening ??= this.#listen();
     return this.#listening;
+  }
+
+  /** Where the gRPC server listens, as `host:port`. Undefined where there is none. */
+  get grpcAddress(): string | undefined {
+    return this.#grpcAddress;
   }
 
   /** Resolves when it serves: Postgres is there and its schema is current. Throws `Misconfigured` where the schema is older. */
@@ -147,13 +159,25 @@ export class Api {
 
   async #listen(): Promise<string> {
     await this.#tokenFile?.start();
+    this.#grpc = await this.#createGrpc();
     this.#client.start();
-    return await this.#server.start();
+    const url = await this.#server.start();
+    this.#grpcAddress = await this.#grpc?.start();
+    return url;
+  }
+
+  async #createGrpc(): Promise<GrpcServer | undefined> {
+    const { host, grpcPort: port, apiDrainMs: drainMs } = this.#config;
+    if (port === undefined) return undefined;
+    const { watcher } = this.#client;
+    const phase = () => this.#phase();
+    return await createGrpcServer({ ...this.#dependencies, watcher, phase, host, port, drainMs });
   }
 
   async #stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#server.stop();
+    this.#client.endWaits();
+    await Promise.all([this.#server.stop(), this.#grpc?.stop()]);
     await this.#tokenFile?.stop();
     await this.#client.stop();
     await this.#services.close();

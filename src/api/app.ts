@@ -11,20 +11,38 @@ import { RouteAccessTable } from './access/route-access.ts';
 import type { Sessions } from './access/sessions.ts';
 import type { ApplicationDependencies } from './application-routes.ts';
 import { registerApplication } from './application-routes.ts';
+import type { DashboardDependencies } from './dashboard/dashboard.ts';
+import { registerDashboard } from './dashboard/dashboard.ts';
 import { answerErrors, refuseInvalid } from './problem.ts';
 import { tellOfRequests } from './request-events.ts';
 import { identifiedTrace } from './request-trace.ts';
+import type { AuditDependencies } from './routes/audit.ts';
+import { registerAudit } from './routes/audit.ts';
+import type { BatchDependencies } from './routes/batches.ts';
+import { registerBatches } from './routes/batches.ts';
+import type { DeadLetterDependencies } from './routes/dead-letters.ts';
+import { registerDeadLetters } from './routes/dead-letters.ts';
 import type { DocsDependencies } from './routes/docs.ts';
 import { registerDocs } from './routes/docs.ts';
+import type { EventDependencies } from './routes/events.ts';
+import { registerEvents } from './routes/events.ts';
 import type { HealthDependencies, MetricsDependencies } from './routes/health.ts';
 import { registerHealth, registerMetrics } from './routes/health.ts';
 import type { JobControlDependencies } from './routes/job-control.ts';
 import { registerJobControl } from './routes/job-control.ts';
+import type { TypeDependencies } from './routes/job-types.ts';
+import { registerTypes } from './routes/job-types.ts';
 import type { JobDependencies } from './routes/jobs.ts';
 import { registerJobs } from './routes/jobs.ts';
+import type { LimitDependencies } from './routes/limits.ts';
+import { registerLimits } from './routes/limits.ts';
 import type { QueueDependencies } from './routes/queues.ts';
 import { registerQueues } from './routes/queues.ts';
+import type { ScheduleDependencies } from './routes/schedules.ts';
+import { registerSchedules } from './routes/schedules.ts';
 import { registerSignIn } from './routes/sign-in.ts';
+import type { WorkerDependencies } from './routes/workers.ts';
+import { registerWorkers } from './routes/workers.ts';
 import { answerUnrouted } from './unrouted.ts';
 
 export type AppDependencies = HealthDependencies &
@@ -33,6 +51,15 @@ export type AppDependencies = HealthDependencies &
   JobDependencies &
   JobControlDependencies &
   QueueDependencies &
+  TypeDependencies &
+  ScheduleDependencies &
+  LimitDependencies &
+  EventDependencies &
+  WorkerDependencies &
+  AuditDependencies &
+  DeadLetterDependencies &
+  BatchDependencies &
+  DashboardDependencies &
   DocsDependencies & {
     events: Events;
     sessions: Sessions;
@@ -41,19 +68,28 @@ export type AppDependencies = HealthDependencies &
   };
 
 export function createApp(dependencies: AppDependencies): OpenAPIHono {
-  const { events, tokens, sessions, hosts } = dependencies;
+  const { events, audit, tokens, sessions, hosts } = dependencies;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.onError(answerErrors(events));
   app.use(tellOfRequests(events));
   registerHealth(app, dependencies);
   const routes = new RouteAccessTable(app);
-  app.use(guard({ events, tokens, sessions, hosts, routes }));
+  app.use(guard({ events, audit, tokens, sessions, hosts, routes }));
   registerApplication(app, routes, dependencies); // first: its routes are the busiest
   registerJobs(app, dependencies);
   registerJobControl(app, dependencies);
   registerQueues(app, dependencies);
+  registerTypes(app, dependencies);
+  registerSchedules(app, dependencies);
+  registerLimits(app, dependencies);
+  registerEvents(app, dependencies);
+  registerWorkers(app, dependencies);
+  registerAudit(app, dependencies);
+  registerDeadLetters(app, dependencies);
+  registerBatches(app, dependencies);
   registerMetrics(app, dependencies);
   registerDocs(app, dependencies);
+  registerDashboard(app, routes, dependencies);
   registerSignIn(app, { events, tokens, sessions, routes });
   routes.assertDeclared();
   app.notFound(answerUnrouted(app.routes));

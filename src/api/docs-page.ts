@@ -68,7 +68,7 @@ export async function renderDocsPage(document: ApiDocument): Promise<string> {
 <title>${document.info.title} API</title>
 <style>${raw(pageStyle)}</style>
 <h1>${document.info.title} API</h1>
-<p>${document.info.description ?? ''} Machine-readable: <a href="/openapi.json">/openapi.json</a>.${isLocked(document) ? html` <a href="/sign-in">Sign in or out</a>.` : ''}</p>
+<p>${document.info.description ?? ''} Machine-readable: <a href="openapi.json">/openapi.json</a>. For people: <a href="dashboard">the dashboard</a>.${isLocked(document) ? html` <a href="sign-in">Sign in or out</a>.` : ''}</p>
 <nav>${[...groups.keys(), 'job-types', 'schemas'].map((name) => html`<a href="#${name}">${name.replace('-', ' ')}</a>`)}</nav>
 ${[...groups].map(([name, group]) => html`<h2 id="${name}">${name}</h2>${group.map(renderEndpoint)}`)}
 <h2 id="job-types">job types</h2>

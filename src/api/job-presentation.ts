@@ -2,10 +2,12 @@
  * A job as the contract shows it: these members and no others, whatever the row may hold besides, and nothing that its type hides.
  */
 import type { z } from '@hono/zod-openapi';
+import type { Explanation } from '#queue/explain/explanation.ts';
 import type { Job, JobDefinition } from '#shared/job/job.ts';
 import type { ListedJob } from '#shared/job/listed-job.ts';
 import { redactJob } from '#shared/job/redaction.ts';
 import type { jobSchema, listedJobSchema } from './contract/job.ts';
+import type { explanationSchema } from './contract/shown-job.ts';
 
 export interface JobPresenter {
   present(job: Job): z.infer<typeof jobSchema>;
@@ -22,6 +24,13 @@ export function createJobPresenter(definitions: ReadonlyMap<string, JobDefinitio
   };
 }
 
+export function presentExplanation({
+  since,
+  ...explanation
+}: Explanation): z.infer<typeof explanationSchema> {
+  return { ...explanation, since: since?.toISOString() ?? null };
+}
+
 function presentJob(job: Job): z.infer<typeof jobSchema> {
   return {
     id: job.id,
@@ -36,7 +45,15 @@ function presentJob(job: Job): z.infer<typeof jobSchema> {
     startedAt: job.startedAt?.toISOString() ?? null,
     finishedAt: job.finishedAt?.toISOString() ?? null,
     uniqueKey: job.uniqueKey,
+    priority: job.priority,
+    group: job.group,
+    orderingKey: job.orderingKey,
+    tags: job.tags,
+    limits: job.limits,
+    expiresAt: job.expiresAt?.toISOString() ?? null,
+    batch: job.batch,
     output: job.output,
     errors: job.errors,
+    ...(job.progress ? { progress: job.progress } : {}),
   };
 }

@@ -21,6 +21,7 @@ import { Sessions } from './access/sessions.ts';
 import { createApp, createStartingApp } from './app.ts';
 import { BodyBudget, bodyGauges } from './body-budget.ts';
 import { answerErrors } from './problem.ts';
+import { useCasesOf } from './use-cases.ts';
 
 /** What a request waits for services that are being made, in milliseconds. */
 const SERVICES_WAIT_MS = 1_000;
@@ -34,6 +35,8 @@ export interface HttpOptions {
   hosts?: readonly string[] | undefined;
   /** Without a token, answer requests from other machines too: the application decides before it who may come. Defaults to false. */
   isOpen?: boolean | undefined;
+  /** Who the audit and the log name where no token is asked for. Defaults to `anybody`. */
+  actor?: string | undefined;
 }
 
 export interface MountedApi {
@@ -65,7 +68,11 @@ export function createMountedApi(options: MountedApiOptions): MountedApi {
     queues: [...app.queues.keys()],
     gauges: [...client.gauges, ...bodyGauges(bodies)],
   });
-  const tokens = new AccessTokens({ apiToken: access.apiToken, listed: access.tokens });
+  const tokens = new AccessTokens({
+    apiToken: access.apiToken,
+    listed: access.tokens,
+    actor: access.actor,
+  });
   const isLocalOnly = tokens.isOpen && access.isOpen !== true;
   const hosts = access.hosts !== undefined || isLocalOnly ? new Set(access.hosts) : undefined;
   const check = () => client.check();
@@ -75,11 +82,7 @@ export function createMountedApi(options: MountedApiOptions): MountedApi {
   const serve = (services: unknown) => {
     serving = createApp({
       events,
-      database: client.database,
-      enqueuer: client.enqueuer,
-      control: client.control,
-      browser: client.browser,
-      check,
+      ...useCasesOf(client),
       metrics,
       definitions: app.definitions,
       queues: [...app.queues.keys()],

@@ -7,7 +7,7 @@
 import type { Hook } from '@hono/zod-openapi';
 import type { Context, Env } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { Conflict, InvalidInput, NotFound, Unavailable } from '#shared/base/errors.ts';
+import { Conflict, InvalidInput, NotFound, QueueFull, Unavailable } from '#shared/base/errors.ts';
 import { toInputIssues } from '#shared/base/input-issues.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import type { Events } from '#shared/observe/events.ts';
@@ -27,6 +27,12 @@ function answerError(events: Events, error: unknown, c: Context): Response {
   if (error instanceof InvalidInput)
     return problemResponse(422, { detail: error.message, code: error.code, errors: error.issues });
   if (error instanceof Conflict) return problemResponse(409, { detail: error.message, code: error.code });
+  if (error instanceof QueueFull)
+    return problemResponse(429, {
+      detail: error.message,
+      code: error.code,
+      headers: { 'retry-after': RETRY_AFTER_SECONDS },
+    });
   if (error instanceof Unavailable) return unavailable(events, c, { code: error.code, error });
   if (isMissingSchema(error)) return unavailable(events, c, { code: 'schema_missing', error });
   if (isRowError(error))

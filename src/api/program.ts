@@ -18,7 +18,8 @@ export async function runApi(module: string): Promise<void> {
         failed: api.failed,
         start: async () => {
           const url = await api.listen();
-          log.info({ connection: name, url }, 'api listening');
+          const grpc = api.grpcAddress === undefined ? {} : { grpc: api.grpcAddress };
+          log.info({ connection: name, url, ...grpc }, 'api listening');
           await api.start();
           log.info({ url }, 'api serving');
         },

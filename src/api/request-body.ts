@@ -26,6 +26,8 @@ export interface JsonBodyOptions extends BodyOptions {
   maxValues: number;
   /** Containers within each other, the body itself included. */
   maxDepth: number;
+  /** Without a body it is read as an empty object. Defaults to false. */
+  isOptional?: boolean;
 }
 
 /** What can be parsed, looked at and checked within a few milliseconds; more than that waits for its turn before each step. */
@@ -34,9 +36,19 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset="?utf-8"?\s
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Middleware: gives the validator behind it the parsed body. */
-export function jsonBody({ maxValues, maxDepth, ...options }: JsonBodyOptions): MiddlewareHandler {
+export function jsonBody({
+  maxValues,
+  maxDepth,
+  isOptional = false,
+  ...options
+}: JsonBodyOptions): MiddlewareHandler {
   const withBody = bodyReader(options);
   return async (c, next) => {
+    if (isOptional && !hasBody(c)) {
+      c.req.json = async () => ({}) as never;
+      await next();
+      return;
+    }
     await withBody(c, async (bytes, reservation) => {
       const values = countValues(bytes, maxValues);
       if (values > maxValues) throw tooManyValues(maxValues);
@@ -52,6 +64,10 @@ export function jsonBody({ maxValues, maxDepth, ...options }: JsonBodyOptions): 
       await next();
     });
   };
+}
+
+function hasBody(c: Context): boolean {
+  return (c.req.header('content-length') ?? '0') !== '0' || c.req.header('transfer-encoding') !== undefined;
 }
 
 export type WithBody = <Result>(

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import type { Trace } from '#shared/job/trace.ts';
-import { parseRequestId, parseTraceparent } from '#shared/job/trace.ts';
+import { parseRequestId, parseTraceparent, parseTracestate } from '#shared/job/trace.ts';
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -24,7 +24,9 @@ export function readTrace(c: Context): void {
   const sentParent = c.req.header('traceparent');
   if (sentId === undefined && sentParent === undefined) return;
   const requestId = sentId === undefined ? undefined : (parseRequestId(sentId) ?? randomUUID());
-  c.set('trace', { traceparent: parseTraceparent(sentParent), requestId });
+  const traceparent = parseTraceparent(sentParent);
+  const tracestate = traceparent === undefined ? undefined : parseTracestate(c.req.header('tracestate'));
+  c.set('trace', { traceparent, requestId, ...(tracestate === undefined ? {} : { tracestate }) });
 }
 
 /** The request's trace, with an id of ours where it has brought none: for the log. The answer will tell the id. */

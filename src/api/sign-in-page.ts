@@ -1,5 +1,6 @@
 /**
- * The page on which people sign in and out. Pure; loads nothing, runs nothing, and everything that comes from outside is escaped.
+ * The page on which people sign in and out. Pure; loads nothing, runs nothing, and everything that comes from outside is escaped. Its addresses are relative, so
+ * that it works below any path.
  */
 import { html, raw } from 'hono/html';
 import type { Identity } from './access/roles.ts';
@@ -40,16 +41,16 @@ ${identity === undefined ? renderForm(to) : renderSignedIn(identity, to)}
 
 /** Who comes by a link from another site is asked although they are signed in: the browser holds the cookie back. */
 function renderForm(to: string): ReturnType<typeof html> {
-  return html`<form method="post" action="/sign-in">
+  return html`<form method="post" action="sign-in">
 <input type="hidden" name="to" value="${to}">
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button>Sign in</button>
 </form>
-<p>Signed in already? <a href="${to}">Go on to ${to}</a></p>`;
+<p>Signed in already? <a href="${to.slice(1)}">Go on to ${to}</a></p>`;
 }
 
 function renderSignedIn({ name, role }: Identity, to: string): ReturnType<typeof html> {
-  return html`<p>You are signed in with the token <strong>${name}</strong> (${role}). <a href="${to}">Go on to ${to}</a></p>
-<form method="post" action="/sign-out"><button>Sign out</button></form>`;
+  return html`<p>You are signed in with the token <strong>${name}</strong> (${role}). <a href="${to.slice(1)}">Go on to ${to}</a></p>
+<form method="post" action="sign-out"><button>Sign out</button></form>`;
 }

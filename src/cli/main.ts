@@ -1,29 +1,49 @@
 #!/usr/bin/env node
 /**
- * The command `warren`: the programs and the migration of an application, by name. Settings in the environment, as for the programs.
+ * The command `warren`: the programs and the migration of an application, and everything that can be asked of the API, by name.
  *
- * Exit codes: 0 after a clean end, 1 with one readable line where something is wrong. Nothing of a program is loaded before its name was read.
+ * Exit codes: exit-code.ts. Nothing of a program is loaded before its name was read, and the programs do not load what only the other commands need.
  */
-import { Command } from 'commander';
-import { errorMessage, Misconfigured } from '#shared/base/errors.ts';
+import { Command, CommanderError } from 'commander';
 import { version } from '#shared/base/version.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import { settingsHelp } from '#shared/program/help.ts';
 import { loadApp } from '#shared/program/load-app.ts';
 import { readAppModule, readMigrationUrl } from '#shared/settings/config.ts';
+import { exitCodeOfError, exitCodes, explainError } from './exit-code.ts';
+import type { Terminal } from './terminal.ts';
+
+const programs = ['api', 'worker', 'migrate'];
 
 const program = new Command('warren')
-  .description('Background jobs on RabbitMQ and Postgres: the programs of an application.')
+  .description('Background jobs on RabbitMQ and Postgres: the programs of an application, and its operation.')
   .version(version)
   .showHelpAfterError(
     '(`warren --help` lists the commands, `warren COMMAND --help` the options and settings of one)',
-  );
+  )
+  .exitOverride();
 
-addCommand('api', 'serves the HTTP API until it is told to stop (SIGTERM, SIGINT)', async (module) => {
+const terminal: Terminal = {
+  out: process.stdout,
+  err: process.stderr,
+  input: process.stdin,
+  stopping: () => {
+    const stopping = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => stopping.abort());
+    return stopping.signal;
+  },
+  setExitCode: (code) => {
+    process.exitCode = code;
+  },
+};
+process.stdout.on('error', endWithReader);
+
+addProgram('api', 'serves the HTTP API until it is told to stop (SIGTERM, SIGINT)', async (module) => {
   const { runApi } = await import('#api/program.ts');
   await runApi(module);
 });
-addCommand(
+addProgram(
   'worker',
   "runs the application's jobs until it is told to stop (SIGTERM, SIGINT)",
   async (module) => {
@@ -31,25 +51,39 @@ addCommand(
     await runWorker(module);
   },
 );
-addCommand('migrate', 'brings the schema of the database at DATABASE_URL up to date', async (module) => {
+addProgram('migrate', 'brings the schema of the database at DATABASE_URL up to date', async (module) => {
   const app = await loadApp(module);
   const { applied } = await migrate({ databaseUrl: readMigrationUrl(), app });
   console.log(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
 });
 
 try {
+  if (!programs.includes(process.argv[2] ?? '')) {
+    const { addCommands } = await import('./add-commands.ts');
+    addCommands(program, terminal);
+  }
   await program.parseAsync();
 } catch (error) {
-  console.error(error instanceof Misconfigured ? error.message : errorMessage(error));
-  process.exitCode = 1;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exitCodes.done.code : exitCodes.usage.code; // it has said why
+  } else {
+    console.error(explainError(error));
+    process.exitCode = exitCodeOfError(error);
+  }
 }
 
 /** Each takes the application's module, which is loaded where the command runs. */
-function addCommand(name: string, description: string, run: (module: string) => Promise<void>): void {
+function addProgram(name: string, description: string, run: (module: string) => Promise<void>): void {
   program
     .command(name)
     .description(description)
     .option('--app <module>', 'the module that exports the application as `app`; defaults to WARREN_APP')
     .addHelpText('after', () => `\nIts settings are environment variables:\n\n${settingsHelp()}`)
     .action(async ({ app }: { app?: string }) => await run(app ?? readAppModule()));
+}
+
+/** `warren jobs list | head`: nobody reads on. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
 }

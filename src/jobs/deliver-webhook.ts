@@ -4,7 +4,8 @@
  * 2xx completes the job, 410 (Gone) and an address that is not public cancel it, anything else (redirects too: none is followed) fails the
  * attempt, which is repeated. The receiver may see a delivery more than once, always under the same `webhook-id`. An abort closes the connection.
  */
-import type { JobSettings, ShippedJobContext } from '#shared/job/job.ts';
+import type { JobSettings } from '#shared/job/job.ts';
+import type { ShippedJobContext } from '#shared/job/shipped-job-context.ts';
 import { cancel, defineJob } from './define.ts';
 import { assertLiteralIsPublic, createLookup, PrivateAddress } from './webhook/addresses.ts';
 import type { WebhookArguments } from './webhook/arguments.ts';

@@ -7,11 +7,9 @@
 import { cached } from '#shared/base/cached.ts';
 import type { GaugeReading, GaugeSource } from '#shared/observe/metrics/gauge-source.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
-import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
+import { DEAD_LETTERS, findDepthsNow } from '#shared/rabbitmq/queue-depth.ts';
 
 const FRESH_MS = 10_000;
-/** The queue of the dead letters, by its name without the prefix. */
-const DEAD = 'dead';
 
 /** Whether this connection is open. No number where no broker is configured. */
 export function connectionGauge(connection: BrokerConnection): GaugeSource {
@@ -32,11 +30,10 @@ export function depthGauges(
 ): GaugeSource[] {
   const depths = cached(async () => {
     const open = connection();
-    if (open?.model === undefined || open.blocked) return new Map(); // a blocked connection would not hear the question
-    return await findQueueDepths(open.model, [...queues, DEAD]);
+    return open === undefined ? undefined : await findDepthsNow(open, [...queues, DEAD_LETTERS]);
   }, FRESH_MS);
   const read = async (of: 'ready' | 'consumers'): Promise<GaugeReading[]> =>
-    [...(await depths())].map(([queue, depth]) => ({ labels: { queue }, value: depth[of] }));
+    [...((await depths()) ?? [])].map(([queue, depth]) => ({ labels: { queue }, value: depth[of] }));
   return [
     {
       name: 'warren_queue_messages_ready',

@@ -7,26 +7,35 @@
 import { cached } from '#shared/base/cached.ts';
 import { InvalidInput, NotFound } from '#shared/base/errors.ts';
 import { parseId } from '#shared/base/row-id.ts';
-import type { Job } from '#shared/job/job.ts';
-import type { JobFilter, ListedJob } from '#shared/job/listed-job.ts';
+import type { Job, JobDefinition } from '#shared/job/job.ts';
+import type { JobFilter, SearchFilter } from '#shared/job/job-filter.ts';
+import type { JobLife } from '#shared/job/job-life.ts';
+import type { JobLogLine } from '#shared/job/job-note.ts';
+import type { ListedJob } from '#shared/job/listed-job.ts';
+import { toSearched } from '#shared/job/redaction.ts';
 import type { JobState } from '#shared/job/transitions.ts';
 import { jobStates } from '#shared/job/transitions.ts';
 import type { Database } from '#shared/postgres/database.ts';
-import { listJobs } from '#shared/postgres/statements/list.ts';
+import type { QueueCount } from '#shared/postgres/statements/counts.ts';
+import { countJobs, countMatchingJobs } from '#shared/postgres/statements/counts.ts';
+import { findLogs } from '#shared/postgres/statements/job-notes.ts';
+import { findLife } from '#shared/postgres/statements/life.ts';
+import type { QueueSettings, StoredQueue } from '#shared/postgres/statements/queues.ts';
 import { findQueues } from '#shared/postgres/statements/queues.ts';
-import type { QueueAge, QueueCount } from '#shared/postgres/statements/read.ts';
-import { countJobs, findJobs, findQueueAges } from '#shared/postgres/statements/read.ts';
+import type { QueueAge } from '#shared/postgres/statements/read.ts';
+import { findJobs, findQueueAges } from '#shared/postgres/statements/read.ts';
 import type { UnservedType } from '#shared/postgres/statements/unserved-types.ts';
 import { findUnservedTypes } from '#shared/postgres/statements/unserved-types.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import type { QueueDepth } from '#shared/rabbitmq/queue-depth.ts';
-import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
+import { DEAD_LETTERS, findDepthsNow } from '#shared/rabbitmq/queue-depth.ts';
 import { createLookup } from './lookup.ts';
+import { searchJobs } from './search.ts';
 
 /** Jobs that are read with one statement. Two megabytes each at most, and two statements at once: the heap has room for that. */
 const MAX_SHOWN_JOBS = 10;
-/** Counting reads the whole table. The other statements keep the short deadline and tell first when Postgres is away. */
-const COUNT_DEADLINE_MS = 10_000;
+/** Of a job's log: ten attempts that have said as much as they may. */
+const MAX_SHOWN_LINES = 10_000;
 const FRESH_MS = 1_000;
 
 export interface JobPageRequest extends JobFilter {
@@ -36,14 +45,21 @@ export interface JobPageRequest extends JobFilter {
   limit: number;
 }
 
+/** Of whoever asks. */
+export interface Sight {
+  /** The application's own code: `q` looks in all arguments, hidden ones and those of unknown types too. Defaults to false. */
+  seesHidden?: boolean;
+}
+
 export interface JobPage {
-  /** Newest first. */
+  /** Newest first. Fewer than the limit, or none, where the time was over before so many were found. */
   jobs: ListedJob[];
   /** Null on the last page. */
   nextCursor: string | null;
 }
 
-export interface QueueOverview {
+/** With what is set for it: null where nothing is. */
+export interface QueueOverview extends QueueSettings {
   name: string;
   paused: boolean;
   /** Jobs that wait and that no worker has claimed. Null without RabbitMQ. */
@@ -62,10 +78,18 @@ export interface QueueOverview {
 export interface Browser {
   /** The job with this id, which may be any text. Throws `NotFound`. */
   find(id: string): Promise<Job>;
+  /** What the handler of this job has said in its attempts, the oldest first, at most 10 000 lines. Throws `NotFound`. */
+  logs(id: string): Promise<JobLogLine[]>;
+  /** When its message was confirmed, who has it, whether it was asked to stop. Throws `NotFound`. */
+  life(id: string): Promise<JobLife>;
+  /** How many jobs there are in each state, of a type and in a queue where they are given: from the kept counts, however many there are. */
+  counts(filter: Pick<JobFilter, 'type' | 'queue'>): Promise<Record<JobState, number>>;
   /** Throws `InvalidInput` for a cursor that is none. */
-  list(request: JobPageRequest): Promise<JobPage>;
+  list(request: JobPageRequest, sight?: Sight): Promise<JobPage>;
   /** All queues: those of the application in its order, then those of others. */
   queues(): Promise<QueueOverview[]>;
+  /** What RabbitMQ has of the queues that were asked for last, and of the dead letters under the name `dead`; undefined without RabbitMQ. */
+  depths(): Promise<ReadonlyMap<string, QueueDepth> | undefined>;
 }
 
 export interface BrowserOptions {
@@ -73,43 +97,75 @@ export interface BrowserOptions {
   connection: BrokerConnection;
   /** The queues of the application. */
   queues: readonly string[];
+  definitions: ReadonlyMap<string, JobDefinition>;
 }
 
-export function createBrowser({ database, connection, queues }: BrowserOptions): Browser {
+export function createBrowser({ database, connection, queues, definitions }: BrowserOptions): Browser {
   const findJob = createLookup(database, findJobs, { maxRows: MAX_SHOWN_JOBS });
-  const counts = cached(() => database.query(countJobs, COUNT_DEADLINE_MS), FRESH_MS);
+  const counts = cached(() => database.query(countJobs), FRESH_MS);
   let names = queues;
-  const depths = cached(() => readDepths(connection, names), FRESH_MS);
+  const depths = cached(() => findDepthsNow(connection, [...names, DEAD_LETTERS]), FRESH_MS);
   return {
     find: async (id) => {
       const job = parseId(id) === null ? undefined : await findJob(id);
       if (job === undefined) throw new NotFound('there is no such job');
       return job;
     },
-    list: async ({ cursor, limit, ...filter }) => {
-      const before = cursor === undefined ? undefined : parseCursor(cursor);
-      const found = await database.query((sql) => listJobs(sql, { ...filter, before, limit: limit + 1 }));
-      const jobs = found.slice(0, limit);
-      return { jobs, nextCursor: found.length > limit ? (jobs.at(-1)?.id ?? null) : null };
+    logs: async (id) => {
+      if (parseId(id) === null) throw new NotFound('there is no such job');
+      const lines = await database.query((sql) => findLogs(sql, id, MAX_SHOWN_LINES));
+      if (lines.length === 0 && (await findJob(id)) === undefined) throw new NotFound('there is no such job');
+      return lines;
     },
+    life: async (id) => {
+      const life = parseId(id) === null ? undefined : await database.query((sql) => findLife(sql, id));
+      if (life === undefined) throw new NotFound('there is no such job');
+      return life;
+    },
+    counts: async ({ type, queue }) => {
+      const sums = noJobs();
+      for (const { state, count } of await database.query((sql) => countMatchingJobs(sql, { type, queue })))
+        sums[state] += count;
+      return sums;
+    },
+    list: async ({ cursor, limit, ...given }, { seesHidden = false } = {}) => {
+      const before = cursor === undefined ? undefined : parseCursor(cursor);
+      const filter = seesHidden ? given : withSearched(given, definitions);
+      const { jobs, next } = await searchJobs(database, filter, { before, limit });
+      return { jobs, nextCursor: next };
+    },
+    depths,
     queues: async () => {
       const told = await database.query(findQueues);
       names = [...new Set([...queues, ...told.map(({ name }) => name)])];
-      const [ages, unserved, counted, depthsByQueue] = await Promise.all([
-        database.query((sql) => findQueueAges(sql, names)),
-        database.query(findUnservedTypes),
-        counts(),
-        depths(),
-      ]);
-      const paused = told.filter((queue) => queue.paused).map(({ name }) => name);
+      // One after the other: a connection that were opened for a look would cost many times what the statement does.
+      const ages = await database.query((sql) => findQueueAges(sql, names));
+      const unserved = await database.query(findUnservedTypes);
+      const counted = await counts();
+      const depthsByQueue = await depths();
+      const stored = new Map(told.map((queue) => [queue.name, queue]));
       return names.map((name) =>
-        toOverview(name, { paused, ages, unserved, counted, depth: depthsByQueue.get(name) }),
+        toOverview(name, {
+          stored: stored.get(name),
+          ages,
+          unserved,
+          counted,
+          depth: depthsByQueue?.get(name),
+        }),
       );
     },
   };
 }
 
-/** A cursor is the last id of the page before. */
+/** Where `q` is given it looks only in what is shown. */
+export function withSearched<Filter extends JobFilter>(
+  filter: Filter,
+  definitions: ReadonlyMap<string, JobDefinition>,
+): Filter & SearchFilter {
+  return filter.q === undefined ? filter : { ...filter, searched: toSearched(definitions) };
+}
+
+/** A cursor is an id: the page before has looked at it and all that are larger. */
 function parseCursor(cursor: string): string {
   const id = parseId(cursor);
   if (id !== null) return id;
@@ -117,29 +173,27 @@ function parseCursor(cursor: string): string {
   throw new InvalidInput('invalid_request', 'the cursor is malformed', issues);
 }
 
-/** A blocked connection would not even hear the question. */
-async function readDepths(
-  { model, blocked }: BrokerConnection,
-  queues: readonly string[],
-): Promise<Map<string, QueueDepth>> {
-  if (model === undefined || blocked) return new Map();
-  return await findQueueDepths(model, queues);
+function noJobs(): Record<JobState, number> {
+  return Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
 }
 
 interface QueueFacts {
-  paused: readonly string[];
+  stored: StoredQueue | undefined;
   ages: readonly QueueAge[];
   unserved: readonly UnservedType[];
   counted: readonly QueueCount[];
   depth: QueueDepth | undefined;
 }
 
-function toOverview(name: string, { paused, ages, unserved, counted, depth }: QueueFacts): QueueOverview {
-  const counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
+function toOverview(name: string, { stored, ages, unserved, counted, depth }: QueueFacts): QueueOverview {
+  const counts = noJobs();
   for (const { queue, state, count } of counted) if (queue === name) counts[state] = count;
   return {
     name,
-    paused: paused.includes(name),
+    paused: stored?.paused === true,
+    channels: stored?.channels ?? null,
+    prefetch: stored?.prefetch ?? null,
+    maxDepth: stored?.maxDepth ?? null,
     ready: depth === undefined ? null : counts.available,
     unacked: depth === undefined ? null : counts.running,
     consumers: depth?.consumers ?? null,

@@ -2,19 +2,23 @@
  * Enqueues in a transaction of the caller's: the jobs exist if and only if it commits. The relay publishes them then, told by a notice that goes out
  * with the commit.
  */
-import { Conflict } from '#shared/base/errors.ts';
+
+import type { Encryption } from '#shared/job/encryption.ts';
 import type { Enqueued } from '#shared/job/job.ts';
+import type { EnqueueMiddleware } from '#shared/job/middleware.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import { queryThrough } from '#shared/postgres/callers-client.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
 import { insertStatement } from '#shared/postgres/statements/insert.ts';
+import { unknownLimitsStatement } from '#shared/postgres/statements/limits.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
 import type { HolderRow } from '#shared/postgres/statements/unique-holder.ts';
-import { toHolder, uniqueHolderStatement } from '#shared/postgres/statements/unique-holder.ts';
-import type { EnqueueRequests } from './new-job.ts';
+import { endedBatch } from './batches/ended-batch.ts';
+import { enqueueWithin } from './enqueue-span.ts';
+import { namesOf, unknownLimits } from './gates/known-limits.ts';
+import type { EnqueueRequest, EnqueueRequests } from './new-job.ts';
 import { toJob, toNewJob } from './new-job.ts';
-
-const MAX_UNIQUE_TRIES = 5;
+import { MAX_UNIQUE_TRIES, settleConflict, unsettled } from './unique-conflict.ts';
 
 /**
  * Resolves with what became of each request, in their order; for a job whose unique key a live job holds, with that one. Throws `InvalidInput` where
@@ -23,32 +27,48 @@ const MAX_UNIQUE_TRIES = 5;
 export async function enqueueInTransaction<Inputs extends readonly unknown[]>(
   client: CallersClient,
   requests: EnqueueRequests<Inputs>,
+  {
+    middleware = [],
+    encryption,
+  }: { middleware?: readonly EnqueueMiddleware[]; encryption?: Encryption } = {},
 ): Promise<Enqueued[]> {
-  const jobs = await Promise.all(requests.map(toNewJob));
+  const enqueue = (traced: readonly EnqueueRequest[]) => enqueueAll(client, traced, encryption);
+  return await enqueueWithin(middleware, requests, enqueue, (enqueued) => enqueued.map(({ job }) => job.id));
+}
+
+async function enqueueAll(
+  client: CallersClient,
+  requests: readonly EnqueueRequest[],
+  encryption?: Encryption,
+): Promise<Enqueued[]> {
+  const jobs = await Promise.all(requests.map((request) => toNewJob(request, encryption)));
+  await assertLimits(client, jobs);
   const rows = await insert(client, jobs);
   const enqueued: Enqueued[] = [];
   for (const [index, row] of rows.entries()) {
     const job = jobs[index] as NewJob;
     if (row.outcome === 'inserted') enqueued.push({ job: toJob(job, row), created: true });
+    else if (row.outcome === 'ended-batch') throw endedBatch(job);
     else enqueued.push(await findOrInsert(client, job)); // one after the other: it is one connection
   }
   return enqueued;
 }
 
+async function assertLimits(client: CallersClient, jobs: readonly NewJob[]): Promise<void> {
+  const names = namesOf(jobs);
+  if (names.length === 0) return;
+  const unknown = await queryThrough<{ name: string }>(client, unknownLimitsStatement(names));
+  if (unknown.length > 0) throw unknownLimits(unknown.map(({ name }) => name));
+}
+
 async function findOrInsert(client: CallersClient, job: NewJob): Promise<Enqueued> {
   for (let tries = 0; tries < MAX_UNIQUE_TRIES; tries += 1) {
-    const [holder] = await queryThrough<HolderRow>(
-      client,
-      uniqueHolderStatement(job.type, job.uniqueKey ?? ''),
-    );
-    if (holder !== undefined) return { job: toHolder(holder), created: false };
+    const settled = await settleConflict((statement) => queryThrough<HolderRow>(client, statement), job);
+    if (settled !== undefined) return settled;
     const [row] = await insert(client, [job]); // it has ended meanwhile
     if (row?.outcome === 'inserted') return { job: toJob(job, row), created: true };
   }
-  throw new Conflict(
-    'unique_key_busy',
-    `the unique key "${job.uniqueKey}" changes hands too fast: try again`,
-  );
+  throw unsettled(job);
 }
 
 async function insert(client: CallersClient, jobs: readonly NewJob[]): Promise<InsertedJob[]> {

@@ -6,39 +6,46 @@
  */
 
 import { Batcher } from '#shared/base/batcher.ts';
-import { Conflict, errorMessage, InvalidInput } from '#shared/base/errors.ts';
+import { Conflict } from '#shared/base/errors.ts';
 import { mapInSlices } from '#shared/base/slices.ts';
 import type { App } from '#shared/job/app.ts';
-import type { Enqueued, EnqueueOptions } from '#shared/job/job.ts';
+import type { Encryption } from '#shared/job/encryption.ts';
+import type { Enqueued } from '#shared/job/job.ts';
 import type { Publishable } from '#shared/job/publishable.ts';
 import type { Events } from '#shared/observe/events.ts';
+import { findTracer } from '#shared/observe/tracing.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
 import { insertJobs } from '#shared/postgres/statements/insert.ts';
+import { findUnknownLimits } from '#shared/postgres/statements/limits.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
-import {
-  findIdempotencyKey,
-  findJobs,
-  findUniqueJob,
-  forgetIdempotencyKey,
-  replaceIdempotentJobs,
-} from '#shared/postgres/statements/read.ts';
+import { findJobs, forgetIdempotencyKey, replaceIdempotentJobs } from '#shared/postgres/statements/read.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
-import { withIdempotency, withSharedIdempotency } from './idempotency.ts';
+import type { Announcing } from './announce.ts';
+import { announce } from './announce.ts';
+import { endedBatch } from './batches/ended-batch.ts';
+import { insertAllOrNone } from './batches/insert-batch.ts';
+import { DepthLimits } from './depth-limits.ts';
+import { enqueueWithin } from './enqueue-span.ts';
+import { Admission } from './gates/admission.ts';
+import { KnownLimits } from './gates/known-limits.ts';
+import { replayIds, withIdempotency, withSharedIdempotency } from './idempotency.ts';
 import type { EnqueueRequest, EnqueueRequests } from './new-job.ts';
-import { toJob, toNewJob } from './new-job.ts';
+import { assertQueue, toJob, toNewJob } from './new-job.ts';
 import { Outbox } from './outbox.ts';
-
-const MAX_UNIQUE_TRIES = 5;
-/** What a batch of 10 000 jobs may take, in milliseconds. */
-const BATCH_DEADLINE_MS = 10_000;
+import { hasUniqueKey, MAX_UNIQUE_TRIES, settleOn, unsettled } from './unique-conflict.ts';
+import { refuseUnstorable } from './unstorable.ts';
 
 export interface EnqueuerOptions {
   database: Database;
   publisher: Publisher;
   app: App;
   events: Events;
+  /** How many jobs a channel of a worker runs at once, by queue, where the workers have it otherwise than the application. */
+  prefetches?: ReadonlyMap<string, number> | undefined;
+  /** Of encrypted job types. Defaults to no keys. */
+  encryption?: Encryption | undefined;
 }
 
 /** Enqueues on behalf of a process that has a pool and a publisher of its own. */
@@ -46,16 +53,28 @@ export class Enqueuer {
   readonly #app: App;
   readonly #database: Database;
   readonly #outbox: Outbox;
-  readonly #events: Events;
+  readonly #admission: Admission;
+  readonly #limits: KnownLimits;
+  readonly #announcing: Announcing;
+  readonly #toNewJob: (request: EnqueueRequest) => NewJob | Promise<NewJob>;
   readonly #inserts: Batcher<NewJob, InsertedJob>;
+  readonly depths: DepthLimits;
 
-  constructor({ database, publisher, app, events }: EnqueuerOptions) {
-    this.#events = events;
+  constructor({ database, publisher, app, events, prefetches, encryption }: EnqueuerOptions) {
+    this.#toNewJob = (request) => toNewJob(request, encryption);
+    this.#announcing = {
+      events,
+      publish: (jobs) => this.publish(jobs),
+      admit: (gates) => this.admit(gates),
+    };
     this.#app = app;
     this.#database = database;
+    this.depths = new DepthLimits(database);
     // No more in a message than one channel runs at once: a queue with a prefetch of 1 has long jobs, and each goes to whoever is free.
-    const mostTogether = (queue: string) => app.queues.get(queue)?.prefetch ?? 1;
+    const mostTogether = (queue: string) => prefetches?.get(queue) ?? app.queues.get(queue)?.prefetch ?? 1;
     this.#outbox = new Outbox({ database, publisher, mostTogether, events });
+    this.#admission = new Admission({ database, publish: (jobs) => this.publish(jobs), events });
+    this.#limits = new KnownLimits(app, (names) => database.query((sql) => findUnknownLimits(sql, names)));
     this.#inserts = new Batcher({
       run: async (jobs, waitedMs) => {
         const byRelay = !publisher.ready;
@@ -65,18 +84,28 @@ export class Enqueuer {
         return rows;
       },
       isItemError: isRowError,
-      concurrency: 2,
       sizeOf: ({ argsJson = '' }) => argsJson.length,
     });
   }
 
-  /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict` or `Unavailable`. */
+  /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict`, `QueueFull` or `Unavailable`, and what the application's middleware throws. */
   async enqueue<Input>(request: EnqueueRequest<Input>, idempotencyKey?: string): Promise<Enqueued> {
-    this.#assertQueue(request);
-    const job = toNewJob(request);
-    return await this.#insertOrFind(
-      withIdempotency(job instanceof Promise ? await job : job, idempotencyKey),
-    );
+    const { enqueue: middleware } = this.#app.middleware;
+    if (middleware.length === 0 && findTracer() === undefined)
+      return await this.#enqueue(request, idempotencyKey);
+    const enqueue = ([changed = request as EnqueueRequest]: readonly EnqueueRequest[]) =>
+      this.#enqueue(changed, idempotencyKey);
+    return await enqueueWithin(middleware, [request as EnqueueRequest], enqueue, ({ job }) => [job.id]);
+  }
+
+  async #enqueue(request: EnqueueRequest, idempotencyKey?: string): Promise<Enqueued> {
+    assertQueue(this.#app, request);
+    const entered = this.depths.enter([request]);
+    if (entered !== undefined) await entered;
+    const made = this.#toNewJob(request);
+    const job = made instanceof Promise ? await made : made;
+    if (job.rare?.limits !== undefined) await this.#limits.assertKnown([job]);
+    return await this.#insertOrFind(withIdempotency(job, idempotencyKey));
   }
 
   /** Enqueues all or none in one statement and returns their ids in order; a held unique key gives its holder's id. */
@@ -84,16 +113,24 @@ export class Enqueuer {
     requests: EnqueueRequests<Inputs>,
     idempotencyKey?: string,
   ): Promise<string[]> {
-    for (const request of requests) this.#assertQueue(request);
+    const enqueue = (changed: readonly EnqueueRequest[]) => this.#enqueueBatch(changed, idempotencyKey);
+    return await enqueueWithin(this.#app.middleware.enqueue, requests, enqueue, (ids) => ids);
+  }
+
+  /** Whether arguments may be changed before they are checked. */
+  get hasMiddleware(): boolean {
+    return this.#app.middleware.enqueue.length > 0;
+  }
+
+  async #enqueueBatch(requests: readonly EnqueueRequest[], idempotencyKey?: string): Promise<string[]> {
+    for (const request of requests) assertQueue(this.#app, request);
+    await this.depths.enter(requests);
     await this.#database.query((sql) => sql`select 1`); // the batch has a long deadline: this one tells in time that Postgres is away
-    const jobs = await withSharedIdempotency(await mapInSlices(requests, toNewJob), idempotencyKey);
-    const rows = await this.#database
-      .query(
-        (sql) => insertJobs(sql, jobs, { byRelay: !this.#outbox.ready, isOneRequest: true }),
-        BATCH_DEADLINE_MS,
-      )
-      .catch(refuseUnstorable);
-    if (rows[0]?.outcome === 'known') return await this.#replayIds(jobs[0] as NewJob);
+    const jobs = await withSharedIdempotency(await mapInSlices(requests, this.#toNewJob), idempotencyKey);
+    await this.#limits.assertKnown(jobs);
+    const options = { byRelay: !this.#outbox.ready, isOneRequest: true };
+    const rows = await insertAllOrNone(this.#database, jobs, options).catch(refuseUnstorable);
+    if (rows[0]?.outcome === 'known') return await replayIds(this.#database, jobs[0] as NewJob);
     this.#announce(jobs, rows);
     const ids = await Promise.all(
       rows.map(async (row, index) => {
@@ -107,57 +144,59 @@ export class Enqueuer {
     return ids;
   }
 
+  /** Whether messages can go out now. */
+  get ready(): boolean {
+    return this.#outbox.ready;
+  }
+
   /** Publishes jobs that are available and committed. Never throws: the relay repeats what fails. */
   publish(jobs: readonly Publishable[]): Promise<void> {
     return this.#outbox.publish(jobs);
   }
 
-  /** Waits until what was confirmed is marked. Stop the publisher first: it waits for the confirms. */
-  stop(): Promise<void> {
-    return this.#outbox.stop();
+  /** Has these gates looked at: a job waits there, or a place has become free. Never throws: the gatekeeper repeats what fails. */
+  admit(gates: Iterable<string>): void {
+    this.#admission.admit(gates);
   }
 
-  /** A job in a queue that nobody serves would wait for ever. */
-  #assertQueue({ queue }: EnqueueOptions): void {
-    const { queues } = this.#app;
-    if (queue === undefined || queues.has(queue)) return;
-    const issues = [{ detail: `there are ${[...queues.keys()].join(', ')}`, pointer: '/queue' }];
-    throw new InvalidInput('unknown_queue', `the application has no queue "${queue}"`, issues);
+  /** Waits until what was confirmed is marked. Stop the publisher first: it waits for the confirms. */
+  async stop(): Promise<void> {
+    await this.#admission.idle();
+    await this.#outbox.stop();
+  }
+
+  async #refuseEnded(job: NewJob, { id }: InsertedJob): Promise<Conflict> {
+    const { idempotencyKey } = job;
+    if (idempotencyKey !== undefined)
+      await this.#database.query((sql) => forgetIdempotencyKey(sql, idempotencyKey, [id]));
+    return endedBatch(job);
   }
 
   async #insertOrFind(job: NewJob): Promise<Enqueued> {
     for (let tries = 0; tries < MAX_UNIQUE_TRIES; tries += 1) {
       const row = await this.#inserts.add(job).catch(refuseUnstorable);
       if (row.outcome === 'inserted') return { job: toJob(job, row), created: true };
-      const found = row.outcome === 'known' ? await this.#replay(job) : await this.#findHolder(job);
+      if (row.outcome === 'ended-batch') throw await this.#refuseEnded(job, row);
+      const found = row.outcome === 'known' ? await this.#replay(job) : await this.#settle(job);
       if (found !== undefined) return found;
     }
-    throw new Conflict(
-      'unique_key_busy',
-      `the unique key "${job.uniqueKey}" changes hands too fast: try again`,
-    );
+    throw unsettled(job);
   }
 
-  /** Tells of the jobs that were inserted, and publishes what can run now. */
+  /** Tells of the jobs that were inserted, publishes what can run now, and has let through its gates who may. */
   #announce(jobs: readonly NewJob[], rows: readonly InsertedJob[]): void {
-    const available: Publishable[] = [];
-    for (const [index, { id, outcome, state }] of rows.entries()) {
-      const { type, queue } = jobs[index] as NewJob;
-      if (outcome === 'inserted') this.#events.publish('job.enqueued', { type, queue, count: 1 });
-      if (state === 'available') available.push({ id, type, queue, fence: 0 });
-    }
-    // One queue's confirms do not wait for another's, which may be choosing a leader.
-    for (const jobs of Map.groupBy(available, ({ queue }) => queue).values()) void this.publish(jobs);
+    announce(this.#announcing, jobs, rows);
   }
 
   /** The job that an idempotency key stands for; undefined where it was never made, because of a unique key that is free again. */
   async #replay(job: NewJob): Promise<Enqueued | undefined> {
-    const ids = await this.#replayIds(job);
+    const ids = await replayIds(this.#database, job);
     const [found] = await this.#database.query((sql) => findJobs(sql, ids));
     if (found !== undefined) return { job: found, created: true };
-    const holder = job.uniqueKey === undefined ? undefined : await this.#findHolder(job);
+    const isUnique = hasUniqueKey(job);
+    const holder = isUnique ? await this.#settle(job) : undefined;
     if (holder !== undefined) return holder;
-    if (job.uniqueKey !== undefined) {
+    if (isUnique) {
       const { idempotencyKey = '' } = job;
       await this.#database.query((sql) => forgetIdempotencyKey(sql, idempotencyKey, ids));
       return undefined;
@@ -165,32 +204,13 @@ export class Enqueuer {
     throw new Conflict('idempotency_key_spent', 'the job of this Idempotency-Key is no longer kept');
   }
 
-  async #replayIds({ idempotencyKey = '', fingerprint }: NewJob): Promise<string[]> {
-    const record = await this.#database.query((sql) => findIdempotencyKey(sql, idempotencyKey));
-    if (record === undefined)
-      throw new Conflict('idempotency_key_busy', 'the Idempotency-Key has just expired: try again');
-    if (record.fingerprint !== fingerprint) {
-      throw new InvalidInput('idempotency_key_reused', 'this Idempotency-Key was used for another request');
+  /** With the job that holds the unique key, or what has become of that; undefined where it has ended meanwhile. */
+  async #settle(job: NewJob): Promise<Enqueued | undefined> {
+    const settled = await settleOn(this.#database, job).catch(refuseUnstorable);
+    const { idempotencyKey } = job;
+    if (settled !== undefined && idempotencyKey !== undefined) {
+      await this.#database.query((sql) => replaceIdempotentJobs(sql, idempotencyKey, [settled.job.id]));
     }
-    return record.jobIds;
+    return settled;
   }
-
-  /** The live job that holds the unique key; undefined where it has ended meanwhile. */
-  async #findHolder({ type, uniqueKey = '', idempotencyKey }: NewJob): Promise<Enqueued | undefined> {
-    const holder = await this.#database.query((sql) => findUniqueJob(sql, type, uniqueKey));
-    if (holder === undefined) return undefined;
-    if (idempotencyKey !== undefined) {
-      await this.#database.query((sql) => replaceIdempotentJobs(sql, idempotencyKey, [holder.id]));
-    }
-    return { job: holder, created: false };
-  }
-}
-
-/** What no schema has caught, and Postgres refuses: U+0000 in a text, a number out of range. */
-function refuseUnstorable(error: unknown): never {
-  if (!isRowError(error)) throw error;
-  throw new InvalidInput(
-    'not_storable',
-    `Postgres cannot keep the job as it is: ${errorMessage(error, 200)}`,
-  );
 }

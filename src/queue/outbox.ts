@@ -41,17 +41,30 @@ export async function publishAndMark(
   return confirmed.length;
 }
 
+/** What became of jobs that were to be published again, by their ids. */
+export interface PublishedAgain {
+  /** Those that can be claimed. The others run, are held or have ended. */
+  available: ReadonlySet<string>;
+  /** Those of them whose new message the broker has. */
+  published: ReadonlySet<string>;
+}
+
 /**
- * Publishes jobs again whose message is at hand, each with a message of its own, as far as they are available. Returns those that the broker has.
- * Throws where Postgres is away; then nothing was published.
+ * Publishes jobs again whose message is at hand, each with a message of its own, as far as they are available. Returns undefined where the broker
+ * takes nothing now, and throws where Postgres is away; then nothing was published.
  */
 export async function publishAgain(
   { database, publisher }: Pick<OutboxOptions, 'database' | 'publisher'>,
   ids: readonly string[],
-): Promise<Publishable[]> {
-  if (!publisher.ready) return [];
-  const waiting = await database.query((sql) => renewMarks(sql, ids));
-  return await publisher.publishAll(waiting);
+): Promise<PublishedAgain | undefined> {
+  if (!publisher.ready) return undefined;
+  const available = await database.query((sql) => renewMarks(sql, ids));
+  const published = await publisher.publishAll(available);
+  return { available: idsOf(available), published: idsOf(published) };
+}
+
+function idsOf(jobs: readonly Publishable[]): ReadonlySet<string> {
+  return new Set(jobs.map(({ id }) => id));
 }
 
 /** For the path of a job: marks are written late and together, because a job that is claimed first needs none. */
@@ -64,6 +77,8 @@ export class Outbox {
   #confirmed: (readonly Publishable[])[] = [];
   #unmarked = 0;
   #marking: Promise<void> | undefined;
+  /** Ends the wait for more to mark: an urgent job overtakes nothing before it is marked (statements/others-first.ts). */
+  #hurry = new AbortController();
 
   constructor({ database, publisher, mostTogether, events }: OutboxOptions) {
     this.#events = events;
@@ -85,6 +100,7 @@ export class Outbox {
     if (this.#unmarked + confirmed.length > MAX_UNMARKED) return;
     this.#confirmed.push(confirmed);
     this.#unmarked += confirmed.length;
+    if (confirmed.some(({ isUrgent }) => isUrgent)) this.#hurry.abort();
     this.#marking ??= this.#markLate();
   }
 
@@ -95,7 +111,8 @@ export class Outbox {
 
   async #markLate(): Promise<void> {
     while (this.#confirmed.length > 0) {
-      await sleep(MARK_AFTER_MS);
+      await sleep(MARK_AFTER_MS, this.#hurry.signal);
+      this.#hurry = new AbortController();
       const jobs = this.#confirmed.flat();
       this.#confirmed = [];
       try {

@@ -1,17 +1,15 @@
 /**
  * Waits until a job has ended.
  *
- * Guarantees: ends at its deadline, whatever is away; an outage of Postgres meanwhile only delays the answer. Waits of one turn of the event loop share
- * their look-ups, and each looks less often the longer it waits.
+ * Guarantees: ends at its deadline, whatever is away; an outage of Postgres meanwhile only delays the answer. However many wait, the process asks
+ * Postgres once for all of them (watch.ts).
  */
 import { sleep } from '#shared/base/backoff.ts';
 import { Unavailable } from '#shared/base/errors.ts';
 import type { Job } from '#shared/job/job.ts';
-import type { Browser } from './browse.ts';
+import type { JobWatcher } from './watch.ts';
 
-const FIRST_LOOK_MS = 20;
-const LAST_LOOK_MS = 500;
-const GROWTH = 1.5;
+const AFTER_OUTAGE_MS = 200;
 
 export interface WaitOptions {
   /** How long to wait at most. Defaults to 30 000. */
@@ -25,30 +23,41 @@ export interface WaitOptions {
  * `not_ended` at the deadline, and the signal's reason when that aborts.
  */
 export async function waitForEnd(
-  browser: Pick<Browser, 'find'>,
+  watcher: Pick<JobWatcher, 'watch'>,
   id: string,
   { timeoutMs = 30_000, signal }: WaitOptions,
 ): Promise<Job> {
-  const deadline = performance.now() + timeoutMs;
-  let lookMs = FIRST_LOOK_MS;
-  for (;;) {
-    signal?.throwIfAborted();
-    const job = await findOrOutage(browser, id);
-    if (job instanceof Unavailable) {
-      if (performance.now() >= deadline) throw job;
-    } else if (job.finishedAt !== null) return job;
-    const leftMs = deadline - performance.now();
-    if (leftMs <= 0) throw new Unavailable('not_ended', `job ${id} has not ended within ${timeoutMs} ms`);
-    await sleep(Math.min(lookMs, leftMs), signal);
-    lookMs = Math.min(lookMs * GROWTH, LAST_LOOK_MS);
-  }
+  signal?.throwIfAborted();
+  const job = await watchToEnd(watcher, id, { timeoutMs, signal });
+  if (job !== undefined && job.finishedAt !== null) return job;
+  signal?.throwIfAborted();
+  throw new Unavailable('not_ended', `job ${id} has not ended within ${timeoutMs} ms`);
 }
 
-async function findOrOutage(browser: Pick<Browser, 'find'>, id: string): Promise<Job | Unavailable> {
+/** The same, save that the job may not have ended: undefined where it could not even be read. Throws `NotFound`, and `Unavailable` at the end of an outage that lasts longer. */
+export async function watchToEnd(
+  watcher: Pick<JobWatcher, 'watch'>,
+  id: string,
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<Job | undefined> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  const timer = setTimeout(end, timeoutMs);
+  signal?.addEventListener('abort', end, { once: true });
+  let last: Job | undefined;
   try {
-    return await browser.find(id);
-  } catch (error) {
-    if (error instanceof Unavailable) return error;
-    throw error;
+    for (;;) {
+      try {
+        for await (const job of watcher.watch(id, over.signal)) last = job;
+        return last;
+      } catch (error) {
+        if (!(error instanceof Unavailable) || over.signal.aborted || error.code === 'stopping') throw error;
+        await sleep(AFTER_OUTAGE_MS, over.signal);
+        if (over.signal.aborted) throw error;
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
   }
 }

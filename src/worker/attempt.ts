@@ -11,21 +11,23 @@ import type { JobDefinition } from '#shared/job/job.ts';
 import { target } from '#shared/job/transitions.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
-import { QUARANTINED_FROM } from '#shared/postgres/statements/parts.ts';
 import type { Outcome } from '#shared/postgres/statements/record.ts';
 import type { Abort } from './abort.ts';
+import { startAttemptSpan } from './attempt-span.ts';
+import type { ClaimResult } from './claim-results.ts';
+import { isNotClaimed } from './claim-results.ts';
 import type { Claimer, Delivered } from './claimer.ts';
 import type { Completer, Recorded } from './completer.ts';
 import type { Ending } from './ending.ts';
 import { toOutcome } from './ending.ts';
-import type { ClaimResult } from './group-claim.ts';
 import type { Perform, PerformResources } from './perform.ts';
-import { perform } from './perform.ts';
 import type { Refusal } from './refusal.ts';
 import { RunningAttempts } from './running-attempts.ts';
 
 /** What becomes of the message. `unacked`: nothing; the broker redelivers it when the channel closes. */
 export type Disposition = 'ack' | 'requeue' | 'unacked' | { kind: 'dead-letter'; reason: string };
+
+type Ended = { ending: Ending; outcome: Outcome };
 
 export interface AttemptsOptions {
   claimer: Claimer;
@@ -35,8 +37,8 @@ export interface AttemptsOptions {
   /** What every handler is given beside its own job; asked for when one runs. */
   resources: () => PerformResources;
   events: Events;
-  /** Runs a handler where it cannot take the worker down. */
-  quarantine: Perform;
+  /** Runs a handler, here or where it hurts nobody. */
+  perform: Perform;
   /** Aborts when the process must stop. */
   giveUp: AbortSignal;
 }
@@ -48,19 +50,19 @@ export class Attempts {
   readonly #definitions: ReadonlyMap<string, JobDefinition>;
   readonly #resources: () => PerformResources;
   readonly #events: Events;
-  readonly #quarantine: Perform;
+  readonly #performHandler: Perform;
   readonly #unheard = new Set<Promise<void>>();
   readonly #unfinished: { claim: Claim; outcome: Outcome }[] = [];
   readonly #giveUp: AbortSignal;
   readonly #draining = new AbortController();
 
-  constructor({ claimer, completer, definitions, resources, events, quarantine, giveUp }: AttemptsOptions) {
+  constructor({ claimer, completer, definitions, resources, events, perform, giveUp }: AttemptsOptions) {
     this.#events = events;
     this.#claimer = claimer;
     this.#completer = completer;
     this.#definitions = definitions;
     this.#resources = resources;
-    this.#quarantine = quarantine;
+    this.#performHandler = perform;
     this.#giveUp = giveUp;
   }
 
@@ -86,20 +88,24 @@ export class Attempts {
     }
   }
 
-  async #runClaimed(claim: Claim, handlerEnded?: () => void): Promise<Disposition> {
-    if (this.#draining.signal.aborted) return await this.#handBack(claim);
+  async #runClaimed(claimed: Claim, handlerEnded?: () => void): Promise<Disposition> {
+    if (this.#draining.signal.aborted) return await this.#handBack(claimed);
 
-    const definition = this.#definitions.get(claim.type);
-    if (definition === undefined) return await this.#handBack(claim); // it was claimed without being asked for: another worker's
+    const definition = this.#definitions.get(claimed.type);
+    if (definition === undefined) return await this.#handBack(claimed); // it was claimed without being asked for: another worker's
 
-    const abort = this.running.begin(claim.id);
-    const { ending, outcome } = await this.#perform(definition, claim, abort);
+    const abort = this.running.begin(claimed.id);
+    const span = startAttemptSpan(claimed);
+    const claim = span?.claim ?? claimed;
+    const { ending, outcome } = await (span === undefined
+      ? this.#perform(definition, claim, abort)
+      : span.run(() => this.#perform(definition, claim, abort)));
     if (ending.kind === 'drained' && !ending.handlerEnded) {
       this.#unfinished.push({ claim, outcome }); // its handler goes on: nobody else may start it before this process ends
       return 'unacked';
     }
     handlerEnded?.();
-    const recorded = await this.#record(outcome, claim, definition);
+    const recorded = await this.#record({ ending, outcome }, claim, definition);
     this.running.end(claim.id, abort);
     return dispose(recorded, ending);
   }
@@ -145,7 +151,7 @@ export class Attempts {
 
   /**
    * Tries until it is known. Undefined where the process drains before that; but a claim that was asked for and not answered may have been made,
-   * and is asked for again until the process must stop.
+   * and is asked for again until the process must stop. Where claims are closed, a job that waits was not claimed.
    */
   async #claim(delivered: Delivered): Promise<ClaimResult | undefined> {
     for (let retry = 0; retry > 0 || !this.#draining.signal.aborted; retry += 1) {
@@ -154,7 +160,10 @@ export class Attempts {
       } catch (error) {
         this.#events.publish('write.retried', { what: 'claim', retry: retry + 1, error });
         if (this.#giveUp.aborted) return undefined;
-        await sleep(backoffMs(retry + 1, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), this.#giveUp);
+        const isUnclaimed = isNotClaimed(delivered.id, error);
+        const wakes = isUnclaimed ? this.#draining.signal : this.#giveUp;
+        await sleep(backoffMs(retry + 1, { firstMs: 50, maxMs: 2_000, jitter: 0.5 }), wakes);
+        if (isUnclaimed && this.#draining.signal.aborted) return undefined;
       }
     }
     return undefined;
@@ -166,20 +175,14 @@ export class Attempts {
     return recorded === 'unrecorded' ? 'unacked' : 'requeue';
   }
 
-  async #perform(
-    definition: JobDefinition,
-    claim: Claim,
-    abort: Abort,
-  ): Promise<{ ending: Ending; outcome: Outcome }> {
+  async #perform(definition: JobDefinition, claim: Claim, abort: Abort): Promise<Ended> {
     const { id: jobId, type, queue, attempt, waitMs, trace } = claim;
     this.#events.publish('attempt.started', { ...trace, jobId, type, queue, attempt, waitMs });
     const startedAt = performance.now();
     const started = () => this.#claimer.started(claim);
-    const isQuarantined = claim.crashes >= QUARANTINED_FROM;
-    if (isQuarantined) started(); // its attempt is never charged, and it may wait for its turn
-    const run = isQuarantined ? this.#quarantine : perform;
-    const ending = await run(definition, claim, abort, { ...this.#resources(), started });
-    const outcome = toOutcome(ending, claim, definition);
+    const ending = await this.#performHandler(definition, claim, abort, { ...this.#resources(), started });
+    const durationMs = performance.now() - startedAt;
+    const outcome = toOutcome(ending, claim, definition, durationMs);
     this.#events.publish('attempt.finished', {
       ...trace,
       jobId,
@@ -187,15 +190,16 @@ export class Attempts {
       queue,
       attempt,
       outcome: target(outcome.act),
-      durationMs: performance.now() - startedAt,
-      error: ending.kind === 'failed' || ending.kind === 'crashed' ? ending.message : undefined,
+      durationMs,
+      error: outcome.act === 'stop' ? undefined : outcome.error, // a cancel is no error
       origin: ending.kind === 'failed' ? ending.origin : undefined,
       retryInMs: outcome.act === 'fail' ? outcome.delayMs : undefined,
     });
     return { ending, outcome };
   }
 
-  async #record(outcome: Outcome, claim: Claim, definition: JobDefinition): Promise<Recorded> {
+  async #record({ ending, outcome }: Ended, claim: Claim, definition: JobDefinition): Promise<Recorded> {
+    if (ending.kind === 'committed') return this.#completer.tellCommitted(ending, claim);
     const recorded = await this.#completer.record(outcome, claim).catch((error: unknown) => {
       const message = `the outcome cannot be stored: ${errorMessage(error)}`; // an output that jsonb refuses
       return this.#completer.record(toOutcome({ kind: 'failed', message }, claim, definition), claim);

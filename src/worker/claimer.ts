@@ -18,10 +18,13 @@ import { texts } from '#shared/postgres/statements/parts.ts';
 import { spendMessages } from '#shared/postgres/statements/publish.ts';
 import type { ArgsRoom } from './args-room.ts';
 import { LARGE_ABOVE_BYTES } from './args-room.ts';
-import type { ClaimResult, GroupClaimContext, GroupClaimResult, Wish } from './group-claim.ts';
-import { claimsIn, GroupClaim } from './group-claim.ts';
+import type { ClaimResult, GroupClaimResult } from './claim-results.ts';
+import { claimsIn } from './claim-results.ts';
+import type { GroupClaimContext } from './group-claim.ts';
+import { GroupClaim } from './group-claim.ts';
 import type { HeldJobs } from './held-jobs.ts';
-import { isMessageSpent } from './refusal.ts';
+import { QueueClaims } from './queue-claims.ts';
+import { isMessageSpent, mayStartAnother } from './refusal.ts';
 import { StartMarks } from './start-marks.ts';
 import { Takeover } from './takeover.ts';
 
@@ -29,6 +32,8 @@ import { Takeover } from './takeover.ts';
 export interface Delivered {
   id: string;
   redelivered: boolean;
+  /** Where it came from. Undefined: there is no message, the job's row says that it runs here. */
+  queue?: string | undefined;
 }
 
 export interface ClaimerOptions {
@@ -55,7 +60,7 @@ export class Claimer {
   readonly #delivered: Record<string, number> = {};
   /** The claim without messages that is under way. */
   #asking: Promise<unknown> = Promise.resolve();
-  readonly #claims: Batcher<Wish, GroupClaimResult>;
+  readonly #claims: QueueClaims;
   readonly #spent: Batcher<string, undefined>;
 
   constructor({ database, events, presence, room, held, types }: ClaimerOptions) {
@@ -84,13 +89,12 @@ export class Claimer {
       laneClaim: () => this.#asking,
       onClaimed: (claim) => this.#noteDelivery(claim),
     };
-    this.#claims = new Batcher({
-      run: (wishes) =>
-        this.#startMarks.claimed(
-          (claimant) => new GroupClaim(context, { ...claimant, types: this.#types }).claim(wishes),
-          claimsIn,
-        ),
-    });
+    this.#claims = new QueueClaims((wishes, group) =>
+      this.#startMarks.claimed(
+        (claimant) => new GroupClaim(context, { ...claimant, ...group, types: this.#types }).claim(wishes),
+        claimsIn,
+      ),
+    );
     this.#spent = new Batcher({
       run: async (ids) => {
         await database.query((sql) => spendMessages(sql, ids));
@@ -100,20 +104,21 @@ export class Claimer {
   }
 
   /**
-   * Waits for room where the job's arguments want more than there is; undefined where `draining` aborts meanwhile. Throws `Unavailable` where nobody can
+   * Claims the delivered job, or another of its queue that goes first. Waits for room where the job's arguments want more than there is; undefined where `draining` aborts meanwhile. Throws `Unavailable` where nobody can
    * tell now; the claim may have been made all the same, and a later call finds it.
    */
-  async claim({ id, redelivered }: Delivered, draining: AbortSignal): Promise<ClaimResult | undefined> {
+  async claim(delivered: Delivered, draining: AbortSignal): Promise<ClaimResult | undefined> {
+    const { id, redelivered, queue } = delivered;
     if (this.#waiting.has(id) && !redelivered) return { kind: 'refused', reason: 'twice' };
     if (redelivered && !this.holds(id)) {
       const claim = await this.#takeover.takeOver(id, draining);
       if (claim !== undefined) return { kind: 'claimed', claim };
     }
-    let result = await this.#claims.add({ id, hasRoom: false });
+    let result = await this.#claims.add({ id, hasRoom: false }, queue);
     while (result.kind === 'no-room') {
-      const settled = await this.#claimInTurn(id, result.wantsBytes, draining);
+      const settled = await this.#claimInTurn(delivered, result.wantsBytes, draining);
       if (settled === undefined) return undefined;
-      result = settled;
+      result = mayStartAnother(settled) ? await this.#claims.add({ id, hasRoom: false }, queue) : settled;
     }
     if (result.kind === 'refused' && isMessageSpent(result)) await this.#spent.add(id);
     return result;
@@ -186,7 +191,7 @@ export class Claimer {
 
   /** Waits for room and claims the job then. Undefined where the worker drains first. */
   async #claimInTurn(
-    id: string,
+    { id, queue }: Delivered,
     argsBytes: number,
     draining: AbortSignal,
   ): Promise<GroupClaimResult | undefined> {
@@ -197,7 +202,7 @@ export class Claimer {
       this.#waiting.delete(id);
     }
     try {
-      return await this.#claims.add({ id, hasRoom: true });
+      return await this.#claims.add({ id, hasRoom: true }, queue);
     } finally {
       this.#room.give(argsBytes); // a claim that was made is counted by itself
     }

@@ -88,6 +88,11 @@ export class Consumer {
     this.#subscription.resume();
   }
 
+  /** How many deliveries it may have at once, from now on. Those that are here go on. */
+  setPrefetch(prefetch: number): void {
+    this.#subscription.setPrefetch(prefetch);
+  }
+
   /** Resolves when no delivery is under way. */
   async idle(): Promise<void> {
     while (this.#underWay > 0) await this.#idle.promise;
@@ -115,7 +120,7 @@ export class Consumer {
 
   async #run(id: string, { message }: DeliveredMessage, handlerEnded: () => void): Promise<Settlement> {
     const { redelivered } = message.fields;
-    const delivery = { id, redelivered, queue: this.queue, returns: returnsOf(message) };
+    const delivery = { id, redelivered, queue: this.queue, message, returns: returnsOf(message) };
     const disposition = await this.#options.run(delivery, handlerEnded);
     if (typeof disposition === 'string') return disposition;
     return await this.#deadLetter(Buffer.from(id, 'latin1'), disposition.reason);
@@ -160,8 +165,9 @@ export class Consumer {
   }
 }
 
-/** How often the message was delivered and given back before: quorum queues count. */
-function returnsOf({ properties: { headers } }: IncomingMessage): number {
+/** How often the message was delivered and given back before. Quorum queues count; a classic one tells only whether, which is taken for very often. */
+function returnsOf({ fields: { redelivered }, properties: { headers } }: IncomingMessage): number {
   const count: unknown = headers?.['x-delivery-count'];
-  return typeof count === 'number' ? count : 0;
+  if (typeof count === 'number') return count;
+  return redelivered ? Number.POSITIVE_INFINITY : 0;
 }

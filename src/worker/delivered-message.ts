@@ -44,6 +44,11 @@ export class DeliveredMessage {
     this.#left = jobs;
   }
 
+  /** How many of its jobs are not done with. */
+  get left(): number {
+    return this.#left;
+  }
+
   /** One of its jobs is done with. */
   done(settlement: Settlement): void {
     this.#worst = Math.min(this.#worst, SETTLEMENTS.indexOf(settlement));

@@ -11,14 +11,16 @@ import type { Events } from '#shared/observe/events.ts';
 import type { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { Database } from '#shared/postgres/database.ts';
 import { Presence } from '#shared/postgres/presence.ts';
+import { admitJobs, findWaitedGates } from '#shared/postgres/statements/admit.ts';
 import { promoteDueJobs } from '#shared/postgres/statements/maintenance.ts';
 import type { Config } from '#shared/settings/config.ts';
 import { ArgsRoom } from './args-room.ts';
-import { Attempts } from './attempt.ts';
+import type { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';
-import { Completer } from './completer.ts';
+import { createAttempts } from './create-attempts.ts';
 import { HeldJobs } from './held-jobs.ts';
 import { perform } from './perform.ts';
+import { VitalSigns } from './vitals.ts';
 
 /** A job that is due again at once, for ever, must not keep a test for ever. */
 const MAX_RUNS = 10_000;
@@ -48,33 +50,26 @@ export async function drainDue({ app, config, name, services, events }: DrainOpt
     url,
     name,
     delivered: () => claimer.delivered,
-    serves: { app: app.name, queues, types },
+    serves: { app: app.name, queues, types, slots: {}, schedules: [] },
     restore: async (sql) => {
       await held.restoreAll(sql, presence.owners);
     },
     onNotice: () => {},
     onHeld: () => {},
+    onQueuesChanged: () => {},
     onLeading: () => {},
     onLost: () => {},
+    onDrainRequested: () => {}, // it ends as soon as it can
+    vitals: () => vitals.read(),
   });
+  const vitals = new VitalSigns({ running: () => ({}), isOnFallback: () => true, isDraining: () => false });
   const room = new ArgsRoom(config.workerArgsMaxBytes);
   const held = new HeldJobs(room);
-  const claimer: Claimer = new Claimer({
-    database,
-    events,
-    presence,
-    room,
-    held,
-    types,
-  });
+  const claimer: Claimer = new Claimer({ database, events, presence, room, held, types });
   const giveUp = new AbortController();
-  const attempts = new Attempts({
-    claimer,
-    completer: new Completer({ database, events, held, presence, giveUp: giveUp.signal }),
-    definitions: app.definitions,
-    resources: () => ({ services: services.services, settings: config, sql: services.sql, events }),
-    events,
-    quarantine: perform,
+  const { attempts, notes } = createAttempts({
+    ...{ app, config, events, database, services, claimer, held, presence, perform },
+    onFreed: () => {},
     giveUp: giveUp.signal,
   });
   database.start();
@@ -86,6 +81,7 @@ export async function drainDue({ app, config, name, services, events }: DrainOpt
     return await runAll({ database, claimer, attempts, queues });
   } finally {
     giveUp.abort();
+    await notes.stop();
     await presence.stop();
     await database.stop();
   }
@@ -103,6 +99,7 @@ async function runAll({ database, claimer, attempts, queues }: RunParts): Promis
   const ran: string[] = [];
   for (;;) {
     await database.query((sql) => promoteDueJobs(sql, PROMOTED_AT_ONCE, { byRelay: true }));
+    await admitWaiting(database);
     const claims = await claimer.claimNext(wanted);
     if (claims.length === 0) return ran;
     for (const claim of claims) {
@@ -112,4 +109,10 @@ async function runAll({ database, claimer, attempts, queues }: RunParts): Promis
     if (ran.length >= MAX_RUNS)
       throw new Error(`${ran.length} attempts have run and jobs are still due: does one enqueue itself?`);
   }
+}
+
+/** Lets through their gates who may; those that wait for a rate are not due. */
+async function admitWaiting(database: Database): Promise<void> {
+  const gates = await database.query((sql) => findWaitedGates(sql, '', PROMOTED_AT_ONCE));
+  if (gates.length > 0) await database.query((sql) => admitJobs(sql, gates));
 }

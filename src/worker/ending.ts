@@ -13,8 +13,10 @@ import type { JobDefinition } from '#shared/job/job.ts';
 import type { HandlerClient } from '#shared/postgres/handler-client.ts';
 import { hasLostPostgres } from '#shared/postgres/handler-client.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
-import type { Outcome } from '#shared/postgres/statements/record.ts';
+import type { Outcome, RecordedJob } from '#shared/postgres/statements/record.ts';
 import type { AbortReason } from './abort.ts';
+import type { RetryDecision } from './retry-policy.ts';
+import { decideRetry } from './retry-policy.ts';
 
 /** What became of a handler. `given-up`: it was aborted and has not let go in time; it may go on. */
 export type Settled =
@@ -26,12 +28,22 @@ export type Settled =
 export type Ending =
   /** `outputBytes`: the length of the output as JSON. */
   | { kind: 'succeeded'; output: unknown; outputBytes?: number }
-  | { kind: 'snoozed'; delayMs: number }
+  /** `message`: why, where nobody has asked for it. */
+  | { kind: 'snoozed'; delayMs: number; message?: string }
   | { kind: 'cancelled'; message: string | undefined }
-  | { kind: 'failed'; message: string; origin?: ErrorOrigin | undefined }
+  /** `retry`: what the job type says of this error (retry-policy.ts). */
+  | { kind: 'failed'; message: string; origin?: ErrorOrigin | undefined; retry?: RetryDecision }
   /** It took its process down, once too often. */
   | { kind: 'crashed'; message: string }
-  | { kind: 'drained'; handlerEnded: boolean };
+  | { kind: 'drained'; handlerEnded: boolean }
+  /** Its own transaction has recorded the outcome. */
+  | ({ kind: 'committed' } & Committed);
+
+/** An outcome that a job's own transaction has recorded, and what the job is then. */
+export interface Committed {
+  outcome: Outcome;
+  recorded: RecordedJob;
+}
 
 /** The wait before a job runs again whose handler met an outage of Warren's own Postgres. */
 const OUTAGE_RETRY = { firstMs: 1_000, maxMs: 1_000, jitter: 0.5 };
@@ -41,23 +53,51 @@ const MAX_RETRY_MS = 31_536_000_000;
 /** Where a job type's own backoff says nothing usable. */
 const DEFAULT_RETRY = { firstMs: 1_000, maxMs: 3_600_000 };
 
+export interface EndingContext {
+  /** What the attempt was given, in milliseconds. */
+  timeoutMs: number;
+  attempt: number;
+  definition: Pick<JobDefinition, 'retry'>;
+  sql: HandlerClient;
+}
+
 /** The ending of an attempt whose handler settled so. `reason`: why it was aborted, if it was; only then is a handler given up. */
 export function toEnding(
   settled: Settled,
   reason: AbortReason | undefined,
-  { timeoutMs, sql }: { timeoutMs: number; sql: HandlerClient },
+  { timeoutMs, attempt, definition, sql }: EndingContext,
 ): Ending {
   if (settled.kind === 'returned') return toSuccess(settled.value);
-  if (settled.kind === 'threw' && reason === undefined) return toFailure(settled.error, sql);
+  if (settled.kind === 'threw' && reason === undefined)
+    return toFailure(settled.error, { sql, definition, attempt });
   if (reason === 'cancel') return { kind: 'cancelled', message: undefined };
   if (reason === 'lost') return { kind: 'drained', handlerEnded: true }; // whatever is recorded now is refused
   if (reason === 'drain') return { kind: 'drained', handlerEnded: settled.kind === 'threw' };
   return { kind: 'failed', message: `timeout: the attempt took longer than ${timeoutMs} ms` };
 }
 
-/** The outcome to record for an ending. Pure, save for the backoff's jitter. */
-export function toOutcome(
-  ending: Ending,
+/** The outcome to record for an ending, `elapsedMs` after the claim. Pure, save for the backoff's jitter. */
+export function toOutcome(ending: Ending, claim: Claim, definition: JobDefinition, elapsedMs = 0): Outcome {
+  if (ending.kind === 'committed') return ending.outcome;
+  const outcome = chooseOutcome(ending, claim, definition);
+  const { leftMs = null } = claim;
+  return leftMs === null ? outcome : endInTime(outcome, leftMs - elapsedMs);
+}
+
+/** What would run again only after its time over all attempts is discarded now, be it failed or snoozed: nobody has to wait for its end. */
+function endInTime(outcome: Outcome, leftMs: number): Outcome {
+  const { delayMs, error, ...others } = outcome;
+  if (delayMs === undefined || delayMs < leftMs) return outcome;
+  const reason = 'the next attempt would begin after its time over all attempts';
+  return {
+    ...others,
+    act: 'discard',
+    error: error === undefined ? `timeout: ${reason}` : `${error} (not tried again: ${reason})`,
+  };
+}
+
+function chooseOutcome(
+  ending: Exclude<Ending, { kind: 'committed' }>,
   { id, fence, attempt, maxAttempts }: Claim,
   definition: JobDefinition,
 ): Outcome {
@@ -65,7 +105,13 @@ export function toOutcome(
     case 'succeeded':
       return { id, fence, act: 'complete', output: ending.output, outputBytes: ending.outputBytes };
     case 'snoozed':
-      return { id, fence, act: 'snooze', delayMs: ending.delayMs };
+      return {
+        id,
+        fence,
+        act: 'snooze',
+        delayMs: ending.delayMs,
+        ...(ending.message === undefined ? {} : { error: ending.message }),
+      };
     case 'cancelled':
       return {
         id,
@@ -81,9 +127,9 @@ export function toOutcome(
       return {
         id,
         fence,
-        ...(attempt >= maxAttempts
+        ...(attempt >= maxAttempts || ending.retry === false
           ? { act: 'discard' }
-          : { act: 'fail', delayMs: retryMs(definition, attempt) }),
+          : { act: 'fail', delayMs: retryMs(ending.retry, definition, attempt) }),
         error: ending.message,
         errorOrigin: ending.origin,
       };
@@ -91,9 +137,9 @@ export function toOutcome(
 }
 
 /** The job type's own backoff; the default where it throws or names no time: a job must not be lost to its own arithmetic. */
-function retryMs(definition: JobDefinition, attempt: number): number {
+function retryMs(decided: number | undefined, definition: JobDefinition, attempt: number): number {
   try {
-    const ms = definition.backoffMs(attempt);
+    const ms = decided ?? definition.backoffMs(attempt);
     if (Number.isFinite(ms)) return Math.min(Math.max(ms, 0), MAX_RETRY_MS);
   } catch {
     // Its handler has failed already, and that is what goes into the history.
@@ -119,11 +165,16 @@ function toSuccess(returned: unknown): Ending {
   }
 }
 
-function toFailure(threw: unknown, sql: HandlerClient): Ending {
+function toFailure(threw: unknown, { sql, definition, attempt }: Omit<EndingContext, 'timeoutMs'>): Ending {
   if (isOutage(threw, sql)) {
     return { kind: 'snoozed', delayMs: backoffMs(1, OUTAGE_RETRY) }; // our outage, not the job's failure
   }
-  return { kind: 'failed', message: explain(threw), origin: errorOrigin(threw) };
+  return {
+    kind: 'failed',
+    message: explain(threw),
+    origin: errorOrigin(threw),
+    retry: decideRetry(definition, threw, attempt),
+  };
 }
 
 /** Wrong arguments are told one by one: of its own, or of a job that the handler wanted to enqueue. */

@@ -20,7 +20,8 @@ const IDLE_WAIT = { firstMs: 20, maxMs: 500, jitter: 0.5 };
 
 export interface FallbackLaneOptions {
   events: Events;
-  queues: readonly QueueChannels[];
+  /** As they are now. */
+  queues: () => readonly QueueChannels[];
   isNeeded: () => boolean;
   /** Throws `Unavailable`. */
   claimNext: (wanted: readonly FreeSlots[]) => Promise<Claim[]>;
@@ -111,7 +112,7 @@ export class FallbackLane {
   }
 
   #freeSlots(): FreeSlots[] {
-    return this.#options.queues.flatMap(({ queue, channels, prefetch }) => {
+    return this.#options.queues().flatMap(({ queue, channels, prefetch }) => {
       const slots = channels * prefetch - this.#options.runningIn(queue);
       return slots > 0 ? [{ queue, slots }] : [];
     });

@@ -3,7 +3,8 @@
  *
  * Guarantees: such a job is left as it is, for whoever knows its type. Where somebody alive does, the message is handed on, at once at first and after a
  * growing wait then, a bounded number of times; where nobody does, or all who do are busy, it is acknowledged, and the relay sends another one when the
- * job can run. No more messages than half of a queue's slots are held in such a wait. Knows nothing of AMQP.
+ * job can run. All such jobs of one message are decided alike, or it would go on and its jobs be sent again, too. No more messages than half of a
+ * queue's slots are held in such a wait. Knows nothing of AMQP.
  */
 import { sleep } from '#shared/base/backoff.ts';
 import { Batcher } from '#shared/base/batcher.ts';
@@ -12,7 +13,6 @@ import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { spendMessages } from '#shared/postgres/statements/publish.ts';
 import { findServedTypes } from '#shared/postgres/statements/workers.ts';
-import type { QueueChannels } from '#shared/settings/settings.ts';
 import type { Disposition } from './attempt.ts';
 
 /** With two applications on a queue, half of the deliveries find the right one: a message that still comes back finds those workers busy. */
@@ -29,6 +29,8 @@ const FRESH_MS = 1_000;
 
 /** A job of a type that is not known here, whose message was returned so often before. */
 export interface ForeignJob {
+  /** The message that it came in, by its identity: others may have come in the same. */
+  message: object;
   id: string;
   type: string;
   queue: string;
@@ -43,25 +45,24 @@ interface Spent {
 export interface ForeignJobsOptions {
   database: Database;
   events: Events;
-  queues: readonly QueueChannels[];
+  /** How many jobs of the queue run here at once. */
+  slotsOf: (queue: string) => number;
 }
 
 export class ForeignJobs {
-  /** By queue, how many messages may be held in a wait, and how many are. */
-  readonly #places: ReadonlyMap<string, { limit: number; held: number }>;
+  readonly #slotsOf: (queue: string) => number;
+  /** By queue, how many messages are held in a wait. */
+  readonly #held = new Map<string, number>();
+  /** What was decided of each message. */
+  readonly #mayReturn = new WeakMap<object, Promise<boolean>>();
   readonly #events: Events;
   readonly #spent: Batcher<Spent, undefined>;
   readonly #isServed: () => Promise<(job: ForeignJob) => boolean>;
   readonly #draining = new AbortController();
 
-  constructor({ database, events, queues }: ForeignJobsOptions) {
+  constructor({ database, events, slotsOf }: ForeignJobsOptions) {
     this.#events = events;
-    this.#places = new Map(
-      queues.map(({ queue, channels, prefetch }) => [
-        queue,
-        { limit: Math.floor((channels * prefetch) / 2), held: 0 },
-      ]),
-    );
+    this.#slotsOf = slotsOf;
     this.#isServed = cached(async () => {
       const { told, mayServeAll } = await database.query(findServedTypes);
       const keys = new Set(told.map(keyOf));
@@ -80,7 +81,7 @@ export class ForeignJobs {
     this.#events.publish('delivery.suppressed', { jobId: job.id, reason: 'foreign' });
     try {
       const isServed = (await this.#isServed())(job);
-      if (isServed && (await this.#mayReturn(job))) return 'requeue';
+      if (isServed && (await this.#mayMessageReturn(job))) return 'requeue';
       await this.#spent.add({ id: job.id, isServed });
       return 'ack';
     } catch (error) {
@@ -95,14 +96,21 @@ export class ForeignJobs {
     this.#draining.abort();
   }
 
-  /** Whether the message may be handed on; resolves when it is time to. */
-  async #mayReturn({ queue, returns }: ForeignJob): Promise<boolean> {
+  /** Whether the message may be handed on; resolves when it is time to. Decided for the first of its jobs. */
+  #mayMessageReturn(job: ForeignJob): Promise<boolean> {
+    const { message } = job;
+    const decided = this.#mayReturn.get(message) ?? this.#decide(job);
+    this.#mayReturn.set(message, decided);
+    return decided;
+  }
+
+  async #decide({ queue, returns }: ForeignJob): Promise<boolean> {
     if (returns < AT_ONCE) return true;
-    const places = this.#places.get(queue);
-    if (returns >= MAX_RETURNS || places === undefined || places.held >= places.limit) return false;
-    places.held += 1;
+    const held = this.#held.get(queue) ?? 0;
+    if (returns >= MAX_RETURNS || held >= Math.floor(this.#slotsOf(queue) / 2)) return false;
+    this.#held.set(queue, held + 1);
     await sleep(Math.min(MAX_WAIT_MS, WAIT_MS * 2 ** (returns - AT_ONCE)), this.#draining.signal);
-    places.held -= 1;
+    this.#held.set(queue, (this.#held.get(queue) ?? 1) - 1);
     return true;
   }
 }

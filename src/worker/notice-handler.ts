@@ -15,7 +15,7 @@ const BETWEEN_WAKES_MS = 20;
 
 export interface NoticeHandlerOptions {
   attempts: Pick<Attempts, 'runs'>;
-  rowLooks: Pick<RowLooks, 'atOwnJobs' | 'atPausedQueues'>;
+  rowLooks: Pick<RowLooks, 'atOwnJobs' | 'atQueues'>;
   maintenance: Pick<Maintenance, 'wake'>;
   fallbackLane: Pick<FallbackLane, 'wake'>;
 }
@@ -23,9 +23,11 @@ export interface NoticeHandlerOptions {
 export function createNoticeHandler(options: NoticeHandlerOptions): PresenceOptions['onNotice'] {
   const { attempts, rowLooks, maintenance, fallbackLane } = options;
   const lookForDueJobs = coalesce(async () => {
-    maintenance.wake('scheduler', 'relay');
+    maintenance.wake('scheduler', 'ticker', 'relay', 'gatekeeper');
     fallbackLane.wake();
   }, BETWEEN_WAKES_MS);
+  // A queue that is resumed lets its held jobs go on.
+  const lookForHeldJobs = coalesce(async () => maintenance.wake('gatekeeper'), BETWEEN_WAKES_MS);
   return (notice) => {
     switch (notice.kind) {
       case 'cancel':
@@ -35,7 +37,8 @@ export function createNoticeHandler(options: NoticeHandlerOptions): PresenceOpti
         void lookForDueJobs();
         break;
       case 'queues':
-        void rowLooks.atPausedQueues();
+        void rowLooks.atQueues();
+        void lookForHeldJobs();
         break;
     }
   };

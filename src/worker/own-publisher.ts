@@ -4,14 +4,18 @@
  */
 import type { Events } from '#shared/observe/events.ts';
 import { Publisher } from '#shared/rabbitmq/publisher.ts';
+import type { QueueType } from '#shared/rabbitmq/topology.ts';
 import type { DeadLetter } from './consumer.ts';
 
 const DEAD_LETTER_DEADLINE_MS = 5_000;
+/** The relay repeats after two seconds what was not published. */
+const OPEN_DEADLINE_MS = 1_500;
 
 export interface OwnPublisherOptions {
   url: string;
   name: string;
   queues: readonly string[];
+  queueType: QueueType;
   events: Events;
 }
 
@@ -31,9 +35,21 @@ export class OwnPublisher {
     return this.#publisher;
   }
 
+  /** Whether a publish is worth trying now; where it is not open yet, that is seen to. */
+  get ready(): boolean {
+    return this.open().ready;
+  }
+
+  publishAll: Publisher['publishAll'] = (...given) => this.open().publishAll(...given);
+
   /** Whether it is open and the broker takes no messages now. */
   get isBlocked(): boolean {
     return this.#publisher?.connection.blocked === true;
+  }
+
+  /** Rejects where the broker is away. */
+  async opened(): Promise<void> {
+    await this.open().connection.opened(OPEN_DEADLINE_MS);
   }
 
   /** Rejects where the broker does not take it in time. */

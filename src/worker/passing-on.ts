@@ -4,8 +4,10 @@
  *
  * Guarantees: an id is done with here only when the broker has its new message, so that a worker that dies meanwhile loses nothing; what is going to
  * have a slot soon stays; while the queue holds messages that nobody has, everybody has work, and only what has waited for a second goes to its end.
- * No more at a time than would fill another worker like this one: if nobody has room, they stay in the queue, and no more follow.
+ * No more at a time than would fill another worker like this one: if nobody has room, they stay in the queue, and no more follow. A worker that drains
+ * passes on all at once.
  */
+import type { PublishedAgain } from '#queue/outbox.ts';
 import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Hint, Slots } from './slots.ts';
@@ -18,7 +20,9 @@ const LOOK_AGAIN_MS = 60;
 const LOOKS_AHEAD = 4;
 /** The most that an id waits while there are messages for everybody, in milliseconds: what was overtaken for long would count as lost. */
 const WAITS_AT_MOST_MS = 1_000;
-/** Between two looks, where nothing could be passed on. */
+/** What is not available is asked about again after this, in milliseconds: it has ended, or comes as soon as it is given back or resumed. */
+const UNAVAILABLE_MS = 1_000;
+/** Between two looks, where nothing could be published. */
 const RETRY = { firstMs: 2 * LOOK_AGAIN_MS, maxMs: 2_000 };
 
 export interface PassingOnOptions {
@@ -26,8 +30,10 @@ export interface PassingOnOptions {
   events: Events;
   /** Messages in the queue that no consumer has; undefined where nobody can tell now. */
   countReady: () => Promise<number | undefined>;
-  /** Publishes jobs that wait, and returns the ids of those whose new message the broker has. May reject. */
-  publishAgain: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Resolves when there is something to publish with; rejects where the broker is away. */
+  opened: () => Promise<void>;
+  /** Publishes those that are available; undefined where the broker takes nothing now. May reject. */
+  publishAgain: (ids: readonly string[]) => Promise<PublishedAgain | undefined>;
 }
 
 export class PassingOn {
@@ -52,29 +58,43 @@ export class PassingOn {
     this.#isWatching = false;
   }
 
-  /** Returns false where something was to be passed on and nothing was. */
+  /** The worker drains: passes on all of these at once. What cannot be published goes back with its message. Never rejects. */
+  async passOnAll(hints: readonly Hint[]): Promise<void> {
+    if (hints.length === 0) return;
+    const published = (await this.#publish(hints, this.#options.opened))?.published;
+    for (const { id, delivered } of hints) delivered.done(published?.has(id) ? 'ack' : 'requeue');
+    this.#tell(published?.size ?? 0);
+  }
+
+  /** Returns false where something was to be published and nothing could be. That nothing is available is no failure. */
   async #passOn(slots: Slots, keep: number): Promise<boolean> {
     const isEmpty = (await this.#options.countReady()) === 0;
     const waitedMs = isEmpty ? WAITS_AT_LEAST_MS : WAITS_AT_MOST_MS;
     const hints = slots.takeWaiting({ waitedMs, keep, atMost: slots.size });
     if (hints.length === 0) return true;
-    const published = await this.#publish(hints);
+    const again = await this.#publish(hints);
+    const staysUntil = performance.now() + UNAVAILABLE_MS;
     for (const hint of hints) {
-      if (published.has(hint.id)) hint.delivered.done('ack');
-      else slots.enter(hint);
+      if (again?.published.has(hint.id)) hint.delivered.done('ack');
+      else if (again === undefined || again.available.has(hint.id)) slots.enter(hint);
+      else slots.enter({ ...hint, staysUntil });
     }
-    if (published.size === 0) return false;
-    const { events, queue } = this.#options;
-    events.publish('hints.passed-on', { queue, count: published.size });
-    return true;
+    this.#tell(again?.published.size ?? 0);
+    return again !== undefined && (again.published.size > 0 || again.available.size === 0);
   }
 
-  async #publish(hints: readonly Hint[]): Promise<ReadonlySet<string>> {
+  #tell(count: number): void {
+    const { events, queue } = this.#options;
+    if (count > 0) events.publish('hints.passed-on', { queue, count });
+  }
+
+  async #publish(hints: readonly Hint[], opened?: () => Promise<void>): Promise<PublishedAgain | undefined> {
     try {
+      await opened?.();
       return await this.#options.publishAgain(hints.map(({ id }) => id));
     } catch (error) {
       this.#options.events.publish('write.retried', { what: 'pass on', retry: 1, error });
-      return new Set();
+      return undefined;
     }
   }
 }

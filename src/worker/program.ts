@@ -6,6 +6,7 @@ import { prepareProgram } from '#shared/program/prepare.ts';
 import { runProgram } from '#shared/program/shutdown.ts';
 import { DeletionCost } from './deletion-cost.ts';
 import { serveHealth } from './health.ts';
+import { Renewal } from './renewal.ts';
 import { Worker } from './worker.ts';
 import { workerGauges } from './worker-gauges.ts';
 
@@ -21,6 +22,7 @@ export async function runWorker(module: string): Promise<void> {
       queues,
       gauges: workerGauges(worker, queues),
     });
+    const renewal = new Renewal({ limits: config.renewAfter, events });
     const { podUrl } = config;
     const deletionCost = podUrl === undefined ? undefined : new DeletionCost({ podUrl, events });
     let closeHealth = async () => {};
@@ -30,6 +32,7 @@ export async function runWorker(module: string): Promise<void> {
       output,
       program: {
         failed: worker.failed,
+        done: Promise.race([renewal.due, worker.drainRequested]),
         start: async (stopping) => {
           const checks = () => worker.checks();
           const { host, workerHealthPort: port } = config;
@@ -43,6 +46,7 @@ export async function runWorker(module: string): Promise<void> {
           await worker.start(stopping);
         },
         stop: async () => {
+          renewal[Symbol.dispose]();
           const { runningJobs } = worker;
           if (runningJobs > 0)
             log.info(

@@ -11,7 +11,16 @@ import type { Standing } from '#shared/postgres/statements/read.ts';
 export type Refusal =
   | {
       kind: 'refused';
-      reason: 'twice' | 'ended' | 'not-due' | 'runs-here' | 'runs-elsewhere' | 'waits' | 'unknown';
+      reason:
+        | 'twice'
+        | 'ended'
+        | 'not-due'
+        | 'expired'
+        | 'runs-here'
+        | 'runs-elsewhere'
+        | 'waits'
+        | 'other-queue'
+        | 'unknown';
     }
   | { kind: 'refused'; reason: 'foreign'; type: string };
 
@@ -20,11 +29,25 @@ export function isMessageSpent({ reason }: Refusal): boolean {
   return reason === 'runs-here' || reason === 'runs-elsewhere' || reason === 'waits';
 }
 
-/** Of a job that another holds, or that cannot run. `types`: those that this worker knows. */
-export function toRefusal({ state, type }: Standing, types: ReadonlySet<string>): Refusal {
+/**
+ * Whether the delivery that gets this is the permit of another job of its queue: its own job needs it no more (it has ended, was moved to another queue,
+ * or is deleted), or has been passed over. A forged one starts an owed job sooner.
+ */
+export function mayStartAnother(result: { kind: string; reason?: string }): boolean {
+  const { kind, reason } = result;
+  return kind === 'refused' && reason !== 'foreign';
+}
+
+/** Of a job that another holds, or that cannot run. `types`: those that this worker knows. `queue`: of the delivery. */
+export function toRefusal(
+  { state, type, queue: place, isLate }: Standing,
+  { types, queue = place }: { types: ReadonlySet<string>; queue?: string | undefined },
+): Refusal {
+  if (queue !== place) return { kind: 'refused', reason: 'other-queue' }; // it was moved and has another message, or this one is forged
   if (isEnd(state)) return { kind: 'refused', reason: 'ended' };
-  if (timedStates.includes(state)) return { kind: 'refused', reason: 'not-due' };
+  if (timedStates.includes(state) || state === 'held') return { kind: 'refused', reason: 'not-due' };
+  if (state === 'available' && isLate) return { kind: 'refused', reason: 'expired' }; // the leader ends it
   if (!types.has(type)) return { kind: 'refused', reason: 'foreign', type };
   if (state === 'running') return { kind: 'refused', reason: 'runs-elsewhere' };
-  return { kind: 'refused', reason: 'waits' }; // its queue is paused, or it has become available just now
+  return { kind: 'refused', reason: 'waits' }; // it is paused, or it has become available just now
 }

@@ -1,6 +1,6 @@
 /**
- * What a worker reads from the rows again: which of its running jobs are to be cancelled or were claimed without its hearing of it, and which queues
- * are paused. It looks now and then, and when somebody asks it to: a notice, a presence that is held again.
+ * What a worker reads from the rows again: which of its running jobs are to be cancelled or were claimed without its hearing of it, and what
+ * people have set for its queues. It looks now and then, and when somebody asks it to: a notice, a presence that is held again.
  *
  * Guarantees: what was read last is applied last; however often it is asked, each look is made at most twenty times a second. A look that fails is
  * reported, and made again at the next occasion.
@@ -9,12 +9,17 @@ import { sleep } from '#shared/base/backoff.ts';
 import { coalesce } from '#shared/base/coalesce.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import type { Presence } from '#shared/postgres/presence.ts';
 import { findOwnJobs } from '#shared/postgres/statements/control.ts';
-import { findPausedQueues } from '#shared/postgres/statements/queues.ts';
+import type { StoredQueue } from '#shared/postgres/statements/queues.ts';
+import { findQueues } from '#shared/postgres/statements/queues.ts';
+import type { Attempts } from './attempt.ts';
+import type { Claimer } from './claimer.ts';
+import type { ServedQueues } from './served-queues.ts';
 
 /** How often a busy worker looks at the rows of its jobs, should an answer or a notice have been missed, in milliseconds. */
 const LOOK_BUSY_MS = 10_000;
-/** How often every worker does, and at the paused queues. */
+/** How often every worker does, and at its queues. */
 const LOOK_MS = 30_000;
 /** Between two looks that were asked for, in milliseconds. */
 const BETWEEN_LOOKS_MS = 50;
@@ -30,7 +35,7 @@ export interface RowLooksOptions {
   cancel: (jobId: string) => void;
   /** The rows of these jobs say that they run here, and have for a while. */
   runUnheard: (jobIds: readonly string[]) => void;
-  applyPauses: (paused: ReadonlySet<string>) => void;
+  applyQueues: (stored: readonly StoredQueue[]) => void;
 }
 
 export class RowLooks {
@@ -40,8 +45,8 @@ export class RowLooks {
   #repeating: Promise<unknown> = Promise.resolve();
   /** Looks at this worker's running jobs. Never rejects. */
   readonly atOwnJobs = coalesce(() => this.#lookAtOwnJobs(), BETWEEN_LOOKS_MS);
-  /** Looks at the paused queues. Never rejects. */
-  readonly atPausedQueues = coalesce(() => this.#lookAtPausedQueues(), BETWEEN_LOOKS_MS);
+  /** Looks at what is set for the queues. Never rejects. */
+  readonly atQueues = coalesce(() => this.#lookAtQueues(), BETWEEN_LOOKS_MS);
 
   constructor(options: RowLooksOptions) {
     this.#options = options;
@@ -53,12 +58,12 @@ export class RowLooks {
         if (this.#options.mayHold()) await this.atOwnJobs();
       }),
       this.#repeat(LOOK_MS, async () => {
-        await Promise.all([this.atPausedQueues(), this.atOwnJobs()]);
+        await Promise.all([this.atQueues(), this.atOwnJobs()]);
       }),
     ]);
   }
 
-  /** From now on no pause is applied. The jobs that run still may be cancelled until `stop`. */
+  /** From now on nothing that is set for a queue is applied. The jobs that run still may be cancelled until `stop`. */
   drain(): void {
     this.#draining.abort();
   }
@@ -77,12 +82,12 @@ export class RowLooks {
     }
   }
 
-  async #lookAtPausedQueues(): Promise<void> {
+  async #lookAtQueues(): Promise<void> {
     try {
-      const paused = new Set(await this.#options.database.query(findPausedQueues));
-      if (!this.#draining.signal.aborted) this.#options.applyPauses(paused);
+      const stored = await this.#options.database.query(findQueues);
+      if (!this.#draining.signal.aborted) this.#options.applyQueues(stored);
     } catch (error) {
-      this.#report('pauses', error);
+      this.#report('queues', error);
     }
   }
 
@@ -102,4 +107,32 @@ export class RowLooks {
   #report(task: string, error: unknown): void {
     if (!this.#stopped) this.#options.events.publish('maintenance.failed', { task, error });
   }
+}
+
+interface LookedAt {
+  database: Database;
+  events: Events;
+  presence: Presence;
+  claimer: Claimer;
+  attempts: Attempts;
+  queues: Pick<ServedQueues, 'apply'>;
+}
+
+export function createRowLooks({
+  database,
+  events,
+  presence,
+  claimer,
+  attempts,
+  queues,
+}: LookedAt): RowLooks {
+  return new RowLooks({
+    database,
+    events,
+    owner: () => presence.owner,
+    mayHold: () => claimer.mayHold,
+    cancel: (jobId) => attempts.running.cancel(jobId),
+    runUnheard: (jobIds) => attempts.runUnheard(jobIds),
+    applyQueues: (stored) => queues.apply(stored),
+  });
 }

@@ -10,6 +10,8 @@ import type { UnknownJobs } from './unknown-jobs.ts';
 /** One job of a message of a queue. */
 export interface Delivery extends Delivered {
   queue: string;
+  /** The message that it came in, by its identity. */
+  message: object;
   /** How often it was delivered and given back before. */
   returns: number;
 }
@@ -23,11 +25,14 @@ export interface DeliveryHandlers {
 /** `handlerEnded` is called when the job's handler has ended and only the record is left to do, if it comes to that. Never rejects. */
 export async function runDelivery(
   { attempts, unknownJobs, foreignJobs }: DeliveryHandlers,
-  { id, redelivered, queue, returns }: Delivery,
+  { id, redelivered, queue, message, returns }: Delivery,
   handlerEnded: () => void,
 ): Promise<Disposition> {
-  const result = await attempts.run({ id, redelivered }, handlerEnded);
+  const result = await attempts.run({ id, redelivered, queue }, handlerEnded);
   if (typeof result === 'string' || result.kind === 'dead-letter') return result;
-  if (result.reason === 'foreign') return await foreignJobs.take({ id, type: result.type, queue, returns });
+  if (result.reason === 'foreign') {
+    handlerEnded(); // there is none: while the message is held, jobs that can run here have the slot
+    return await foreignJobs.take({ id, type: result.type, queue, message, returns });
+  }
   return unknownJobs.take(id, queue);
 }

@@ -18,6 +18,11 @@ export class RunningAttempts {
     return this.#byQueue.get(queue) ?? 0;
   }
 
+  /** How many attempts are under way, by queue; queues without one are left out. */
+  get byQueue(): Record<string, number> {
+    return Object.fromEntries([...this.#byQueue].filter(([, count]) => count > 0));
+  }
+
   /** One of the queue's jobs is claimed. */
   enter(queue: string): void {
     this.#byQueue.set(queue, this.of(queue) + 1);

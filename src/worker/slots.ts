@@ -12,6 +12,8 @@ import type { DeliveredMessage } from './delivered-message.ts';
 export interface Hint {
   id: string;
   delivered: DeliveredMessage;
+  /** It is not taken out before, by the clock of `performance`. */
+  staysUntil?: number;
 }
 
 export interface SlotsOptions {
@@ -21,8 +23,7 @@ export interface SlotsOptions {
 }
 
 export class Slots {
-  /** How many jobs run at once. */
-  readonly size: number;
+  #size: number;
   readonly #onWaiting: () => void;
   readonly #waiting = new Set<Hint>();
   /** Messages whose jobs are done, in that order; not acknowledged yet. */
@@ -36,8 +37,13 @@ export class Slots {
   #isDraining = false;
 
   constructor({ slots, onWaiting }: SlotsOptions) {
-    this.size = slots;
+    this.#size = slots;
     this.#onWaiting = onWaiting;
+  }
+
+  /** How many jobs run at once. */
+  get size(): number {
+    return this.#size;
   }
 
   /** How many ids wait for a slot. */
@@ -48,6 +54,12 @@ export class Slots {
   /** How many ids have got a slot so far. */
   get started(): number {
     return this.#started;
+  }
+
+  /** From now on so many jobs run at once. Where there are fewer slots than before, what runs goes on. */
+  resize(slots: number): void {
+    this.#size = slots;
+    this.#admit();
   }
 
   /** A message is here; `enter` follows for each of its jobs. */
@@ -85,11 +97,11 @@ export class Slots {
    */
   takeWaiting({ waitedMs, keep, atMost }: { waitedMs: number; keep: number; atMost: number }): Hint[] {
     const taken: Hint[] = [];
-    const before = performance.now() - waitedMs;
+    const now = performance.now();
     let place = 0;
     for (const hint of this.#waiting) {
       place += 1;
-      if (place <= keep || hint.delivered.since > before) continue;
+      if (place <= keep || now < Math.max(hint.delivered.since + waitedMs, hint.staysUntil ?? 0)) continue;
       if (taken.length === atMost) break;
       this.#waiting.delete(hint);
       if (hint.delivered.handling.isCurrent(hint.delivered)) taken.push(hint);
@@ -98,16 +110,26 @@ export class Slots {
     return taken;
   }
 
-  /** Gives back to the broker what waits, and what comes from now on. What runs goes on. */
-  drain(): void {
+  /**
+   * Gives back to the broker what waits, and what comes from now on. What runs goes on. A message goes back as a whole, so what waits beside a running
+   * job of its message would go back no sooner than that job has ended: these ids are returned, and whoever gets them ends them.
+   */
+  drain(): Hint[] {
     this.#isDraining = true;
-    for (const { delivered } of this.#waiting) delivered.done('requeue');
+    const waiting = Map.groupBy(this.#waiting, ({ delivered }) => delivered);
     this.#waiting.clear();
+    const besideRunning: Hint[] = [];
+    for (const [delivered, hints] of waiting) {
+      if (hints.length < delivered.left && delivered.handling.isCurrent(delivered))
+        besideRunning.push(...hints);
+      else for (const _ of hints) delivered.done('requeue');
+    }
     this.#acknowledgeExcess();
+    return besideRunning;
   }
 
   #hasFree(): boolean {
-    return this.#running < this.size && this.#running + this.#recording < 2 * this.size;
+    return this.#running < this.#size && this.#running + this.#recording < 2 * this.#size;
   }
 
   #wait(hint: Hint): void {

@@ -7,26 +7,32 @@ import type { App } from '#shared/job/app.ts';
 import type { Events } from '#shared/observe/events.ts';
 import { ApplicationServices } from '#shared/postgres/application-services.ts';
 import { Database } from '#shared/postgres/database.ts';
-import { Presence } from '#shared/postgres/presence.ts';
 import { BrokerConnection, NO_BROKER } from '#shared/rabbitmq/connection.ts';
 import { prepareTopology } from '#shared/rabbitmq/topology.ts';
 import type { Config } from '#shared/settings/config.ts';
 import { ArgsRoom } from './args-room.ts';
-import { Attempts } from './attempt.ts';
+import type { Attempts } from './attempt.ts';
 import { Claimer } from './claimer.ts';
-import { Completer } from './completer.ts';
-import type { Consumer, DeadLetter } from './consumer.ts';
+import type { DeadLetter } from './consumer.ts';
+import { createAttempts } from './create-attempts.ts';
 import { FallbackLane } from './fallback-lane.ts';
 import { ForeignJobs } from './foreign-jobs.ts';
 import { HeldJobs } from './held-jobs.ts';
+import { choosePerform } from './isolation/choose-perform.ts';
+import { Isolation } from './isolation/isolation.ts';
+import { createQuarantine } from './isolation/quarantine.ts';
+import { createArchive } from './maintenance/archive.ts';
 import { createChores } from './maintenance/chores.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
-import { createNoticeHandler } from './notice-handler.ts';
+import { createAdmission } from './own-admission.ts';
+import type { WorkerSignals } from './own-presence.ts';
+import { createPresence } from './own-presence.ts';
 import { OwnPublisher } from './own-publisher.ts';
-import { createQuarantine } from './quarantine/quarantine.ts';
-import { createQueueConsumers } from './queue-consumers.ts';
-import { RowLooks } from './row-looks.ts';
+import type { Perform } from './perform.ts';
+import { QueueConsumers } from './queue-consumers.ts';
+import { createRowLooks } from './row-looks.ts';
 import type { DeliveryHandlers } from './run-delivery.ts';
+import { ServedQueues } from './served-queues.ts';
 import { UnknownJobs } from './unknown-jobs.ts';
 
 /** How long the broker may be away before jobs are taken straight from Postgres, in milliseconds. */
@@ -43,68 +49,59 @@ export interface WorkerOptions {
 
 export type WorkerParts = ReturnType<typeof createWorkerParts>;
 
-/** `giveUp` aborts when records are no longer tried again. */
-export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
+export function createWorkerParts(options: WorkerOptions, signals: WorkerSignals) {
+  const { giveUp } = signals;
   const { config, name, app, events } = options;
   const servers = createServers(options);
-  const { database, connection, publisher } = servers;
+  const { queueType, database, connection, publisher } = servers;
   const argsRoom = new ArgsRoom(config.workerArgsMaxBytes);
   const held = new HeldJobs(argsRoom);
   const types = [...app.definitions.keys()];
-  const presence: Presence = new Presence({
-    url: config.databaseDirectUrl ?? config.databaseUrl,
-    name,
-    delivered: () => claimer.delivered,
-    serves: { app: app.name, queues: config.workerQueues.map(({ queue }) => queue), types },
-    onNotice: (notice) => onNotice(notice),
-    restore: async (sql) => {
-      const { restored, lost } = await held.restoreAll(sql, presence.owners);
-      attempts.running.lose(lost);
-      if (restored.length > 0) events.publish('claims.restored', { count: restored.length });
-    },
-    onHeld: () => {
-      events.publish('presence.held', { owner: presence.owner ?? '' });
-      void rowLooks.atPausedQueues();
-      void rowLooks.atOwnJobs();
-    },
-    onLeading: () => maintenance.wakeAll(),
-    onLost: (error) => events.publish('presence.lost', { error }),
+  const { presence, vitals } = createPresence({
+    ...options,
+    ...signals,
+    held,
+    parts: () => ({ claimer, attempts, queues, rowLooks, maintenance, fallbackLane }),
   });
   const claimer: Claimer = new Claimer({ database, events, presence, room: argsRoom, held, types });
-  const attempts = createAttempts(options, { ...servers, claimer, held, presence, giveUp });
-  const handlers = createHandlers(options, { ...servers, attempts, giveUp });
+  const { perform, isolation } = createPerform(options, () => presence.owners);
+  const onFreed = (gates: readonly string[]) => servers.admission.admit(gates);
+  const inAttempts = { ...options, ...servers, claimer, held, presence, onFreed, perform, giveUp };
+  const { attempts, notes } = createAttempts(inAttempts);
+  const slotsOf = (queue: string) => queues.slotsOf(queue);
+  const handlers = createHandlers(options, { ...servers, attempts, giveUp, slotsOf });
   const at = name.slice(name.indexOf('@'));
-  const served = config.amqpUrl === NO_BROKER ? [] : config.workerQueues;
-  const byQueue = served.map((channels) =>
-    createQueueConsumers(channels, { connection, publisher, database, events, handlers, at }),
-  );
-  const consumers = byQueue.flatMap((queue) => queue.consumers);
-  const slots = byQueue.map((queue) => queue.slots);
+  const queues: ServedQueues = new ServedQueues({
+    queues: config.workerQueues,
+    createConsumers:
+      config.amqpUrl === NO_BROKER
+        ? undefined
+        : (queue) =>
+            new QueueConsumers(queue, { connection, queueType, publisher, database, events, handlers, at }),
+  });
   const fallbackLane = new FallbackLane({
     events,
-    queues: config.workerQueues,
+    queues: () => queues.current,
     isNeeded: () => connection.lostForMs > FALLBACK_AFTER_MS || publisher.isBlocked,
     claimNext: (wanted) => claimer.claimNext(wanted),
     run: (claim) => attempts.runClaimed(claim),
     runningIn: (queue) => attempts.running.of(queue),
   });
   const chores = createChores({
-    database,
+    ...servers,
     events,
     publisher: () => publisher.open(),
     wakeRelay: () => maintenance.wake('relay'),
-    kept: config,
+    kept: { ...config, archive: createArchive(app, config) },
   });
   const maintenance: Maintenance = new Maintenance({ presence, chores, events });
-  const rowLooks = createRowLooks({ database, events, presence, claimer, attempts, consumers });
-  const onNotice = createNoticeHandler({ attempts, rowLooks, maintenance, fallbackLane });
+  const rowLooks = createRowLooks({ database, events, presence, claimer, attempts, queues });
   return {
     ...servers,
     argsRoom,
-    presence,
+    ...{ notes, isolation, presence, vitals },
     ...handlers,
-    slots,
-    consumers,
+    queues,
     fallbackLane,
     maintenance,
     rowLooks,
@@ -113,14 +110,20 @@ export function createWorkerParts(options: WorkerOptions, giveUp: AbortSignal) {
 
 /** What takes deliveries, whatever is the matter with their jobs. */
 function createHandlers(
-  { config, events }: WorkerOptions,
-  { attempts, database, publisher, giveUp }: Servers & { attempts: Attempts; giveUp: AbortSignal },
+  { events }: WorkerOptions,
+  {
+    attempts,
+    database,
+    publisher,
+    giveUp,
+    slotsOf,
+  }: Servers & { attempts: Attempts; giveUp: AbortSignal; slotsOf: (queue: string) => number },
 ): DeliveryHandlers {
   const deadLetter = (letter: DeadLetter) => publisher.deadLetter(letter);
   return {
     attempts,
     unknownJobs: new UnknownJobs({ database, events, deadLetter, giveUp }),
-    foreignJobs: new ForeignJobs({ database, events, queues: config.workerQueues }),
+    foreignJobs: new ForeignJobs({ database, events, slotsOf }),
   };
 }
 
@@ -128,19 +131,23 @@ type Servers = ReturnType<typeof createServers>;
 
 /** What connects to Postgres and RabbitMQ, save for the presence. */
 function createServers({ config, name, app, events }: WorkerOptions) {
-  const { poolMin: min, poolMax, jobsPoolMax, amqpUrl: url } = config;
+  const { poolMin: min, poolMax, jobsPoolMax, amqpUrl: url, queueType } = config;
   const place = placeOf(config);
   const queues = [...app.queues.keys()];
+  const database = new Database({ ...place, name, min, max: poolMax, events });
+  const publisher = new OwnPublisher({ url, name, queues, queueType, events });
   return {
-    database: new Database({ ...place, name, min, max: poolMax, events }),
+    queueType,
+    database,
     services: new ApplicationServices(app, { ...place, name: `${name} jobs`, max: jobsPoolMax, events }),
     connection: new BrokerConnection({
       url,
       name,
       events,
-      prepare: (model) => prepareTopology(model, queues),
+      prepare: (model) => prepareTopology(model, queues, queueType),
     }),
-    publisher: new OwnPublisher({ url, name, queues, events }),
+    publisher,
+    admission: createAdmission({ app, database, publisher, events }),
   };
 }
 
@@ -148,56 +155,13 @@ function placeOf({ databaseUrl: url, databaseDirectUrl }: Config) {
   return { url, isPooled: databaseDirectUrl !== undefined };
 }
 
-function createAttempts(
+/** Where handlers run: here, or in a thread or process of their own. */
+function createPerform(
   { config, name, app, events }: WorkerOptions,
-  {
-    database,
-    services,
-    claimer,
-    held,
-    presence,
-    giveUp,
-  }: Pick<Servers, 'database' | 'services'> & {
-    claimer: Claimer;
-    held: HeldJobs;
-    presence: Presence;
-    giveUp: AbortSignal;
-  },
-): Attempts {
-  const { module } = app;
-  return new Attempts({
-    claimer,
-    completer: new Completer({ database, events, held, presence, giveUp }),
-    definitions: app.definitions,
-    resources: () => ({ services: services.services, settings: config, sql: services.sql, events }),
-    events,
-    quarantine: createQuarantine({ events, module, place: placeOf(config), name }),
-    giveUp,
-  });
-}
-
-interface LookedAt {
-  database: Database;
-  events: Events;
-  presence: Presence;
-  claimer: Claimer;
-  attempts: Attempts;
-  consumers: readonly Consumer[];
-}
-
-function createRowLooks({ database, events, presence, claimer, attempts, consumers }: LookedAt): RowLooks {
-  return new RowLooks({
-    database,
-    events,
-    owner: () => presence.owner,
-    mayHold: () => claimer.mayHold,
-    cancel: (jobId) => attempts.running.cancel(jobId),
-    runUnheard: (jobIds) => attempts.runUnheard(jobIds),
-    applyPauses: (paused) => {
-      for (const consumer of consumers) {
-        if (paused.has(consumer.queue)) consumer.pause();
-        else consumer.resume();
-      }
-    },
-  });
+  owners: () => readonly string[],
+): { perform: Perform; isolation: Isolation } {
+  const elsewhere = { app, events, place: placeOf(config), name, owners };
+  const isolation = new Isolation(elsewhere);
+  const quarantine = createQuarantine(elsewhere);
+  return { perform: choosePerform({ quarantine, isolated: isolation.perform }), isolation };
 }

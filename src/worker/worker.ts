@@ -4,21 +4,23 @@
  * Stopping: no new deliveries → what runs may finish within the drain time → the rest is aborted and handed back uncharged → the
  * acknowledgements reach the broker → channels, connections, presence, pool.
  */
+
+import { tellSchedules } from '#queue/schedules/tell-schedules.ts';
 import { resolvedWithin, sleep } from '#shared/base/backoff.ts';
 import type { Check } from '#shared/base/health-check.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { enterDatabase } from '#shared/postgres/enter-database.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import type { ArgsRoom } from './args-room.ts';
+import { WORKER_GRANTS } from './grants.ts';
 import type { Standing } from './health.ts';
 import { checkWorker } from './health-checks.ts';
+import { ACKS_SETTLE_MS } from './queue-consumers.ts';
 import type { WorkerOptions, WorkerParts } from './worker-parts.ts';
 import { createWorkerParts } from './worker-parts.ts';
 
 /** What aborted handlers, and the records of their outcomes, may take. */
 const ABORTED_MS = 2_000;
-/** RabbitMQ buffers acknowledgements beyond 32 in the channel's process and loses them when the channel closes. */
-const ACKS_SETTLE_MS = 250;
 /** What closing may take, whoever is silent. */
 const LET_GO_MS = 6_000;
 /** How long a consumer that should be registered may be missing, in milliseconds. */
@@ -30,11 +32,16 @@ export class Worker {
   readonly #stopping = new AbortController();
   /** Aborts when records are no longer tried again. */
   readonly #givingUp = new AbortController();
+  readonly #drainRequested = Promise.withResolvers<void>();
   #stopped: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#parts = createWorkerParts(options, this.#givingUp.signal);
+    this.#parts = createWorkerParts(options, {
+      stopping: this.#stopping.signal,
+      giveUp: this.#givingUp.signal,
+      onDrainRequested: () => this.#drainRequested.resolve(),
+    });
   }
 
   get database(): Database {
@@ -54,20 +61,27 @@ export class Worker {
     return this.connection.failed;
   }
 
+  /** Resolves when somebody has asked this worker to end (docs/workers.md): whoever has started it stops it. */
+  get drainRequested(): Promise<void> {
+    return this.#drainRequested.promise;
+  }
+
   /** Resolves when the schema was seen and every part is started; the broker may still be away. Ends early when `stopping` aborts. */
   async start(stopping: AbortSignal): Promise<void> {
-    const { database, services, presence, connection, rowLooks, consumers } = this.#parts;
+    const { database, services, presence, connection, rowLooks, queues } = this.#parts;
     const { app, events, config: kept } = this.#options;
     database.start();
-    await enterDatabase({ database, app, events, kept, stopping });
+    const tellMore = () => tellSchedules(database, app, kept.encryption);
+    await enterDatabase({ database, app, events, kept, grants: WORKER_GRANTS, tellMore, stopping });
     if (stopping.aborted) return;
     await services.open();
+    this.#parts.vitals.start();
     presence.start();
     connection.start();
     await presence.heldOnce(); // nothing can be claimed before
-    if (!this.#stopping.signal.aborted) await rowLooks.atPausedQueues();
+    if (!this.#stopping.signal.aborted) await rowLooks.atQueues();
     if (this.#stopping.signal.aborted) return;
-    for (const consumer of consumers) consumer.start();
+    queues.start();
     this.#parts.fallbackLane.start();
     this.#parts.maintenance.start();
     rowLooks.start();
@@ -85,19 +99,14 @@ export class Worker {
   }
 
   async #stop(): Promise<void> {
-    const { rowLooks, attempts, unknownJobs, foreignJobs, slots, consumers, fallbackLane } = this.#parts;
+    const { rowLooks, attempts, unknownJobs, foreignJobs, queues, fallbackLane } = this.#parts;
     this.#stopping.abort();
     rowLooks.drain();
     attempts.drain();
     unknownJobs.drain();
     foreignJobs.drain();
-    for (const consumer of consumers) consumer.pause();
-    for (const queue of slots) queue.drain();
-    const idle = Promise.all([
-      attempts.idle(),
-      fallbackLane.drain(),
-      Promise.all(consumers.map((consumer) => consumer.idle())).then(() => unknownJobs.idle()),
-    ]);
+    const drained = queues.drain();
+    const idle = Promise.all([attempts.idle(), fallbackLane.drain(), drained.then(() => unknownJobs.idle())]);
     await resolvedWithin(idle, this.#options.config.drainTimeoutMs);
     attempts.running.abortAll();
     await resolvedWithin(idle, ABORTED_MS);
@@ -107,20 +116,25 @@ export class Worker {
 
   /** Everything that others wait for, in order. */
   async #letGo(): Promise<void> {
-    const { maintenance, consumers, attempts, rowLooks, connection, publisher, presence } = this.#parts;
+    const { maintenance, queues, attempts, notes, rowLooks, connection, admission, publisher, presence } =
+      this.#parts;
     const chores = maintenance.stop();
+    const isolates = this.#parts.isolation.stop();
     await sleep(ACKS_SETTLE_MS);
-    await Promise.all(consumers.map((consumer) => consumer.close()));
+    await queues.close();
     await attempts.handBackUnfinished(); // needs Postgres alone: not behind a silent broker
     await Promise.all([chores, rowLooks.stop(), connection.stop()]);
+    await Promise.all([admission.idle(), notes.stop()]);
     await publisher.stop();
     await presence.stop();
-    await Promise.all([this.database.stop(), this.#parts.services.close()]);
+    this.#parts.vitals.stop();
+    await Promise.all([this.database.stop(), this.#parts.services.close(), isolates]);
   }
 
   /** For /metrics. */
   get standing(): Standing {
-    const { fallbackLane, presence, consumers } = this.#parts;
+    const { fallbackLane, presence, queues } = this.#parts;
+    const { consumers } = queues;
     const registered = consumers.filter((consumer) => consumer.ready).length;
     return {
       lane: fallbackLane.isActive ? 'postgres' : 'rabbitmq',
@@ -143,6 +157,6 @@ export class Worker {
   /** For /livez: false where the broker is there and a consumer has been missing for a minute all the same. A restart would bring it back. */
   get alive(): boolean {
     if (this.connection.openForMs < CONSUMERS_MISSING_MS) return true;
-    return this.#parts.consumers.every((consumer) => consumer.unreadyForMs < CONSUMERS_MISSING_MS);
+    return this.#parts.queues.consumers.every((consumer) => consumer.unreadyForMs < CONSUMERS_MISSING_MS);
   }
 }

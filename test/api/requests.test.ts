@@ -41,7 +41,7 @@ test.each([
 
 test.each([
   ['DELETE', '/v1/jobs', 'GET, HEAD, POST'],
-  ['PUT', '/v1/jobs/17', 'GET, HEAD'],
+  ['PUT', '/v1/jobs/17', 'DELETE, GET, HEAD, PATCH'],
   ['GET', '/v1/jobs/17/cancel', 'POST'],
   ['POST', '/livez', 'GET, HEAD'],
   ['OPTIONS', '/v1/queues', 'GET, HEAD'],

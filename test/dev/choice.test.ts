@@ -17,10 +17,16 @@ const withoutDocker: RunCommand = async () => ({ status: 1, stdout: '', stderr: 
 const withoutCompose: RunCommand = async (_command, args) =>
   args[0] === 'compose' ? { status: 1, stdout: '', stderr: '' } : { status: 0, stdout: '29.1', stderr: '' };
 
-type Given = { env?: Record<string, string>; embedded?: boolean; run?: RunCommand; machine?: Machine };
+type Given = {
+  also?: readonly ('redis' | 'valkey')[];
+  env?: Record<string, string>;
+  embedded?: boolean;
+  run?: RunCommand;
+  machine?: Machine;
+};
 
-async function choose({ env = {}, embedded = false, run = withoutDocker, machine = bare }: Given) {
-  return chooseWay({ environment: readEnvironment(env), embedded, run, machine });
+async function choose({ env = {}, embedded = false, run = withoutDocker, machine = bare, also = [] }: Given) {
+  return chooseWay({ environment: readEnvironment(env), embedded, run, machine, also });
 }
 
 test('configured servers win over Docker and Debian', async () => {
@@ -92,6 +98,18 @@ test('a configured Postgres alone is enough, wherever that is', async () => {
   expect(describeChoice(choice)).toBe(
     'Services: servers configured in DATABASE_URL; no broker (AMQP_URL=none)',
   );
+});
+
+test('Redis and Valkey are provided where they are asked for and not configured', async () => {
+  const also = ['redis', 'valkey'] as const;
+  const env = { ...both, REDIS_URL: 'redis://one' };
+  const choice = await choose({ env, also, machine: { ...installed, missing: ['redis'] } });
+  expect(choice).toEqual({ way: 'debian', needs: ['valkey'] });
+  expect(describeChoice(choice, also)).toBe(
+    'Services: servers configured in AMQP_URL and DATABASE_URL and REDIS_URL; Valkey as private instances of the installed Debian packages',
+  );
+  await expect(choose({ env, also })).rejects.toThrow('set VALKEY_URL to servers that you have');
+  expect(await choose({ env, machine: installed })).toEqual({ way: 'configured', needs: [] });
 });
 
 test('--embedded wins over everything else', async () => {

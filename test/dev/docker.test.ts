@@ -9,6 +9,8 @@ const ports: Record<string, string> = {
   'rabbitmq 5672': '127.0.0.1:32768',
   'rabbitmq 15672': '127.0.0.1:32769',
   'postgres 5432': '127.0.0.1:32770',
+  'redis 6379': '127.0.0.1:32771',
+  'valkey 6379': '127.0.0.1:32772',
 };
 
 /** Answers like docker compose, and keeps what came after `docker compose … --progress plain`. */
@@ -64,6 +66,16 @@ test('only what is needed is started', async () => {
   const servers = await startContainers(options(run, { needs: ['postgres'] }));
   expect(calls).toContain('up --detach --wait postgres');
   expect(servers.amqpUrl).toBeUndefined();
+});
+
+test('Redis and Valkey are two more containers', async () => {
+  const { calls, run } = recordedDocker();
+  const servers = await startContainers(options(run, { needs: ['redis', 'valkey'] }));
+  expect(calls).toContain('up --detach --wait redis valkey');
+  expect(servers).toMatchObject({
+    redisUrl: 'redis://127.0.0.1:32771',
+    valkeyUrl: 'redis://127.0.0.1:32772',
+  });
 });
 
 test('without data to keep, volumes are removed before and after', async () => {

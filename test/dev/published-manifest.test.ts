@@ -6,12 +6,13 @@ import { publishedManifest } from '../../dev/package/manifest.ts';
 
 const manifest = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'));
 
-test('an application can share hono, zod and the types of Node with the package, and gets the tested version of the rest', () => {
+test('an application can share hono, zod, the API of OpenTelemetry and the types of Node with the package, and gets the tested version of the rest', () => {
   const { hono, zod, ...rest } = manifest.dependencies;
   expect(publishedManifest(manifest)['dependencies']).toEqual({
     ...rest,
     hono: `^${hono}`,
     zod: `^${zod}`,
+    '@opentelemetry/api': '^1.9.0',
     '@types/node': '>=22',
   });
 });
@@ -21,4 +22,13 @@ test('nothing that only the repository needs is published', () => {
   expect(
     members.filter((member) => ['scripts', 'devDependencies', 'private', 'imports'].includes(member)),
   ).toEqual([]);
+});
+
+test('what an application may do without is left to those who need it', () => {
+  const { peerDependencies, peerDependenciesMeta, optionalDependencies } = publishedManifest(manifest);
+  expect(optionalDependencies).toBeUndefined();
+  expect(Object.keys(peerDependencies as object)).toEqual(Object.keys(manifest.optionalDependencies));
+  expect(Object.values(peerDependenciesMeta as object)).toEqual(
+    Object.keys(manifest.optionalDependencies).map(() => ({ optional: true })),
+  );
 });

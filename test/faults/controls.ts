@@ -97,6 +97,71 @@ export const controls: readonly Control[] = [
     },
   },
   {
+    row: 45,
+    scale: 0.2,
+    mutation: {
+      name: 'limit-without-those-that-run',
+      file: 'shared/postgres/migrate/migrations/0033-gates.sql',
+      changes: [
+        {
+          from: 'places := found_limit.concurrency - in_use;',
+          to: 'places := found_limit.concurrency - pending;',
+        },
+      ],
+    },
+  },
+  {
+    row: 46,
+    scale: 0.2,
+    mutation: {
+      name: 'order-not-kept-through-retries',
+      file: 'shared/postgres/migrate/migrations/0033-gates.sql',
+      changes: [
+        {
+          from: "job.state in ('scheduled', 'held', 'available', 'running', 'retryable')",
+          to: "job.state in ('scheduled', 'held', 'available', 'running')",
+        },
+      ],
+    },
+  },
+  {
+    row: 47,
+    scale: 0.2,
+    mutation: {
+      name: 'groups-not-counted',
+      file: 'shared/postgres/migrate/migrations/0033-gates.sql',
+      changes: [
+        {
+          from: '    - (select count(*) from warren.passes p where p.gate = group_room.gate);',
+          to: '    - 0;',
+        },
+      ],
+    },
+  },
+  {
+    row: 48,
+    scale: 0.2,
+    mutation: {
+      name: 'unique-keys-not-written',
+      file: 'shared/postgres/statements/new-rows.ts',
+      changes: [{ from: 'unique_key: job.uniqueKey,', to: 'unique_key: undefined,' }],
+    },
+  },
+  {
+    row: 49,
+    scale: 0.2,
+    mutation: {
+      name: 'effects-outside-the-transaction',
+      file: 'worker/own-transaction.ts',
+      changes: [
+        {
+          from: 'transactions.recordWithin(transaction.sql, outcome, transaction.mark);',
+          to: 'transaction.commit().then(() => transactions.recordWithin(transaction.sql, outcome, undefined));',
+        },
+      ],
+    },
+  },
+  {
     row: 34,
     scale: 0.1,
     mutation: {
@@ -106,6 +171,24 @@ export const controls: readonly Control[] = [
         {
           from: 'return queues.filter((queue) => depths.get(queue)?.ready === 0);',
           to: 'return [...queues];',
+        },
+      ],
+    },
+  },
+  {
+    row: 35,
+    scale: 0.2,
+    mutation: {
+      name: 'no-unique-tick',
+      file: 'shared/postgres/statements/schedule-ticks.ts',
+      changes: [
+        {
+          from: '      where schedule.revision = planned.revision and schedule.next_tick = planned."from"\n      order by schedule.name for update of schedule skip locked\n',
+          to: '',
+        },
+        {
+          from: 'on conflict (schedule, tick) do nothing',
+          to: 'on conflict (schedule, tick) do update set outcome = excluded.outcome',
         },
       ],
     },

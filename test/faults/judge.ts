@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
+import { findMiscounts } from '../support/miscounts.ts';
 import { checkBooks, percentile } from './books/checker.ts';
 import { readEffectBook } from './books/effect-book.ts';
 import { readSubmitBook } from './books/submit-book.ts';
@@ -24,6 +25,7 @@ export async function judge(row: Row, scene: Scene, before: ReadonlyMap<number, 
   scene.figure('drainSeconds', (performance.now() - drainStartedAt) / 1_000);
   const aftermath = await readBooks(scene);
   checkP0(row, scene, aftermath);
+  await checkCounts(scene);
   await checkBroker(row, scene, aftermath);
   await checkLeaks(scene, before);
   checkSurvival(row, scene);
@@ -47,17 +49,12 @@ async function checkReadiness(scene: Scene): Promise<void> {
 
 async function readBooks({ stage, terminal }: Scene): Promise<Aftermath> {
   const runs = readEffectBook(stage.bookFolder);
-  const ends = new Map(
-    stage.members.flatMap(({ lives }) =>
-      lives.flatMap(({ pid, endedAt }) => (endedAt === undefined ? [] : [[pid, endedAt] as const])),
-    ),
-  );
   const books = {
     submits: readSubmitBook(join(stage.bookFolder, 'submits.jsonl')),
     runs,
     jobs: await stage.finalJobs(),
     acceptances: await stage.acceptances(),
-    ends,
+    ends: stage.ends(),
   };
   return { figures: checkBooks(books, { terminal }), runs };
 }
@@ -100,6 +97,12 @@ function checkP0(row: Row, scene: Scene, { figures, runs }: Aftermath): void {
     scene.figure('takeoverP50Ms', percentile(figures.takeoverMs, 0.5) ?? 0);
     scene.figure('takeoverP99Ms', takeover);
   }
+}
+
+/** In one snapshot, whatever goes on. */
+async function checkCounts(scene: Scene): Promise<void> {
+  const wrong = await scene.stage.sql(findMiscounts);
+  scene.check('counts other than a full count', '= 0', describe(wrong), wrong.length === 0);
 }
 
 async function checkBroker(row: Row, scene: Scene, { figures }: Aftermath): Promise<void> {

@@ -1,7 +1,6 @@
 // The rows of the fault matrix that can be played, in the order in which they are.
 import { backlogRows } from './rows/backlog.ts';
 import { brokerRows } from './rows/broker.ts';
-import { clockRows } from './rows/clocks.ts';
 import { clusterRows } from './rows/cluster.ts';
 import { databaseRows } from './rows/database.ts';
 import { messageRows } from './rows/duplicates.ts';
@@ -13,12 +12,16 @@ import { limitRows } from './rows/limits.ts';
 import { networkRows } from './rows/network.ts';
 import { outageRows } from './rows/outages.ts';
 import { outboxRows } from './rows/outbox.ts';
+import { ownTransactionRows } from './rows/own-transactions.ts';
 import { partitionRows } from './rows/partition.ts';
 import { pauseRows } from './rows/pauses.ts';
 import { queueRows } from './rows/queues.ts';
+import { scheduleRows } from './rows/schedules.ts';
 import { topologyRows } from './rows/topology.ts';
 import { transactionRows } from './rows/transactions.ts';
 import { undoneClaimRows } from './rows/undone-claims.ts';
+import { placeRows } from './rows/who-may-run.ts';
+import { orderRows } from './rows/who-may-run-order.ts';
 import type { Row } from './stage/scene.ts';
 
 export const rows: readonly Row[] = [
@@ -30,15 +33,18 @@ export const rows: readonly Row[] = [
   ...brokerRows,
   ...databaseRows,
   ...undoneClaimRows,
+  ...placeRows,
+  ...orderRows,
   ...pauseRows,
   ...networkRows,
   ...handlerRows,
   ...transactionRows,
+  ...ownTransactionRows,
   ...topologyRows,
   ...backlogRows,
   ...limitRows,
   ...leaderRows,
-  ...clockRows,
+  ...scheduleRows,
   ...outageRows,
   ...clusterRows,
   ...partitionRows,

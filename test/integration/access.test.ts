@@ -47,6 +47,20 @@ test('tokens of a file do what their role lets them, and headers of webhooks are
     expect(JSON.stringify(body)).not.toContain('s3cret-token');
   }
 
+  const found = async (q: string) =>
+    (await api.get(`/v1/jobs?q=${encodeURIComponent(q)}`, viewer)).body.jobs.length;
+  expect(await found('s3cret')).toBe(0);
+  expect(await found('example.com')).toBe(1);
+  const count = { action: 'retry', dryRun: true };
+  const cancelled = await api.post(`/v1/jobs/${id}/cancel`, undefined, operator);
+  expect(cancelled.status).toBe(200);
+  expect((await api.post('/v1/jobs/bulk', { ...count, filter: { q: 's3cret' } }, operator)).body.count).toBe(
+    0,
+  );
+  expect(
+    (await api.post('/v1/jobs/bulk', { ...count, filter: { q: 'example.com' } }, operator)).body.count,
+  ).toBe(1);
+
   const signedIn = await fetch(`${api.url}/sign-in`, {
     method: 'POST',
     redirect: 'manual',

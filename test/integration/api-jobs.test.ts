@@ -40,6 +40,13 @@ test('an enqueued job is committed, and shown as the contract has it', async () 
     startedAt: null,
     finishedAt: null,
     uniqueKey: null,
+    priority: 0,
+    group: null,
+    orderingKey: null,
+    tags: [],
+    limits: [],
+    expiresAt: null,
+    batch: null,
     output: null,
     errors: [],
   });
@@ -190,4 +197,21 @@ test('a cancel of a running job answers when the worker has let go, and after a 
   // Deaf to its signal until this is over: whether it was given up in time is the worker's matter.
   expect(['cancelled', 'running']).toContain(await cancelRunning('2'));
   released.resolve();
+});
+
+test('the priority of a job is changed while it waits, and not after it has ended', async () => {
+  await using servers = await startApiOnServers();
+  const { api } = servers;
+  const { job } = (await api.post('/v1/jobs', order())).body;
+  const path = `/v1/jobs/${job.id}`;
+  const answer = await api.patch(path, { priority: 7, maxAttempts: 9 });
+  expect(answer).toMatchObject({ status: 200, body: { job: { id: job.id, priority: 7, maxAttempts: 9 } } });
+  expect((await api.patch(path, { priority: 10 })).status).toBe(422);
+  expect((await api.patch('/v1/jobs/4711', { priority: 1 })).status).toBe(404);
+  await api.post(`${path}/cancel`);
+  expect(await api.patch(path, { priority: 1 })).toMatchObject({
+    status: 409,
+    body: { code: 'state_forbids' },
+  });
+  expect((await api.get(path)).body.job).toMatchObject({ priority: 7 });
 });

@@ -29,6 +29,9 @@ test('every queue is shown with what Postgres and RabbitMQ know of it', async ()
   expect(shown).toEqual({
     name: 'default',
     paused: false,
+    channels: null,
+    prefetch: null,
+    maxDepth: null,
     ready: 2,
     unacked: 0,
     consumers: 0,
@@ -107,4 +110,30 @@ test('a queue is paused and resumed, twice as well as once', async () => {
     expect(await queue(api, 'default')).toMatchObject({ paused: false });
   }
   expect((await api.post('/v1/queues/nope/pause')).status).toBe(404);
+});
+
+test('channels, prefetch and depth of a queue are set; null takes one back, what is absent stays', async () => {
+  await using database = await createDatabase();
+  await using api = await startApi({ databaseUrl: database.url });
+  const put = (name: string, body: unknown) => api.put(`/v1/queues/${name}`, body);
+  const first = { channels: 3, prefetch: 40, maxDepth: 500 };
+  expect(await put('webhooks', first)).toMatchObject({
+    status: 200,
+    body: { name: 'webhooks', paused: false, ...first },
+  });
+  expect(await put('webhooks', { prefetch: null, maxDepth: 7 })).toMatchObject({
+    status: 200,
+    body: { channels: 3, prefetch: null, maxDepth: 7 },
+  });
+  expect(await queue(api, 'webhooks')).toMatchObject({ channels: 3, prefetch: null, maxDepth: 7 });
+  expect(await queue(api, 'default')).toMatchObject({ channels: null, prefetch: null, maxDepth: null });
+  expect((await put('nope', first)).status).toBe(404);
+  for (const refused of [
+    { channels: 0 },
+    { channels: 101 },
+    { prefetch: 2_001 },
+    { maxDepth: 0.5 },
+    { depth: 1 },
+  ])
+    expect(await put('webhooks', refused)).toMatchObject({ status: 422, body: { code: 'invalid_body' } });
 });

@@ -54,21 +54,22 @@ test('it says which version it is, and what it can do', async () => {
   expect((await warren(['worker', '--help'])).stdout).toMatch(/--app <module>.*DRAIN_TIMEOUT_MS/s);
 });
 
+test.each<[string, string[], RegExp]>([
+  ['without a command', [], /^Usage: warren/],
+  ['for a command that it has not', ['dance'], /^error: unknown command 'dance'\n+\([^\n]+--help[^\n]+\)$/],
+  [
+    'for an option that it has not',
+    ['api', '--loud'],
+    /^error: unknown option '--loud'\n+\([^\n]+--help[^\n]+\)$/,
+  ],
+  ['for an option that it has not, of a noun', ['jobs', 'list', '--loud'], /^error: unknown option '--loud'/],
+])('it ends with 2 and says why %s', async (_, args, reason) => {
+  const { status, stderr } = await warren(args);
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(reason) });
+});
+
 describe('it ends with 1 and says why', () => {
   test.each<[string, string[], Record<string, string>, RegExp]>([
-    ['without a command', [], {}, /^Usage: warren/],
-    [
-      'for a command that it has not',
-      ['dance'],
-      {},
-      /^error: unknown command 'dance'\n+\([^\n]+--help[^\n]+\)$/,
-    ],
-    [
-      'for an option that it has not',
-      ['api', '--loud'],
-      {},
-      /^error: unknown option '--loud'\n+\([^\n]+--help[^\n]+\)$/,
-    ],
     [
       'for an application that is not there',
       ['migrate', '--app', './nowhere.ts'],
@@ -110,6 +111,13 @@ describe('it ends with 1 and says why', () => {
     const { status, stderr } = await warren(args, env);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(reason) });
   });
+});
+
+test('it completes its own command line in the shells', async () => {
+  expect((await warren(['complete', '--', 'queues', 'p'])).stdout).toMatch(/^pause\b/m);
+  expect((await warren(['complete', '--', 'jobs', 'list', '--st'])).stdout).toMatch(/^--state\b/m);
+  for (const shell of ['bash', 'zsh', 'fish'])
+    expect((await warren(['completion', shell])).stdout).toMatch(/warren complete/);
 });
 
 test.each(['src/api/main.ts', 'src/worker/main.ts'])(

@@ -29,7 +29,7 @@ test('an outcome of an attempt that has lost its claim is refused and changes no
 
   const current: Outcome = { id, fence: 2, act: 'complete', output: 'current' };
   expect(await database.query((sql) => recordOutcomes(sql, [current], ['1']))).toEqual(
-    new Map([[id, 'completed']]),
+    new Map([[id, { state: 'completed', gates: null }]]),
   );
   expect(
     await database.query((sql) => recordOutcomes(sql, [{ ...current, output: 'again' }], ['1'])),

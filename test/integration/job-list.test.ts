@@ -60,3 +60,21 @@ test('of many errors the last is left, its message cut', async () => {
   expect(job).toEqual({ ...whole, errors: [error(2, 'x'.repeat(1_000))], truncated: ['errors'] });
   expect(whole.errors).toEqual(errors);
 });
+
+test('a list is narrowed by times and by text in arguments or errors, whatever characters the text has', async () => {
+  const found = await listed({ args: { text: 'say "50%_off"' } });
+  const failed = await listed({ errors: [error(1, 'connection refused')] });
+  await asAdministrator(database.url, async (sql) => {
+    await sql`update warren.jobs set finished_at = '2026-02-02' where id = ${failed.job.id}`;
+  });
+  const ids = async (query: string) =>
+    (await api.get(`/v1/jobs?${query}`)).body.jobs.map(({ id }: { id: string }) => id);
+  expect(await ids(`q=${encodeURIComponent('"50%_OFF"')}`)).toEqual([found.job.id]);
+  expect(await ids('q=Connection%20refused')).toEqual([failed.job.id]);
+  expect(await ids('q=attempt')).toEqual([]); // a name within the errors
+  expect(await ids('finishedAfter=2026-02-01T00:00:00Z&finishedBefore=2026-02-03T00:00:00Z')).toEqual([
+    failed.job.id,
+  ]);
+  expect(await ids('createdAfter=2400-01-01T00:00:00Z')).toEqual([]);
+  expect((await api.get('/v1/jobs?createdAfter=yesterday')).status).toBe(422);
+});

@@ -152,9 +152,11 @@ function context(more: Partial<JobContext<{ orders: Orders }>> = {}): JobContext
     attempt: 1,
     maxAttempts: 10,
     fence: 1,
+    progress: () => {},
     signal: new AbortController().signal,
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     services: { orders },
+    transaction: async () => Promise.reject(new Error('there is none')),
     ...more,
   };
 }

@@ -33,7 +33,7 @@ test.skipIf(obstacle !== undefined)(
     const { databaseUrl } = services;
     await migrate({ databaseUrl, app: testApp([]) });
     const ask = async <T>(statement: (sql: postgres.Sql) => Promise<T>): Promise<T> => {
-      const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+      const sql = postgres(databaseUrl, { max: 1, onnotice: () => {}, fetch_types: false });
       try {
         return await statement(sql);
       } finally {
@@ -94,7 +94,7 @@ test.skipIf(obstacle !== undefined)(
     await ask((sql) => sql`insert into warren.claims_open default values`);
     const lost = await insert();
     expect(await claim(lost)).toBe(1);
-    const victim = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+    const victim = postgres(databaseUrl, { max: 1, onnotice: () => {}, fetch_types: false });
     const [backend] = await victim<{ pid: number }[]>`select pg_backend_pid() as pid`;
     const waiting = ask((sql) => sql`select pg_sleep(60)`).catch(() => 'ended');
     process.kill(backend?.pid ?? 0, 'SIGKILL');

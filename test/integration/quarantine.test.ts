@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
+import { noEncryption } from '../../src/shared/job/encryption.ts';
 import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
 import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
+import { TransactionClients } from '../../src/shared/postgres/transaction-clients.ts';
 import { Abort } from '../../src/worker/abort.ts';
-import { createQuarantine } from '../../src/worker/quarantine/quarantine.ts';
+import { createQuarantine } from '../../src/worker/isolation/quarantine.ts';
+import { createUnrecordedTransactions } from '../../src/worker/own-transaction.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
@@ -34,13 +37,30 @@ const claim = (type: string): Claim => ({
 /** Runs jobs of the application of `poison-jobs.ts` in the quarantine, told to find it in the module. */
 function runIn(module: string | undefined, fleet: Fleet) {
   const place = { url: fleet.testDatabase.url };
-  const run = createQuarantine({ module, events: fleet.events, place, name: 'quarantine-test' });
+  const run = createQuarantine({
+    app: { module },
+    events: fleet.events,
+    place,
+    name: 'quarantine-test',
+    owners: () => [],
+  });
   const sql = createHandlerClient({ ...place, name: 'test', max: 1 });
-  const resources = { sql, settings, services: undefined, events: fleet.events };
-  return async (type: string, abort = new Abort()) => {
+  const transactions = createUnrecordedTransactions(
+    new TransactionClients({ ...place, name: 'test', max: 1 }),
+  );
+  const resources = {
+    middleware: [],
+    encryption: noEncryption,
+    sql,
+    transactions,
+    settings,
+    services: undefined,
+    events: fleet.events,
+  };
+  return async (type: string, abort = new Abort(), changes: Partial<Claim> = {}) => {
     const definition = poisonJobs.get(type);
     if (definition === undefined) throw new Error(`no job type ${type}`);
-    return await run(definition, claim(type), abort, resources);
+    return await run(definition, { ...claim(type), ...changes }, abort, resources);
   };
 }
 
@@ -60,6 +80,11 @@ test('the quarantine tells what a job says and how it ended, crashed, or could n
   expect(await run('poison')).toMatchObject({
     kind: 'crashed',
     message: expect.stringContaining('exit code 66'),
+  });
+  expect(await run('poison', new Abort(), { leftMs: 0 })).toMatchObject({
+    kind: 'failed',
+    message: expect.stringContaining('its time over all attempts'),
+    retry: false,
   });
   const line = { jobId: '1', attempt: 1 };
   expect(said.all).toEqual([

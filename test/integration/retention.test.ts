@@ -1,10 +1,14 @@
 // What has ended is deleted when its time is over, in bounded steps that wait for nobody; what has not ended never is.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { JobDefinition } from '../../src/shared/job/job.ts';
+import type { Job, JobDefinition } from '../../src/shared/job/job.ts';
 import { Database } from '../../src/shared/postgres/database.ts';
 import type { Kept } from '../../src/shared/postgres/statements/job-types.ts';
 import { tellTypes } from '../../src/shared/postgres/tell-types.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
+import { createArchive } from '../../src/worker/maintenance/archive.ts';
 import { createPruner } from '../../src/worker/maintenance/pruner.ts';
 import { listen } from '../support/events.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -16,6 +20,10 @@ import { testApp } from '../support/test-app.ts';
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const config = readConfig('worker', app, { DATABASE_URL: 'postgres://a/b', AMQP_URL: 'none' });
+/** From one pass to the next: `brief` is kept for the shortest time, and a tenth of that is waited. */
+const PAUSE_MS = HOUR_MS / 10;
+/** At least. */
+const MIN_PAUSE_MS = 10_000;
 const brief = testJob(async () => {}, { type: 'brief', retention: { completed: HOUR_MS } });
 const lasting = testJob(async () => {}, { type: 'lasting', retention: { completed: null } });
 
@@ -70,6 +78,12 @@ async function insert(rows: readonly Row[]): Promise<void> {
   });
 }
 
+const archiveOf = (
+  options: { archive?: (jobs: readonly Job[]) => Promise<void>; archiveFile?: string },
+  definitions: readonly JobDefinition[] = [],
+) =>
+  createArchive({ ...testApp(definitions), archive: options.archive }, { archiveFile: options.archiveFile });
+
 const left = async () =>
   (await fleet.sql((sql) => sql`select type, state, args from warren.jobs order by id`)).map(
     (row) => `${row['type']} ${row['state']}`,
@@ -78,7 +92,7 @@ const left = async () =>
 /** Plays rounds until the pass is over. Returns how many there were. */
 async function pass(batch: number): Promise<number> {
   const round = pruner(batch);
-  for (let rounds = 1; ; rounds += 1) if ((await round()) === HOUR_MS) return rounds;
+  for (let rounds = 1; ; rounds += 1) if ((await round()) >= MIN_PAUSE_MS) return rounds;
 }
 
 test('by default completed jobs stay for a week, cancelled and discarded ones for a month, live ones always', async () => {
@@ -183,6 +197,44 @@ test('what somebody holds locked is not waited for', async () => {
   expect(await left()).toEqual([]);
 });
 
+test('what a type keeps for seconds is looked for again soon, what all keep for days every hour', async () => {
+  const keepBriefFor = (ms: number) =>
+    fleet.sql(
+      (sql) =>
+        sql`update warren.job_types set retention = ${sql.json({ completed: ms })} where name = 'brief'`,
+    );
+  const pause = (): Promise<number> => pruner(1_000)();
+  expect(await pause()).toBe(PAUSE_MS);
+  for (const [keptMs, pauseMs] of [
+    [1, MIN_PAUSE_MS],
+    [300_000, 30_000],
+    [7 * DAY_MS, HOUR_MS],
+  ] as const) {
+    await keepBriefFor(keptMs);
+    expect(await pause()).toBe(pauseMs);
+  }
+  await keepBriefFor(HOUR_MS);
+});
+
+test('a job of a batch that runs stays, archived or not; when the batch has ended it goes', async () => {
+  await insert([{ state: 'completed', daysOld: 8 }]);
+  await fleet.sql(
+    (sql) => sql`
+    with made as (insert into warren.batches (is_open) values (true) returning id)
+    update warren.jobs set batch_id = made.id from made`,
+  );
+  const archived: string[] = [];
+  const archive = archiveOf({ archive: async (jobs) => void archived.push(...jobs.map(({ id }) => id)) });
+  await pass(1_000);
+  await createPruner({ database, events: fleet.events, ...config, archive })();
+  expect(archived).toEqual([]);
+  expect(await left()).toEqual(['other completed']);
+  await fleet.sql((sql) => sql`update warren.batches set finished_at = now()`);
+  await createPruner({ database, events: fleet.events, ...config, archive })();
+  expect(archived).toHaveLength(1);
+  expect(await left()).toEqual([]);
+});
+
 test('0 days keep for ever', async () => {
   await fleet.sql((sql) => sql`update warren.job_types set retention = null`);
   const forEver = readConfig('worker', app, {
@@ -212,4 +264,101 @@ test('an idempotency key is remembered for a day, or as the settings have it', a
   expect(await keys()).toEqual(['b']);
   await createPruner({ database, events: fleet.events, ...config, idempotencyKeyMs: HOUR_MS })();
   expect(await keys()).toEqual([]);
+});
+
+test('jobs are archived before they are deleted; what the archive refuses stays, and comes again', async () => {
+  await insert(Array.from({ length: 450 }, () => ({ state: 'completed', daysOld: 8 })));
+  await insert([
+    { state: 'running', daysOld: 8 },
+    { state: 'completed', daysOld: 6 },
+  ]);
+  const calls: string[][] = [];
+  let refuses = 1;
+  const archive = archiveOf({
+    archive: async (jobs) => {
+      expect(await left()).toHaveLength(452 - calls.flat().length);
+      if (calls.length === 1 && refuses > 0) {
+        refuses -= 1;
+        throw new Error('the archive is full');
+      }
+      calls.push(jobs.map(({ id }) => id));
+    },
+  });
+  const round = createPruner({ database, events: fleet.events, ...config, archive });
+  await expect(round()).rejects.toThrow('the archive is full');
+  expect(await left()).toHaveLength(252);
+  await round();
+  expect(calls.map(({ length }) => length)).toEqual([200, 200, 50]);
+  expect(new Set(calls.flat()).size).toBe(450);
+  expect(await left()).toEqual(['other running', 'other completed']);
+});
+
+test('a job that is retried while it is being archived is not deleted', async () => {
+  await insert([
+    { state: 'discarded', daysOld: 31 },
+    { state: 'discarded', daysOld: 31 },
+  ]);
+  const archive = archiveOf({
+    archive: async ([first]) => {
+      await fleet.sql(
+        (sql) =>
+          sql`update warren.jobs set state = 'available', finished_at = null where id = ${first?.id ?? ''}`,
+      );
+    },
+  });
+  await createPruner({ database, events: fleet.events, ...config, archive })();
+  expect(await left()).toEqual(['other available']);
+});
+
+test('the archive file has a line of JSON for each job, what is redacted left out; a torn line is ended first', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'warren-archive-'));
+  await using _ = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+  const archiveFile = join(folder, 'jobs.ndjson');
+  await writeFile(archiveFile, '{"id":"1","torn');
+  const secret = testJob(async () => {}, { type: 'secret', redact: ['password'] }) as JobDefinition;
+  const plain = testJob(async () => {}, { type: 'plain' }) as JobDefinition;
+  await insert([
+    { type: 'secret', state: 'completed', daysOld: 8 },
+    { type: 'plain', state: 'discarded', daysOld: 31 },
+    { type: 'unknown', state: 'completed', daysOld: 8 },
+  ]);
+  await fleet.sql((sql) => sql`update warren.jobs set args = '{"password":"hidden","name":"Ada"}'`);
+  const archive = archiveOf({ archiveFile }, [secret, plain]);
+  await createPruner({ database, events: fleet.events, ...config, archive })();
+  const [torn, ...lines] = (await readFile(archiveFile, 'utf8')).trimEnd().split('\n');
+  expect(torn).toBe('{"id":"1","torn');
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { type: 'secret', state: 'completed', args: { password: '[redacted]', name: 'Ada' } },
+    { type: 'plain', state: 'discarded', args: { password: 'hidden', name: 'Ada' } },
+    { type: 'unknown', state: 'completed', args: '[redacted]' }, // what it hides, nobody knows
+  ]);
+  expect(await left()).toEqual([]);
+});
+
+test('a leader whose application archives nothing leaves alone what another application archives, and the other way round', async () => {
+  const kept = { ...config.retention, idempotencyKey: HOUR_MS };
+  for (const [name, type, doesArchive] of [
+    ['crm', 'theirs', true],
+    ['billing', 'ours', false],
+  ] as const)
+    await tellTypes({
+      ...fleet,
+      app: { ...testApp([testJob(async () => {}, { type }) as JobDefinition]), name },
+      kept: { ...kept, archives: doesArchive },
+    });
+  const rows = ['theirs', 'ours'].map((type) => ({ type, state: 'completed', daysOld: 8 }));
+  await insert(rows);
+  await pass(1_000);
+  expect(await left()).toEqual(['theirs completed']);
+  await insert(rows);
+  const archived: string[] = [];
+  const archive = archiveOf({
+    archive: async (jobs) => {
+      archived.push(...jobs.map(({ type }) => type));
+    },
+  });
+  await createPruner({ database, events: fleet.events, ...config, archive })();
+  expect(archived).toEqual(['theirs', 'theirs']);
+  expect(await left()).toEqual([]);
+  await fleet.sql((sql) => sql`delete from warren.job_types where name in ('theirs', 'ours')`);
 });

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import { app as shop } from '../../examples/shop/app.ts';
+import { processOrder } from '../../examples/shop/process-order.ts';
 import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
+import { Warren } from '../../src/warren.ts';
 import {
   closeConnections,
   publishRaw,
@@ -14,7 +17,7 @@ import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import { startFile } from '../support/program.ts';
-import { asRole, asUser } from '../support/servers.ts';
+import { asRole, asUser, createDatabase, createVhost } from '../support/servers.ts';
 import { untilMarkedStarted } from '../support/start-mark.ts';
 
 const quick = testJob(async () => {});
@@ -261,6 +264,27 @@ test('a worker that drains gives back at once the messages whose jobs all wait f
   expect(runs.toSorted()).toEqual(running.toSorted());
 });
 
+test('a worker that drains publishes at once what waits beside running jobs of the same message', async () => {
+  const { job, runs, open } = gate();
+  await using fleet = await startFleet(job);
+  using started = listen(fleet.events, 'attempt.started');
+  const worker = await fleet.startWorker({ WORKER_QUEUES: 'default:1:2' });
+  const ids = await enqueueTogether(fleet, 16);
+  const beyond = await enqueueTogether(fleet, 24); // while the last of these is ready, nothing is passed on for a second
+  await started.count(2);
+  const stopped = fleet.stopWorker(worker);
+  const waiting = [...ids, ...beyond].filter((id) => !runs.includes(id));
+  await eventually(
+    async () => new Set(waiting).difference(new Set(await waitingIds(fleet.vhost, 'warren.default'))).size,
+    (missing) => missing === 0,
+  );
+  expect(runs).toHaveLength(2);
+  open();
+  await stopped;
+  await fleet.startWorker();
+  await expectAllRanOnce(fleet, [...ids, ...beyond], runs);
+});
+
 test('a worker that drains gives back what waits for a slot, uncharged, and ends what runs', async () => {
   const { job, runs, open } = gate();
   await using fleet = await startFleet(job);
@@ -344,4 +368,29 @@ test('after a lost channel, with long jobs running, what finds no slot comes to 
   for (const id of [...ids.slice(1), ...more])
     expect(await fleet.until(id)).toMatchObject({ state: 'completed' });
   expect(runs.toSorted()).toEqual([...ids, ...more].toSorted());
+});
+
+test('where WORKER_QUEUES gives a queue a smaller prefetch, a message of it has no more jobs', async () => {
+  await using database = await createDatabase();
+  await using vhost = await createVhost();
+  const warren = new Warren({
+    app: shop,
+    databaseUrl: database.url,
+    amqpUrl: vhost.url,
+    settings: { WORKER_QUEUES: 'default:1:3,critical:1:20' },
+  });
+  await warren.start();
+  await using _ = warren;
+  // Until RabbitMQ is there, jobs are left to the relay.
+  const sizes = await eventually(
+    async () => {
+      await warren.enqueueMany(
+        Array.from({ length: 9 }, (_, n) => ({ job: processOrder, args: { orderId: String(n + 1) } })),
+      );
+      const messages = await takeMessages(vhost, 'warren.default');
+      return messages.map(({ content }) => content.toString().split(' ').length);
+    },
+    (found) => found.length > 0,
+  );
+  expect(new Set(sizes)).toEqual(new Set([3]));
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { cancelJob, retryJob } from '../../src/shared/postgres/statements/control.ts';
+import { byId, retryJobs } from '../../src/shared/postgres/statements/acts.ts';
+import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import { reserveUnpublishedJobs } from '../../src/shared/postgres/statements/maintenance.ts';
 import { markPublished, spendMessages } from '../../src/shared/postgres/statements/publish.ts';
 import { pauseQueue, resumeQueue } from '../../src/shared/postgres/statements/queues.ts';
@@ -16,7 +17,7 @@ test('a late mark does not hide a job whose message was spent, or that was cance
   await fleet.sql((sql) => sql`update warren.jobs set state = 'available'`);
   await fleet.database.query((sql) => spendMessages(sql, [spent]));
   await fleet.database.query((sql) => cancelJob(sql, retried));
-  await fleet.database.query((sql) => retryJob(sql, retried));
+  await fleet.database.query((sql) => retryJobs(sql, byId(sql, retried)));
   await fleet.database.query((sql) =>
     markPublished(sql, [
       { id: spent, fence: 0 },

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Misconfigured } from '../../src/shared/base/errors.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import { Publisher } from '../../src/shared/rabbitmq/publisher.ts';
+import { declareTopology } from '../../src/shared/rabbitmq/topology.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { onChannel } from '../support/broker.ts';
@@ -52,5 +53,22 @@ test('a queue of ours that exists with other arguments fails a worker and a publ
   });
   publisher.start();
   expect((await failure(publisher.connection.failed)).message).toMatch(namesAll);
+  await publisher.stop();
+});
+
+test('a queue of the other type fails a publisher by the name of the queue and both types', async () => {
+  await using vhost = await createVhost();
+  await onChannel(vhost, (channel) => declareTopology(channel, ['default'], 'classic'));
+  const publisher = new Publisher({
+    url: vhost.url,
+    name: 'test',
+    channels: 1,
+    queues: ['default'],
+    events: new Events(),
+  });
+  publisher.start();
+  const refusal = await failure(publisher.connection.failed);
+  expect(refusal).toBeInstanceOf(Misconfigured);
+  expect(refusal.message).toMatch(/'x-queue-type' for queue 'warren\.default'.*'quorum'.*'classic'/);
   await publisher.stop();
 });

@@ -42,8 +42,12 @@ async function stage(): Promise<Stage> {
   return { database, vhost };
 }
 
-async function open({ database, vhost }: Stage, app: App): Promise<Warren> {
-  const warren = new Warren({ app, databaseUrl: database.url, amqpUrl: vhost.url });
+async function open(
+  { database, vhost }: Stage,
+  app: App,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Warren> {
+  const warren = new Warren({ app, databaseUrl: database.url, amqpUrl: vhost.url, settings });
   onTestFinished(() => warren.stop());
   using connected = listen(warren.events, 'broker.connected');
   await warren.start();
@@ -66,37 +70,41 @@ async function untilEnded(warren: Warren, ids: readonly string[]): Promise<Job[]
 
 const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
 
-test('two applications share a queue: every job runs in its own, at its first attempt, and none is discarded', async () => {
-  const runs = new Map<string, string[]>();
-  const shared = await stage();
-  const crm = application('crm', 'greet', runs);
-  const billing = application('billing', 'invoice', runs);
-  const [a, b] = await Promise.all([open(shared, crm.app), open(shared, billing.app)]);
-  await Promise.all([a, a, b, b].map((warren) => warren.startWorker()));
-  using ofCrm = listen(a.events, 'delivery.received');
-  using ofBilling = listen(b.events, 'delivery.received');
+test.each(['quorum', 'classic'])(
+  'two applications share a %s queue: every job runs in its own, at its first attempt, and none is discarded',
+  async (queueType) => {
+    const runs = new Map<string, string[]>();
+    const shared = await stage();
+    const crm = application('crm', 'greet', runs);
+    const billing = application('billing', 'invoice', runs);
+    const settings = { RABBITMQ_QUEUE_TYPE: queueType };
+    const [a, b] = await Promise.all([open(shared, crm.app, settings), open(shared, billing.app, settings)]);
+    await Promise.all([a, a, b, b].map((warren) => warren.startWorker()));
+    using ofCrm = listen(a.events, 'delivery.received');
+    using ofBilling = listen(b.events, 'delivery.received');
 
-  const ids = await Promise.all(
-    times(200, async () => ({
-      crm: (await a.enqueue(crm.job, {})).job.id,
-      billing: (await b.enqueue(billing.job, {})).job.id,
-    })),
-  );
-  for (const [name, warren] of [
-    ['crm', a],
-    ['billing', b],
-  ] as const) {
-    const jobs = await untilEnded(
-      warren,
-      ids.map((pair) => pair[name]),
+    const ids = await Promise.all(
+      times(200, async () => ({
+        crm: (await a.enqueue(crm.job, {})).job.id,
+        billing: (await b.enqueue(billing.job, {})).job.id,
+      })),
     );
-    for (const job of jobs) {
-      expect(job).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
-      expect(runs.get(job.id)).toEqual([name]);
+    for (const [name, warren] of [
+      ['crm', a],
+      ['billing', b],
+    ] as const) {
+      const jobs = await untilEnded(
+        warren,
+        ids.map((pair) => pair[name]),
+      );
+      for (const job of jobs) {
+        expect(job).toMatchObject({ state: 'completed', attempt: 1, errors: [] });
+        expect(runs.get(job.id)).toEqual([name]);
+      }
     }
-  }
-  expect(ofCrm.all.length + ofBilling.all.length).toBeLessThan(400 * 20); // about three each; a message that goes in circles comes thousands of times
-});
+    expect(ofCrm.all.length + ofBilling.all.length).toBeLessThan(400 * 20); // about three each; a message that goes in circles comes thousands of times
+  },
+);
 
 test('a message that holds jobs of both goes on to the other application, and each job runs once, in its own', async () => {
   const runs = new Map<string, string[]>();
@@ -217,4 +225,33 @@ test('a type that no living worker has known for ten minutes is told of once, wi
   // That a worker has come is told too, when the leader looks again.
   expect(told.all.filter(({ unserved }) => unserved)).toHaveLength(1);
   await next.stop();
+});
+
+test('a message in a classic queue, which does not count returns, goes in no circle while the workers of its application are busy', async () => {
+  const runs = new Map<string, string[]>();
+  const shared = await stage();
+  const settings = { RABBITMQ_QUEUE_TYPE: 'classic' };
+  const crm = application('crm', 'greet', runs);
+  const finish = Promise.withResolvers<void>();
+  const slow = defineJob({ type: 'invoice', queue: 'default', args, perform: () => finish.promise });
+  const busy = defineApp({
+    name: 'billing',
+    queues: { default: { channels: 1, prefetch: 1 } },
+    jobs: [slow],
+  });
+  const [a, b] = await Promise.all([open(shared, crm.app, settings), open(shared, busy, settings)]);
+  await Promise.all([a.startWorker(), b.startWorker()]);
+  using started = listen(b.events, 'attempt.started');
+  const running = (await b.enqueue(slow, {})).job.id;
+  await started.first();
+
+  using foreign = listen(a.events, 'delivery.suppressed');
+  const waiting = (await b.enqueue(slow, {})).job.id;
+  await foreign.count(1, ({ jobId }) => jobId === waiting);
+  await untilEnded(a, await a.enqueueMany(times(2_000, () => ({ job: crm.job, args: {} }))));
+  expect(foreign.all.filter(({ jobId }) => jobId === waiting).length).toBeLessThan(20); // one in circles comes hundreds of times
+
+  finish.resolve();
+  for (const job of await untilEnded(b, [running, waiting]))
+    expect(job).toMatchObject({ state: 'completed' });
 });

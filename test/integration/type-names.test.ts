@@ -188,7 +188,19 @@ test('workers tell how long their settings keep things, each for its application
   await billing.warren.start(); // as an API, which has no such settings: nothing is forgotten
   const month = 30 * 86_400_000;
   expect((await known(shared))?.kept).toEqual({
-    crm: { completed: 3 * month, cancelled: month, discarded: month, idempotencyKey: 2 * 86_400_000 },
-    billing: { completed: null, cancelled: month, discarded: month, idempotencyKey: 86_400_000 },
+    crm: {
+      completed: 3 * month,
+      cancelled: month,
+      discarded: month,
+      idempotencyKey: 2 * 86_400_000,
+      archives: false,
+    },
+    billing: {
+      completed: null,
+      cancelled: month,
+      discarded: month,
+      idempotencyKey: 86_400_000,
+      archives: false,
+    },
   });
 });

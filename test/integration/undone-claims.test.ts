@@ -1,9 +1,10 @@
 // What becomes of claims that a crash of Postgres has undone, by what has happened to the job since.
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { byId, retryJobs } from '../../src/shared/postgres/statements/acts.ts';
 import { claimJobs } from '../../src/shared/postgres/statements/claim.ts';
 import { claimNextJobs } from '../../src/shared/postgres/statements/claim-next.ts';
-import { cancelJob, retryJob } from '../../src/shared/postgres/statements/control.ts';
+import { cancelJob } from '../../src/shared/postgres/statements/control.ts';
 import {
   findSilentOwners,
   unpublishOvertakenJobs,
@@ -13,6 +14,7 @@ import { spendMessages } from '../../src/shared/postgres/statements/publish.ts';
 import { recordOutcomes } from '../../src/shared/postgres/statements/record.ts';
 import { restoreClaims } from '../../src/shared/postgres/statements/restore.ts';
 import { lookAtOwner } from '../../src/shared/postgres/statements/takeover.ts';
+import { waitingIds } from '../support/broker.ts';
 import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -106,7 +108,7 @@ test('a job that was cancelled and retried after its claim was undone starts ane
   await eventually(() => runs.length === 1, Boolean);
   await undoClaims(fleet, [id]);
   await fleet.database.query((sql) => cancelJob(sql, id));
-  expect(await fleet.database.query((sql) => retryJob(sql, id))).toMatchObject({ fence: 1 });
+  expect(await fleet.database.query((sql) => retryJobs(sql, byId(sql, id)))).toMatchObject([{ fence: 1 }]);
   await endSessions(fleet);
   await fenced.first(({ jobId }) => jobId === id);
   expect(reasons).toEqual(['lost']);
@@ -135,7 +137,7 @@ test('the worker that comes too late finds its job with another, under the same 
   const outcome = { id, fence: 1, act: 'complete' } as const;
   expect(await fleet.database.query((sql) => recordOutcomes(sql, [outcome], ['1', '2']))).toEqual(new Map());
   expect(await fleet.database.query((sql) => recordOutcomes(sql, [outcome], ['2', '4711']))).toEqual(
-    new Map([[id, 'completed']]),
+    new Map([[id, { state: 'completed', gates: null }]]),
   );
 });
 
@@ -160,6 +162,26 @@ test('while claims are closed nothing is claimed, by message or without, and wha
   expect(await row(fleet, id)).toMatchObject({ state: 'available', fence: 0 });
   expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
   expect(await areClaimsOpen(fleet)).toBe(true);
+});
+
+test('a worker that drains while claims are closed gives back at once what it could not claim', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  await fleet.sql((sql) => sql`delete from warren.claims_open`);
+  await fleet.sql((sql) =>
+    sql.unsafe(`
+      create function public.keep_closed() returns trigger language plpgsql as 'begin return null; end';
+      create trigger keep_closed before insert on warren.claims_open for each row execute function public.keep_closed()`),
+  );
+  using retried = listen(fleet.events, 'write.retried');
+  const worker = await fleet.startWorker({ DRAIN_TIMEOUT_MS: '600000' });
+  const id = await fleet.enqueue();
+  await retried.first(({ error }) => (error as { code?: string }).code === 'claims_closed');
+  await fleet.stopWorker(worker); // a hang here would last for ten minutes
+  expect(await row(fleet, id)).toMatchObject({ state: 'available', fence: 0, attempt: 0 });
+  await eventually(
+    () => waitingIds(fleet.vhost, 'warren.default'),
+    (ids) => ids.includes(id),
+  );
 });
 
 test('while claims are closed no fence is raised and nobody is taken for dead', async () => {

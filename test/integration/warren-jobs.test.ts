@@ -42,6 +42,25 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
+describe('changes of a job', () => {
+  test('are its priority and its attempts', async () => {
+    const { job } = await warren.enqueue(greet, { name: 'Ada' }, inAnHour);
+    const changed = await warren.jobs.edit(job.id, { priority: 9, maxAttempts: 3 });
+    expect(changed).toMatchObject({ id: job.id, priority: 9, maxAttempts: 3 });
+  });
+
+  test.each<[string, object]>([
+    ['priority', { priority: 10 }],
+    ['maxAttempts', { maxAttempts: 0 }],
+    ['prioritie', { prioritie: 9 }],
+  ])('are refused where %s is wrong or not known', async (member, changes) => {
+    const { job } = await warren.enqueue(greet, { name: 'Ada' }, inAnHour);
+    const refused = await warren.jobs.edit(job.id, changes).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(InvalidInput);
+    expect(refused).toMatchObject({ issues: [{ pointer: `/changes/${member}` }] });
+  });
+});
+
 describe('the options of a job', () => {
   const at = new Date('2031-01-31T12:00:00.000Z');
 
@@ -73,8 +92,8 @@ describe('the options of a job', () => {
     ['two times', { delayMs: 1, runAt: at }, '/options/delayMs'],
     ['no attempts', { maxAttempts: 0 }, '/options/maxAttempts'],
     ['an empty key', { uniqueKey: '' }, '/options/uniqueKey'],
-    ['an option that is not known', { priority: 3 }, '/options/priority'],
-    ['another one', { tags: ['a'] }, '/options/tags'],
+    ['an option that is not known', { prioritie: 3 }, '/options/prioritie'],
+    ['another one', { colour: 'red' }, '/options/colour'],
   ])('are refused before anything is written: %s', async (_, options, pointer) => {
     const refused = warren.enqueue(greet, { name: 'Ada' }, options as WarrenEnqueueOptions);
     await expect(refused).rejects.toMatchObject({ code: 'invalid_options', issues: [{ pointer }] });

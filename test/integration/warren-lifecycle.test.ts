@@ -69,6 +69,23 @@ test('a worker that is being started when the instance is stopped is stopped wit
   expect(seen).toEqual(['made', 'disposed']);
 });
 
+test('an instance that is stopped cannot be started', async () => {
+  const { warren } = createWarren(await createTestDatabase());
+  await warren.start();
+  await warren.stop();
+  await expect(warren.start()).rejects.toMatchObject({ name: 'Unavailable', code: 'stopping' });
+});
+
+test('a start that is overtaken by the stop rejects, whether Postgres is there or away', async () => {
+  const there = createWarren(await createTestDatabase());
+  const away = createWarren({ url: 'postgres://127.0.0.1:1/none' } as TestDatabase);
+  for (const { warren } of [there, away]) {
+    const refused = expect(warren.start()).rejects.toMatchObject({ name: 'Unavailable', code: 'stopping' });
+    await warren.stop();
+    await refused;
+  }
+});
+
 test('a start that failed is tried again by the next one, on the connections that there are', async () => {
   const vhost = await createVhost();
   onTestFinished(() => vhost[Symbol.asyncDispose]());

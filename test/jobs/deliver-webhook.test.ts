@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Cancel } from '../../src/jobs/define.ts';
 import { deliverWebhook } from '../../src/jobs/deliver-webhook.ts';
 import { parseArguments } from '../../src/shared/job/arguments.ts';
-import type { ShippedJobContext } from '../../src/shared/job/job.ts';
+import type { ShippedJobContext } from '../../src/shared/job/shipped-job-context.ts';
 import { closed, startEndpoint } from './webhook/endpoint.ts';
 
 const key = Buffer.from('a secret of more than twenty-four bytes');
@@ -266,9 +266,11 @@ async function deliver(
 ): Promise<unknown> {
   return await deliverWebhook.perform(await parseArguments(deliverWebhook, args), {
     jobId: '1',
+    transaction: async () => Promise.reject(new Error('there is none')),
     attempt: 1,
     maxAttempts: 10,
     fence: 1,
+    progress: () => {},
     signal: new AbortController().signal,
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     services: undefined,

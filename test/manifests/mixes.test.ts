@@ -1,4 +1,6 @@
 // Every overlay and every sensible mix of components renders, is what Kubernetes takes, and keeps the rules.
+import { globSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { HANG_MS } from '../support/eventually.ts';
 import { findSchemaErrors } from '../support/kubernetes-schemas.ts';
@@ -9,6 +11,7 @@ import {
   connected,
   filed,
   labelled,
+  migrated,
   probed,
   readOnly,
   resolvable,
@@ -20,30 +23,52 @@ import {
 import type { Manifest, Mix } from '../support/manifests.ts';
 import { describeManifest, kubectlObstacle, render } from '../support/manifests.ts';
 
+const examples = resolve(import.meta.dirname, '../../examples');
 /** Rendering starts a process. */
 const servers = ['rabbitmq-cluster', 'cloudnative-pg'];
+const exampleOverlays = globSync('*/k8s*', { cwd: examples }).map((folder) => ({
+  from: `../examples/${folder}`,
+  components: [],
+}));
 const mixes: Mix[] = [
   { from: 'base', components: [] },
   { from: 'overlays/minikube', components: [] },
   { from: 'overlays/production', components: [] },
-  ...['burst', 'deletion-cost', 'network-policies', 'service-monitor', 'broker-access', ...servers].map(
-    (name) => ({
-      from: 'base',
-      components: [name],
-    }),
-  ),
+  ...[
+    'burst',
+    'deletion-cost',
+    'network-policies',
+    'service-monitor',
+    'boards',
+    'broker-access',
+    'grpc',
+    ...servers,
+  ].map((name) => ({
+    from: 'base',
+    components: [name],
+  })),
   { from: 'base', components: ['queue-depth', 'deletion-cost'] },
   { from: 'base', components: ['cloudnative-pg', 'queue-depth'] },
   { from: 'base', components: [...servers, 'tls'] },
   {
     from: 'base',
     components: [
-      ...[...servers, 'tls', 'burst', 'queue-depth', 'deletion-cost', 'network-policies', 'service-monitor'],
+      ...[
+        ...servers,
+        'tls',
+        'burst',
+        'queue-depth',
+        'deletion-cost',
+        'network-policies',
+        'service-monitor',
+        'grpc',
+      ],
     ],
   },
   { from: 'overlays/minikube', components: ['queue-depth', 'network-policies'] },
   { from: 'overlays/minikube', components: ['burst', 'service-monitor'] },
   { from: 'overlays/production', components: ['burst'] },
+  ...exampleOverlays,
 ];
 
 const rules: [string, ManifestRule][] = [
@@ -54,6 +79,7 @@ const rules: [string, ManifestRule][] = [
   ['refers in environment variables only to earlier ones', resolvable],
   ['selects, scales and runs as what exists', connected],
   ['is labelled', labelled],
+  ['migrates the application that it runs', migrated],
   ['is in one namespace, save what belongs to the cluster', scoped],
   ['mounts no token that was not asked for', withoutTokens],
   ['has its secrets as files', filed],

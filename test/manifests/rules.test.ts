@@ -8,6 +8,7 @@ import {
   connected,
   filed,
   labelled,
+  migrated,
   probed,
   readOnly,
   resolvable,
@@ -176,6 +177,23 @@ test.each(breaches.map(([rule, expected, change]) => ({ name: rule.name, rule, e
     expect(rule([deployment(change), account])).toEqual([expect.stringContaining(expected)]);
   },
 );
+
+test('a migration of another application is found', () => {
+  const migration = deployment((manifest) => {
+    Object.assign(manifest.metadata, { name: 'warren-migrate' });
+    container(manifest).env = [{ name: 'WARREN_APP', value: 'warren/examples/shop' }];
+  });
+  const configuration = (app: string): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'warren-config' },
+    data: { WARREN_APP: app },
+  });
+  expect(migrated([migration, configuration('warren/examples/shop')])).toEqual([]);
+  expect(migrated([migration, configuration('/app/mine.ts')])).toEqual([
+    'migrates warren/examples/shop and not /app/mine.ts',
+  ]);
+});
 
 describe('rules about the network', () => {
   const policy = (egress: object): Manifest => ({

@@ -77,3 +77,14 @@ test('jobs that wait for their marks are bounded: what comes beyond is left to t
   await outbox.stop();
   expect(marked.flat()).toHaveLength(200_000);
 });
+
+test('the mark of an urgent job does not wait for others to be marked with it', async () => {
+  const { marked, mostAtOnce, ...options } = servers();
+  const outbox = new Outbox({ ...options, events: new Events() });
+  await outbox.publish(jobs(1));
+  expect(marked).toEqual([]);
+  await outbox.publish(jobs(1, 2).map((job) => ({ ...job, isUrgent: true })));
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate); // far from the wait for others
+  expect(marked).toEqual([['1', '2']]);
+  await outbox.stop();
+});

@@ -7,6 +7,7 @@ import { Api } from '../../src/api/api.ts';
 import type { AppDependencies } from '../../src/api/app.ts';
 import { createApp } from '../../src/api/app.ts';
 import { BodyBudget } from '../../src/api/body-budget.ts';
+import { useCasesOf } from '../../src/api/use-cases.ts';
 import { QueueClient } from '../../src/queue/client.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
@@ -35,11 +36,8 @@ export function createOfflineApp(
   return createApp({
     events,
     application: { app, services: undefined }, // its routes need none
-    database: client.database,
-    enqueuer: client.enqueuer,
-    control: client.control,
-    browser: client.browser,
-    check: () => client.check(),
+    ...useCasesOf(client),
+    audit: { ...client.audit, begin: async () => async () => {} }, // nobody is there to note it
     metrics,
     definitions,
     queues: queueNames,
@@ -71,12 +69,32 @@ export class RunningApi {
     return await toAnswer(await fetch(this.url + path, { headers }));
   }
 
-  async post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.#send('POST', path, { body, headers });
+  }
+
+  put(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.#send('PUT', path, { body, headers });
+  }
+
+  patch(path: string, body: unknown): Promise<Answer> {
+    return this.#send('PATCH', path, { body });
+  }
+
+  delete(path: string): Promise<Answer> {
+    return this.#send('DELETE', path, {});
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    { body, headers = {} }: { body?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer> {
     const json =
       body === undefined
         ? { headers }
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } };
-    return await toAnswer(await fetch(this.url + path, { method: 'POST', ...json }));
+    return await toAnswer(await fetch(this.url + path, { method, ...json }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,6 +20,7 @@ import type { Pgbouncer } from './pgbouncer.ts';
 import type { TestDatabase, TestVhost } from './servers.ts';
 import { asRole, asUser, createDatabase, createVhost, setRolesForPooler } from './servers.ts';
 import { queueNames } from './shop.ts';
+import type { TestGates } from './test-app.ts';
 import { testApp } from './test-app.ts';
 
 type Args = Record<string, unknown>;
@@ -47,6 +48,7 @@ interface FleetParts {
   /** Stands before Postgres, for all but what needs a session. */
   pooler?: Pgbouncer;
   definitions: readonly JobDefinition<Args>[];
+  gates?: TestGates;
 }
 
 export class Fleet {
@@ -60,14 +62,14 @@ export class Fleet {
   readonly testDatabase: TestDatabase;
   readonly vhost: TestVhost;
   readonly #pooler: Pgbouncer | undefined;
-  readonly #app: App;
+  readonly app: App;
   readonly #workers = new Set<Worker>();
 
-  constructor({ testDatabase, vhost, pooler, definitions }: FleetParts) {
+  constructor({ testDatabase, vhost, pooler, definitions, gates }: FleetParts) {
     this.testDatabase = testDatabase;
     this.vhost = vhost;
     this.#pooler = pooler;
-    this.#app = testApp(definitions as readonly JobDefinition[]);
+    this.app = testApp(definitions as readonly JobDefinition[], gates);
     this.database = new Database({
       url: testDatabase.url,
       name: 'administrator',
@@ -94,7 +96,7 @@ export class Fleet {
     this.enqueuer = new Enqueuer({
       database: this.#apiDatabase,
       publisher: this.publisher,
-      app: this.#app,
+      app: this.app,
       events: this.events,
     });
   }
@@ -120,7 +122,7 @@ export class Fleet {
   /** Starts a worker in this process and waits until it consumes. */
   async startWorker(environment: Record<string, string> = {}): Promise<Worker> {
     const own = this.environment('worker');
-    const config = readConfig('worker', this.#app, {
+    const config = readConfig('worker', this.app, {
       WORKER_QUEUES: 'default:2:10,critical:1:10',
       ...own,
       ...environment,
@@ -130,7 +132,7 @@ export class Fleet {
     const worker = new Worker({
       config,
       name: `warren-worker@test:${this.#workers.size + 1}`,
-      app: this.#app,
+      app: this.app,
       events: this.events,
     });
     this.#workers.add(worker);
@@ -149,8 +151,8 @@ export class Fleet {
 
   /** Enqueues a job of the fleet's first type and returns its id. */
   async enqueue(args: Args = {}, options: EnqueueOptions & { type?: string } = {}): Promise<string> {
-    const type = options.type ?? [...this.#app.definitions.keys()][0];
-    const definition = this.#app.definitions.get(type ?? '');
+    const type = options.type ?? [...this.app.definitions.keys()][0];
+    const definition = this.app.definitions.get(type ?? '');
     if (definition === undefined) throw new Error(`the fleet has no job type ${type}`);
     const { job } = await this.enqueuer.enqueue({ definition, args, ...options });
     return job.id;
@@ -220,6 +222,14 @@ export function startFleet(...definitions: readonly JobDefinition<Args>[]): Prom
   return start({ definitions });
 }
 
+/** The same with limits, or with what its queue `default` has of ordering keys and groups. */
+export function startFleetWith(
+  gates: TestGates,
+  ...definitions: readonly JobDefinition<Args>[]
+): Promise<Fleet> {
+  return start({ definitions, gates });
+}
+
 /** The same through a pooler, each role set as docs/postgres.md has it. */
 export function startFleetThrough(
   pooler: Pgbouncer,
@@ -228,7 +238,7 @@ export function startFleetThrough(
   return start({ definitions, pooler });
 }
 
-async function start(parts: Pick<FleetParts, 'definitions' | 'pooler'>): Promise<Fleet> {
+async function start(parts: Pick<FleetParts, 'definitions' | 'pooler' | 'gates'>): Promise<Fleet> {
   const [testDatabase, vhost] = await Promise.all([createDatabase(), createVhost()]);
   if (parts.pooler !== undefined) await setRolesForPooler(testDatabase);
   const fleet = new Fleet({ testDatabase, vhost, ...parts });

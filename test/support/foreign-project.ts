@@ -18,6 +18,7 @@ import { HANG_MS } from './eventually.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const packed = [
+  'proto',
   'src',
   'dev',
   'package.json',

@@ -180,6 +180,18 @@ export const unexposed: ManifestRule = (manifests) =>
     .filter(({ kind, spec }) => kind === 'Service' && !['ClusterIP', undefined].includes(spec.type))
     .map((service) => `${describeManifest(service)} is a ${service['spec'].type}`);
 
+/** The migration makes the tables of the application that the programs run. */
+export const migrated: ManifestRule = (manifests) => {
+  const app = manifests.find(({ kind, data }) => kind === 'ConfigMap' && data?.['WARREN_APP'])?.['data']?.[
+    'WARREN_APP'
+  ];
+  return podTemplates(manifests)
+    .filter(({ owner }) => owner.metadata.name === 'warren-migrate')
+    .flatMap((template) => containersOf(template))
+    .flatMap(({ env = [] }) => env.filter(({ name }) => name === 'WARREN_APP'))
+    .flatMap(({ value }) => (app === undefined || value === app ? [] : [`migrates ${value} and not ${app}`]));
+};
+
 /** What is secret is a file: an environment shows in a process list, in crash reports and in every child process. */
 export const filed: ManifestRule = (manifests) =>
   podTemplates(manifests).flatMap((template) =>

@@ -53,7 +53,7 @@ const signalling = defineJob({
   type: 'signalling',
   args,
   perform: async () => {
-    for (const message of ['ready', null, { kind: 'online' }]) {
+    for (const message of ['ready', null, { kind: 'online' }, { warren: 'ready' }, { warren: 'null' }]) {
       await new Promise((resolve) => process.send?.(message, resolve));
     }
     process.exit(67);

@@ -47,25 +47,48 @@ export interface AlertRule {
   annotations: Record<string, string>;
 }
 
+export interface RecordingRule {
+  record: string;
+  expr: string;
+}
+
 /** Resolves with what promtool found wrong; empty where the rules do what the case says. Annotations are not compared: their texts hold values. */
 export async function testRules(
   rules: readonly AlertRule[],
   { alert, input, at, fires }: RuleCase,
 ): Promise<string> {
+  const bare = rules.map(({ annotations, ...rule }) => rule);
+  const severity = rules.find((rule) => rule.alert === alert)?.labels['severity'] ?? '';
+  const expected = fires.map((labels) => ({ exp_labels: { severity, ...labels } }));
+  return await runTest(bare, {
+    input_series: input,
+    alert_rule_test: [{ eval_time: at, alertname: alert, exp_alerts: expected }],
+  });
+}
+
+export interface ExpressionCase {
+  expression: string;
+  input: readonly InputSeries[];
+  /** What it comes to at the first minute: one number, without labels. */
+  value: number;
+}
+
+/** Resolves with what promtool found wrong; empty where the expression comes to the number of the case. */
+export async function testExpression({ expression, input, value }: ExpressionCase): Promise<string> {
+  return await runTest([], {
+    input_series: input,
+    promql_expr_test: [{ expr: expression, eval_time: '1m', exp_samples: [{ labels: '{}', value }] }],
+  });
+}
+
+async function runTest(rules: readonly object[], test: object): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'warren-rules-'));
   try {
-    const bare = rules.map(({ annotations, ...rule }) => rule);
-    writeFileSync(join(folder, 'rules.yaml'), stringify({ groups: [{ name: 'warren', rules: bare }] }));
-    const severity = rules.find((rule) => rule.alert === alert)?.labels['severity'] ?? '';
-    const expected = fires.map((labels) => ({ exp_labels: { severity, ...labels } }));
-    const test = {
-      interval: '1m',
-      input_series: input,
-      alert_rule_test: [{ eval_time: at, alertname: alert, exp_alerts: expected }],
-    };
+    const files = rules.length === 0 ? [] : ['rules.yaml'];
+    writeFileSync(join(folder, 'rules.yaml'), stringify({ groups: [{ name: 'warren', rules }] }));
     writeFileSync(
       join(folder, 'test.yaml'),
-      stringify({ rule_files: ['rules.yaml'], evaluation_interval: '1m', tests: [test] }),
+      stringify({ rule_files: files, evaluation_interval: '1m', tests: [{ interval: '1m', ...test }] }),
     );
     const { status, stdout, stderr } = await runCommand('promtool', ['test', 'rules', 'test.yaml'], {
       cwd: folder,
@@ -78,7 +101,7 @@ export async function testRules(
 }
 
 /** Resolves with what promtool says of rules as they stand, annotations and their templates included. */
-export async function checkRules(rules: readonly AlertRule[]): Promise<string> {
+export async function checkRules(rules: readonly (AlertRule | RecordingRule)[]): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'warren-rules-'));
   try {
     const path = join(folder, 'rules.yaml');

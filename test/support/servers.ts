@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { inject } from 'vitest';
 
+import { Events } from '../../src/shared/observe/events.ts';
+import { Database } from '../../src/shared/postgres/database.ts';
 import { asAdministrator } from './administrator.ts';
 import { documentedPermissions } from './documented.ts';
 import { HANG_MS } from './eventually.ts';
@@ -30,6 +32,17 @@ export type TestVhost = AsyncDisposable & {
 /** The same database as a program sees it, with the grants of docs/security.md. */
 export function asRole(url: string, program: ProgramName): string {
   return asProgramRole(url, program, inject('programRoles'));
+}
+
+/** A pool on the same database, with a program's grants and no more. Stop it before the database goes away. */
+export function openAs(url: string, program: ProgramName): Database {
+  return new Database({
+    url: asRole(url, program),
+    name: `test ${program}`,
+    min: 1,
+    max: 2,
+    events: new Events(),
+  });
 }
 
 /** Sets the programs' roles in this database as docs/postgres.md has it for PgBouncer. */

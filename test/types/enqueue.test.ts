@@ -8,6 +8,7 @@ import type { enqueueInTransaction } from '../../src/queue/enqueue-in-transactio
 import type { App } from '../../src/shared/job/app.ts';
 import { defineApp } from '../../src/shared/job/app.ts';
 import type { Enqueued, JobContext, JobDefinition } from '../../src/shared/job/job.ts';
+import type { PerformMiddleware } from '../../src/shared/job/middleware.ts';
 import type { Sql } from '../../src/shared/postgres/database.ts';
 
 const greet = defineJob({
@@ -128,5 +129,16 @@ describe('the services of an application', () => {
     const wrong = async () => ({ disk: 1 });
     // @ts-expect-error: a number where its job type wants text
     expectTypeOf(() => defineApp({ name: 'a', queues, jobs: [clean], services: wrong })).toBeFunction();
+  });
+
+  test('may be added by middleware', () => {
+    const addDisk: PerformMiddleware<{ disk: string }> = async (_call, next) => await next({ disk: '/' });
+    const middleware = { perform: [addDisk] } as const;
+    expectTypeOf(() => defineApp({ name: 'a', queues, jobs: [clean], middleware })).toBeFunction();
+    expectTypeOf(() =>
+      defineApp({ name: 'a', queues, jobs: [welcome, clean], services: { mailer }, middleware }),
+    ).toBeFunction();
+    // @ts-expect-error: nobody adds the mailer
+    expectTypeOf(() => defineApp({ name: 'a', queues, jobs: [welcome, clean], middleware })).toBeFunction();
   });
 });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { JobState } from '../../src/shared/job/transitions.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import type { Database } from '../../src/shared/postgres/database.ts';
 import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
+import type { RecordedJob } from '../../src/shared/postgres/statements/record.ts';
 import { ArgsRoom } from '../../src/worker/args-room.ts';
 import { Completer } from '../../src/worker/completer.ts';
 import { HeldJobs } from '../../src/worker/held-jobs.ts';
@@ -18,13 +18,15 @@ function completerThatHears(...answers: readonly unknown[]) {
     events: new Events(),
     held: new HeldJobs(new ArgsRoom(1_000)),
     presence: { owners: ['1'] },
+    onFreed: () => {},
+    notes: { lastWords: () => undefined },
     giveUp: new AbortController().signal,
   });
   return { completer, left };
 }
 
-const refusal = () => new Map<string, JobState>();
-const acceptance = () => new Map<string, JobState>([['7', 'completed']]);
+const refusal = () => new Map<string, RecordedJob>();
+const acceptance = () => new Map<string, RecordedJob>([['7', { state: 'completed', gates: null }]]);
 
 test('an outcome is recorded whose claim was restored by somebody else after it had been refused', async () => {
   const { completer, left } = completerThatHears(refusal(), [], acceptance());

@@ -10,7 +10,7 @@ test('a wake ends the wait after a round that found nothing, also one that comes
   let rounds = 0;
   const lane = new FallbackLane({
     events: new Events(),
-    queues: [{ queue: 'default', channels: 1, prefetch: 1 }],
+    queues: () => [{ queue: 'default', channels: 1, prefetch: 1 }],
     isNeeded: () => true,
     claimNext: async () => {
       rounds += 1;

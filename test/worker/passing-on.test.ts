@@ -6,25 +6,37 @@ import { listen } from '../support/events.ts';
 import { slotConsumer } from '../support/slot-consumer.ts';
 
 interface Answers {
+  opened?: () => Promise<void>;
   ready?: () => number | undefined;
-  publish?: (ids: readonly string[]) => readonly string[];
+  available?: (ids: readonly string[]) => readonly string[];
+  publish?: (ids: readonly string[]) => readonly string[] | undefined;
 }
 
 /** Slots that pass on to a broker which answers so; by default its queue is empty and it takes everything. */
-function passing(size: number, { ready = () => 0, publish = (ids) => ids }: Answers = {}) {
+function passing(
+  size: number,
+  {
+    ready = () => 0,
+    opened = async () => {},
+    available = (ids) => ids,
+    publish = (ids) => ids,
+  }: Answers = {},
+) {
   const events = new Events();
   const published: string[][] = [];
   const passingOn = new PassingOn({
     queue: 'default',
     events,
     countReady: async () => ready(),
+    opened,
     publishAgain: async (ids) => {
       published.push([...ids]);
-      return new Set(publish(ids));
+      const confirmed = publish(available(ids));
+      return confirmed && { available: new Set(available(ids)), published: new Set(confirmed) };
     },
   });
   const slots: Slots = new Slots({ slots: size, onWaiting: () => void passingOn.watch(slots) });
-  return { ...slotConsumer(slots), slots, events, published };
+  return { ...slotConsumer(slots), slots, passingOn, events, published };
 }
 
 test('what waits behind jobs that do not end is passed on, in order and no more at a time than there are slots', async () => {
@@ -88,4 +100,43 @@ test('what could not be published goes on waiting and is tried again, or gets it
   ]);
   await ends('1');
   expect(started).toEqual(['1', '2', '4']);
+});
+
+test('a worker that drains passes on all that waits beside running jobs, as soon as it can publish; the rest goes back with its message', async () => {
+  const connected = Promise.withResolvers<void>();
+  const { slots, passingOn, deliver, settled, ends, events, published } = passing(2, {
+    ready: () => 1,
+    opened: () => connected.promise,
+  });
+  using passedOn = listen(events, 'hints.passed-on');
+  deliver('m1', ['1', '3', '4', '5']);
+  deliver('m2', ['6']);
+  await ends('3');
+  deliver('m3', ['7', '8', '9']);
+  const done = passingOn.passOnAll(slots.drain());
+  expect(published).toEqual([]);
+  connected.resolve();
+  await done;
+  expect(published).toEqual([['5']]);
+  expect(passedOn.all).toEqual([{ queue: 'default', count: 1 }]);
+  for (const id of ['1', '4']) await ends(id);
+  expect(settled).toEqual([
+    ['m2', 'requeue'],
+    ['m3', 'requeue'],
+    ['m1', 'ack'],
+  ]);
+});
+
+test('what a draining worker cannot publish goes back with its message, when its running jobs have ended', async () => {
+  const { slots, passingOn, deliver, settled, ends, published } = passing(1, {
+    opened: async () => {
+      throw new Error('the broker is away');
+    },
+  });
+  deliver('m1', ['1', '2', '3']);
+  await passingOn.passOnAll(slots.drain());
+  expect(published).toEqual([]);
+  expect(settled).toEqual([]);
+  await ends('1');
+  expect(settled).toEqual([['m1', 'requeue']]);
 });

@@ -4,15 +4,18 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { cancel, defineJob, snooze } from '../../src/jobs/define.ts';
 import { Unavailable } from '../../src/shared/base/errors.ts';
+import { noEncryption } from '../../src/shared/job/encryption.ts';
 import type { JobContext, JobDefinition } from '../../src/shared/job/job.ts';
 import { Events } from '../../src/shared/observe/events.ts';
 import { createHandlerClient } from '../../src/shared/postgres/handler-client.ts';
 import type { Claim } from '../../src/shared/postgres/statements/claim.ts';
+import { TransactionClients } from '../../src/shared/postgres/transaction-clients.ts';
 import { readConfig } from '../../src/shared/settings/config.ts';
 import type { AbortReason } from '../../src/worker/abort.ts';
 import { Abort } from '../../src/worker/abort.ts';
 import type { Ending } from '../../src/worker/ending.ts';
 import { toOutcome } from '../../src/worker/ending.ts';
+import { createUnrecordedTransactions } from '../../src/worker/own-transaction.ts';
 import { perform } from '../../src/worker/perform.ts';
 import { testApp } from '../support/test-app.ts';
 
@@ -33,10 +36,14 @@ const claim: Claim = {
   crashes: 0,
   trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', requestId: 'r-1' },
 };
+const place = { url: 'postgres://x:1234/x', name: 'test', max: 1 };
 const context = {
   events: new Events(),
+  middleware: [],
+  encryption: noEncryption,
   services: { mailer: 'of the application' },
-  sql: createHandlerClient({ url: 'postgres://x:1234/x', name: 'test', max: 1 }),
+  sql: createHandlerClient(place),
+  transactions: createUnrecordedTransactions(new TransactionClients(place)),
   settings: readConfig('worker', testApp(), { DATABASE_URL: 'postgres://x/x', AMQP_URL: 'amqp://x' }),
 };
 

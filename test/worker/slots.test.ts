@@ -116,6 +116,18 @@ test('what waits is taken out from behind, oldest first, and may come again', as
   expect(started).toEqual(['1', '2', '5', '3', '4']);
 });
 
+test('what is to stay for a while is not taken out before, and keeps nobody else', async () => {
+  const { slots } = slotsOf(1);
+  const { deliver, started, ends } = consumer(slots);
+  deliver('m1', ['1', '2', '3']);
+  const [two] = slots.takeWaiting({ ...all, atMost: 1 }) as [Hint];
+  slots.enter({ ...two, staysUntil: Number.POSITIVE_INFINITY });
+  expect(idsOf(slots.takeWaiting(all))).toEqual(['3']);
+  expect(idsOf(slots.takeWaiting(all))).toEqual([]);
+  await ends('1');
+  expect(started).toEqual(['1', '2']); // a slot it gets all the same
+});
+
 test('ids whose channel has gone are not run and not passed on: the broker delivers them again', async () => {
   const { slots } = slotsOf(1);
   const old = consumer(slots);
@@ -144,20 +156,24 @@ test('for messages whose channel has gone nothing is acknowledged: the broker wa
   expect(settled).toEqual([['m3', 'ack']]);
 });
 
-test('what waits when the worker drains, and what comes then, goes back to the queue; what runs goes on', async () => {
+test('what waits when the worker drains, and what comes then, goes back to the queue, or is handed out where it waits beside a running job', async () => {
   const { slots } = slotsOf(2);
   const { deliver, started, settled, ends } = consumer(slots);
   deliver('m1', ['1']);
   deliver('m2', ['2', '3']);
   deliver('m3', ['4']);
-  slots.drain();
+  const besideRunning = slots.drain();
+  expect(idsOf(besideRunning)).toEqual(['3']);
+  expect(slots.waiting).toBe(0);
   deliver('m4', ['5']);
   expect(settled).toEqual([
     ['m3', 'requeue'],
     ['m4', 'requeue'],
   ]);
   await ends('2');
-  expect(settled.at(-1)).toEqual(['m2', 'requeue']);
+  expect(settled).toHaveLength(2);
+  for (const { delivered } of besideRunning) delivered.done('ack'); // passed on
+  expect(settled.at(-1)).toEqual(['m2', 'ack']);
   await ends('1');
   expect(settled.at(-1)).toEqual(['m1', 'ack']);
   expect(started).toEqual(['1', '2']);

@@ -13,7 +13,7 @@ import type { Contender, Places, ProgramPlan, Store, Work } from '../contender.t
 import { defineVersusJob } from '../programs/versus-job.ts';
 
 const WARREN_APP = join(import.meta.dirname, '../programs/warren-app.ts');
-const LIVE = `('scheduled', 'available', 'running', 'retryable')`;
+const LIVE = `('scheduled', 'held', 'available', 'running', 'retryable')`;
 const BROKER_QUEUE = brokerQueue('default');
 const CHUNK = 5_000;
 const FILL_TIMEOUT_MS = 60_000;

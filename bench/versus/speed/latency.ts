@@ -1,6 +1,7 @@
 // How long a job waits between the answer 202 and the first line of its handler, at 1 000 jobs a second, of every contender: one API, one worker of
 // 100 slots, in turn. Both ends are read on the clock that all processes of the machine share.
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorMessage } from '../../../src/shared/base/errors.ts';
 import { percentile } from '../../report/statistics.ts';
 import { monotonicMs } from '../../stage/monotonic.ts';
 import { rotate } from '../../stage/rotate.ts';
@@ -11,7 +12,7 @@ import type { ContenderFleet } from '../contender-fleet.ts';
 
 export interface LatencyRun {
   jobs: number;
-  /** From the answer to the start; below 0 where the job started before the answer had come. */
+  /** From the answer to the start; below 0 where the job started before the answer had come. Infinite where jobs were refused or not started. */
   p50Ms: number;
   p99Ms: number;
 }
@@ -27,7 +28,9 @@ const WARM_UP = { perSecond: 500, seconds: 3 };
 const DRAIN_MS = 60_000;
 const LOOK_EVERY_MS = 100;
 
-/** By contender. The APIs must run, and no worker. */
+const FAILED: LatencyRun = { jobs: 0, p50Ms: Number.POSITIVE_INFINITY, p99Ms: Number.POSITIVE_INFINITY };
+
+/** By contender. The APIs must run, and no worker. Who cannot keep up has failed his round, and plays the next. */
 export async function measureLatency(
   fleets: readonly ContenderFleet[],
   { rounds, seconds, perSecond, concurrency }: LatencyOptions,
@@ -38,14 +41,15 @@ export async function measureLatency(
     for (const fleet of rotate(fleets, round)) {
       fleet.clearNotes();
       const worker = await fleet.startWorker(concurrency);
+      const note = (text: string) => log(`latency, round ${round + 1}: ${fleet.contender.title}, ${text}`);
       try {
         await follow(fleet, await send(fleet, `warm-up ${round}`, WARM_UP));
         const run = await follow(fleet, await send(fleet, `round ${round}`, { perSecond, seconds }));
         results.get(fleet.contender.name)?.push(run);
-        const { p50Ms, p99Ms } = run;
-        log(
-          `latency, round ${round + 1}: ${fleet.contender.title}, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
-        );
+        note(`p50 ${run.p50Ms.toFixed(1)} ms, p99 ${run.p99Ms.toFixed(1)} ms`);
+      } catch (error) {
+        results.get(fleet.contender.name)?.push(FAILED);
+        note(`failed: ${errorMessage(error)}`);
       } finally {
         await fleet.kill(worker);
         await fleet.store((store) => store.empty());

@@ -155,16 +155,20 @@ function latencySection({ contenders, latency }: Speed): Section {
   const taking = contenders.filter(({ name }) => (latency.get(name)?.length ?? 0) > 0);
   return {
     title: 'From 202 to the first line of the handler, 1 000 jobs per second',
-    note: 'One API and one worker of 100 slots each; Warren with its default prefetch. Below 0: the handler had started before the client had the answer. Who cannot do so many jobs a second has a queue that grows.',
+    note: 'One API and one worker of 100 slots each; Warren with its default prefetch. Below 0: the handler had started before the client had the answer. Who cannot do so many jobs a second has a queue that grows; a dash: refused jobs, or had not started all of them a minute later.',
     table: {
       columns: [{ title: 'system' }, { title: 'p50 ms', digits: 1 }, { title: 'p99 ms', digits: 1 }],
       rows: taking.map(({ name, title }) => [
         title,
-        median(pick(latency, name, 'p50Ms')),
-        median(pick(latency, name, 'p99Ms')),
+        finite(median(pick(latency, name, 'p50Ms'))),
+        finite(median(pick(latency, name, 'p99Ms'))),
       ]),
     },
   };
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 function latencyBars({ contenders, latency }: Speed): Bar[] {

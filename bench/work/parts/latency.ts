@@ -1,5 +1,6 @@
 // How long a job waits between the answer 202 and the first line of its handler, at steady rates far below the limit.
 // An open load: requests are sent when their time has come, however slow the answers are.
+import type { QueueType } from '../../../src/shared/rabbitmq/topology.ts';
 import type { Report } from '../../report/report.ts';
 import { median, percentile } from '../../report/statistics.ts';
 import { Backlog } from '../backlog.ts';
@@ -13,9 +14,12 @@ const RATES = [10, 100, 1_000];
 const ROUNDS = 3;
 const SECONDS = 8;
 const WARM_UP = { perSecond: 500, seconds: 4 };
+/** The setting's default, and what it offers instead. */
+const QUEUE_TYPES: readonly QueueType[] = ['quorum', 'classic'];
 const body = () => ({ type: 'bench-stamp', args: {} });
 
 interface Latencies {
+  queueType: QueueType;
   perSecond: number;
   jobs: number;
   /** From the answer to the start; below 0 where the job started before the answer had come. */
@@ -25,28 +29,41 @@ interface Latencies {
 }
 
 export async function measureLatency(options: PartOptions): Promise<Report> {
-  const place = await options.stage.createPlace('bench_latency');
-  await using backlog = await Backlog.open(place);
-  const api = await startApi(options.stage, place);
-  const workers = await startWorkers(options.stage, { place });
   const measured: Latencies[] = [];
-  await sendSteadily({ ...WARM_UP, url: api.url, body });
   for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const perSecond of RATES) {
-      await backlog.clear();
-      const sent = await sendSteadily({ url: api.url, perSecond, seconds: scaled(SECONDS, options), body });
-      const latencies = { perSecond, ...(await compare(backlog, sent)) };
-      measured.push(latencies);
-      const { p50, p99 } = latencies.fromAnswerMs;
-      options.log(`latency at ${perSecond} jobs/s: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
-    }
+    for (const queueType of QUEUE_TYPES) measured.push(...(await playRound(options, queueType)));
   }
-  await options.stage.stop([api, ...workers]);
   return compose(options, measured);
 }
 
+/** All rates, one after the other. */
+async function playRound(options: PartOptions, queueType: QueueType): Promise<Latencies[]> {
+  const { stage, log } = options;
+  const settings = { RABBITMQ_QUEUE_TYPE: queueType };
+  const place = await stage.createPlace('bench_latency');
+  const api = await startApi(stage, place, undefined, settings);
+  const workers = await startWorkers(stage, { place, settings });
+  await using backlog = await Backlog.open(place, queueType);
+  const measured: Latencies[] = [];
+  await sendSteadily({ ...WARM_UP, url: api.url, body });
+  for (const perSecond of RATES) {
+    await backlog.ended('default');
+    await backlog.clear();
+    const sent = await sendSteadily({ url: api.url, perSecond, seconds: scaled(SECONDS, options), body });
+    const latencies = { queueType, perSecond, ...(await compare(backlog, sent)) };
+    measured.push(latencies);
+    const { p50, p99 } = latencies.fromAnswerMs;
+    log(`latency, ${queueType}, ${perSecond} jobs/s: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+  }
+  await stage.stop([api, ...workers]);
+  return measured;
+}
+
 /** Waits for the jobs, whose outputs are the times of their starts on the clock that the requests were timed with. */
-async function compare(backlog: Backlog, sent: readonly Sent[]): Promise<Omit<Latencies, 'perSecond'>> {
+async function compare(
+  backlog: Backlog,
+  sent: readonly Sent[],
+): Promise<Omit<Latencies, 'queueType' | 'perSecond'>> {
   const ids = sent.map(({ jobId }) => Number(jobId));
   const firstId = ids.reduce((least, id) => Math.min(least, id), Number.POSITIVE_INFINITY);
   const lastId = ids.reduce((most, id) => Math.max(most, id), 0);
@@ -71,13 +88,13 @@ function summarise(values: readonly number[]): { p50: number; p99: number; max: 
 }
 
 function compose(options: PartOptions, measured: readonly Latencies[]): Report {
-  const at = (perSecond: number, pick: (latencies: Latencies) => number) =>
-    median(measured.filter((latencies) => latencies.perSecond === perSecond).map(pick));
-  const bar = (percent: 'p50' | 'p99', limit: number) => ({
-    what: `202 to the handler's start at 1 000 jobs per second, ${percent}`,
+  const at = (queueType: QueueType, perSecond: number, pick: (latencies: Latencies) => number) =>
+    median(measured.filter((each) => each.queueType === queueType && each.perSecond === perSecond).map(pick));
+  const bar = (queueType: QueueType, percent: 'p50' | 'p99', limit: number) => ({
+    what: `202 to the handler's start at 1 000 jobs per second, ${queueType} queue, ${percent}`,
     demand: 'at most' as const,
     limit,
-    measured: at(1_000, ({ fromAnswerMs }) => fromAnswerMs[percent]),
+    measured: at(queueType, 1_000, ({ fromAnswerMs }) => fromAnswerMs[percent]),
     unit: 'ms',
     digits: 1,
   });
@@ -87,15 +104,16 @@ function compose(options: PartOptions, measured: readonly Latencies[]): Report {
     command: 'npm run bench:work -- --part latency',
     facts: options.facts,
     notes: [
-      `\`POST /v1/jobs\` at a steady rate for ${scaled(SECONDS, options)} s, one API, one worker with default settings; medians of ${ROUNDS} rounds. Both ends are read on ` +
+      `\`POST /v1/jobs\` at a steady rate for ${scaled(SECONDS, options)} s, one API, one worker, with default settings and with RABBITMQ_QUEUE_TYPE=classic; medians of ${ROUNDS} rounds. Both ends are read on ` +
         'the clock that all processes of the machine share. Below 0: the handler had started before the client had the answer.',
     ],
-    bars: [bar('p50', 1.5), bar('p99', 8)],
+    bars: QUEUE_TYPES.flatMap((queueType) => [bar(queueType, 'p50', 1.5), bar(queueType, 'p99', 8)]),
     sections: [
       {
         title: 'Milliseconds',
         table: {
           columns: [
+            { title: 'queue' },
             { title: 'jobs/s' },
             { title: '202 → start p50', digits: 1 },
             { title: 'p99', digits: 1 },
@@ -103,14 +121,17 @@ function compose(options: PartOptions, measured: readonly Latencies[]): Report {
             { title: 'request → start p50', digits: 1 },
             { title: 'p99', digits: 1 },
           ],
-          rows: RATES.map((perSecond) => [
-            String(perSecond),
-            at(perSecond, ({ fromAnswerMs }) => fromAnswerMs.p50),
-            at(perSecond, ({ fromAnswerMs }) => fromAnswerMs.p99),
-            at(perSecond, ({ fromAnswerMs }) => fromAnswerMs.max),
-            at(perSecond, ({ fromRequestMs }) => fromRequestMs.p50),
-            at(perSecond, ({ fromRequestMs }) => fromRequestMs.p99),
-          ]),
+          rows: QUEUE_TYPES.flatMap((queueType) =>
+            RATES.map((perSecond) => [
+              queueType,
+              String(perSecond),
+              at(queueType, perSecond, ({ fromAnswerMs }) => fromAnswerMs.p50),
+              at(queueType, perSecond, ({ fromAnswerMs }) => fromAnswerMs.p99),
+              at(queueType, perSecond, ({ fromAnswerMs }) => fromAnswerMs.max),
+              at(queueType, perSecond, ({ fromRequestMs }) => fromRequestMs.p50),
+              at(queueType, perSecond, ({ fromRequestMs }) => fromRequestMs.p99),
+            ]),
+          ),
         },
       },
     ],

@@ -18,15 +18,23 @@ export const API_TOKEN_NAME = 'API_TOKEN';
 export class AccessTokens {
   /** No token was ever asked for: everybody may do everything. */
   readonly isOpen: boolean;
+  /** Who asks where no token is asked for. */
+  readonly anybody: Identity;
   readonly #apiToken: readonly AccessToken[];
   #byDigest = new Map<string, AccessToken>();
   #byName = new Map<string, AccessToken>();
 
-  /** `apiToken`: good as long as this lives, as an admin. `listed`: the others, until they are replaced; undefined where there is no list. */
+  /** `actor`: the name of whoever asks where there is no token. `apiToken`: good as long as this lives, as an admin. `listed`: the others, until they are replaced; undefined where there is no list. */
   constructor({
     apiToken,
     listed,
-  }: { apiToken?: string | undefined; listed?: readonly AccessToken[] | undefined }) {
+    actor = 'anybody',
+  }: {
+    apiToken?: string | undefined;
+    listed?: readonly AccessToken[] | undefined;
+    actor?: string | undefined;
+  }) {
+    this.anybody = { name: actor, role: 'admin' };
     this.isOpen = apiToken === undefined && listed === undefined;
     this.#apiToken =
       apiToken === undefined ? [] : [{ name: API_TOKEN_NAME, role: 'admin', sha256: digest(apiToken) }];
@@ -43,6 +51,12 @@ export class AccessTokens {
   /** `sent`: the token's bytes; text stands for its UTF-8. */
   find(sent: string | Buffer): AccessToken | undefined {
     return this.#byDigest.get(digest(sent));
+  }
+
+  /** Of a header `authorization`, whose characters stand for bytes. */
+  findBearer(authorization: string): AccessToken | undefined {
+    const bearer = /^Bearer +(\S.*)$/i.exec(authorization)?.[1];
+    return bearer === undefined ? undefined : this.find(Buffer.from(bearer, 'latin1'));
   }
 
   findNamed(name: string): AccessToken | undefined {

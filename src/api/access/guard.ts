@@ -8,11 +8,14 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
+import type { Audit } from '#queue/audit.ts';
 import { problemResponse } from '#shared/http/problem-response.ts';
 import type { Trace } from '#shared/job/trace.ts';
 import type { Events } from '#shared/observe/events.ts';
+import { relativePath } from '../relative-path.ts';
 import { identifiedTrace } from '../request-trace.ts';
 import type { AccessTokens } from './access-tokens.ts';
+import { endOf, entryOf } from './audited-act.ts';
 import { findForeignHost, findForeignOrigin, isNavigation, isProvenSameOrigin } from './browser-requests.ts';
 import type { Identity, Role } from './roles.ts';
 import { allows } from './roles.ts';
@@ -28,6 +31,7 @@ declare module 'hono' {
 
 export interface GuardOptions {
   events: Events;
+  audit: Pick<Audit, 'begin'>;
   tokens: AccessTokens;
   sessions: Sessions;
   /** The `Host` headers that are answered, beside those of this machine. Undefined: all. */
@@ -38,9 +42,8 @@ export interface GuardOptions {
 export const SESSION_COOKIE = 'warren-session';
 /** Of a path, in events: anybody may send a long one. */
 const MAX_PATH_CHARACTERS = 200;
-const ANYBODY: Identity = { name: 'anybody', role: 'admin' };
 
-export function guard({ events, tokens, sessions, hosts, routes }: GuardOptions): MiddlewareHandler {
+export function guard({ events, audit, tokens, sessions, hosts, routes }: GuardOptions): MiddlewareHandler {
   return async (c, next) => {
     const access = routes.find(c);
     if (access === undefined) return forbid('nobody may use this route: it does not declare a role');
@@ -52,7 +55,7 @@ export function guard({ events, tokens, sessions, hosts, routes }: GuardOptions)
       const foreignOrigin = findForeignOrigin(c);
       if (foreignOrigin !== undefined) return forbid(foreignOrigin, 'foreign_origin');
     }
-    const identity = tokens.isOpen ? ANYBODY : identify(c, authorization);
+    const identity = tokens.isOpen ? tokens.anybody : identify(c, authorization);
     if (access.role !== 'none') {
       if (identity === undefined) return unknown(events, c, authorization);
       const refusal = refuse(c, {
@@ -60,20 +63,18 @@ export function guard({ events, tokens, sessions, hosts, routes }: GuardOptions)
         role: access.role,
         identity,
         isByCookie: !tokens.isOpen && authorization === undefined,
+        onlyShows: access.isPage && c.req.method === 'GET',
       });
       if (refusal !== undefined) return refusal;
     }
     c.set('identity', identity);
-    await next();
-    if (access.isAudited && identity !== undefined) reportAct(events, c, identity);
+    if (!access.isAudited || identity === undefined) await next();
+    else await act(c, next, { events, audit, identity, pattern: access.pattern });
     return undefined;
   };
 
   function identify(c: Context, authorization: string | undefined): Identity | undefined {
-    if (authorization !== undefined) {
-      const bearer = /^Bearer +(\S.*)$/i.exec(authorization)?.[1];
-      return bearer === undefined ? undefined : tokens.find(Buffer.from(bearer, 'latin1')); // a header's characters stand for bytes
-    }
+    if (authorization !== undefined) return tokens.findBearer(authorization);
     if (c.req.header('cookie') === undefined) return undefined;
     const session = getCookie(c, SESSION_COOKIE, 'host') ?? getCookie(c, SESSION_COOKIE);
     return session === undefined ? undefined : sessions.find(session, tokens, Date.now());
@@ -85,10 +86,12 @@ interface Asked {
   role: Role;
   identity: Identity;
   isByCookie: boolean;
+  /** It answers with a page, and does nothing. */
+  onlyShows: boolean;
 }
 
 /** The first that stands in the way of somebody who is known, or nothing. */
-function refuse(c: Context, { events, role, identity, isByCookie }: Asked): Response | undefined {
+function refuse(c: Context, { events, role, identity, isByCookie, onlyShows }: Asked): Response | undefined {
   if (!allows(identity.role, role)) {
     events.publish('access.refused', { token: identity.name, ...requestOf(c), reason: `needs ${role}` });
     return forbid(
@@ -97,16 +100,34 @@ function refuse(c: Context, { events, role, identity, isByCookie }: Asked): Resp
     );
   }
   // A browser that says nothing of the page may have been made to send it; reading does no harm.
-  if (isByCookie && !allows('viewer', role) && !isProvenSameOrigin(c))
+  if (isByCookie && !onlyShows && !allows('viewer', role) && !isProvenSameOrigin(c))
     return forbid('with a cookie this is taken from a page of this server only', 'foreign_origin');
   return undefined;
+}
+
+interface Acting extends Pick<GuardOptions, 'events' | 'audit'> {
+  identity: Identity;
+  pattern: string;
+}
+
+/** Notes the act before it is done and how it went. Where it cannot be noted it is not done: 503. */
+async function act(
+  c: Context,
+  next: () => Promise<void>,
+  { events, audit, identity, pattern }: Acting,
+): Promise<void> {
+  const { requestId } = identifiedTrace(c);
+  const end = await audit.begin(entryOf(c, { identity, pattern, requestId }));
+  await next();
+  reportAct(events, c, identity);
+  await end(endOf(c));
 }
 
 /** People are shown where to sign in, programs what to send. */
 function unknown(events: Events, c: Context, authorization: string | undefined): Response {
   const accepts = c.req.header('accept') ?? '';
   if (authorization === undefined && c.req.method === 'GET' && accepts.includes('text/html'))
-    return c.redirect(`/sign-in?to=${encodeURIComponent(c.req.path)}`, 302);
+    return c.redirect(signInAddress(c), 302);
   const reason = authorization === undefined ? 'no token' : 'a wrong token';
   events.publish('access.refused', { token: undefined, ...requestOf(c), reason });
   return problemResponse(401, {
@@ -116,6 +137,12 @@ function unknown(events: Events, c: Context, authorization: string | undefined):
         : 'the token is wrong',
     headers: { 'www-authenticate': 'Bearer realm="warren"' },
   });
+}
+
+/** With the page that was asked for, to be opened afterwards. */
+function signInAddress(c: Context): string {
+  const to = c.req.path + new URL(c.req.url).search;
+  return `${relativePath(c.req.path, '/sign-in')}?to=${encodeURIComponent(to)}`;
 }
 
 function forbid(detail: string, code?: string): Response {

@@ -33,25 +33,35 @@ export interface RouteAccess {
   isPage: boolean;
 }
 
+export interface FoundRoute extends RouteAccess {
+  /** The path of the route, with its parameters. */
+  pattern: string;
+}
+
 /** No route takes the request: whoever is let in at all is told so. */
 const UNROUTED: RouteAccess = { role: 'metrics', isAudited: false, isPage: false };
+
+/** Any: addresses are compared without it. */
+const OWN_ORIGIN = 'http://own';
 
 export class RouteAccessTable {
   readonly #app: OpenAPIHono;
   readonly #defaults = new Map<RouterRoute, RouteAccess>();
   #declared: ReadonlyMap<RouterRoute, RouteAccess> | undefined;
+  #readable: RegExp[] | undefined;
 
   constructor(app: OpenAPIHono) {
     this.#app = app;
   }
 
   /** Undefined where the route declares nothing. */
-  find(c: Context): RouteAccess | undefined {
+  find(c: Context): FoundRoute | undefined {
     const matched = matchedRoutes(c);
     const route = matched.find((each) => !isMiddleware(each)) ?? matched.at(-1); // the first answers, where several fit
-    if (route === undefined) return UNROUTED;
+    if (route === undefined) return { ...UNROUTED, pattern: '' };
     this.#declared ??= this.#read();
-    return this.#declared.get(route) ?? (isMiddleware(route) ? UNROUTED : undefined);
+    const access = this.#declared.get(route) ?? (isMiddleware(route) ? UNROUTED : undefined);
+    return access && { ...access, pattern: route.path };
   }
 
   /** For routes that may be registered without a document. What theirs declares wins. */
@@ -67,13 +77,19 @@ export class RouteAccessTable {
         throw new Error(`${route.method} ${route.path} does not declare who may use it (x-role)`);
   }
 
-  /** Paths without parameters that can be opened by whoever may read. */
-  readablePaths(): Set<string> {
-    const paths = this.#app.routes.filter((route) => {
-      const access = this.#declared?.get(route);
-      return route.method === 'GET' && access?.role === 'viewer' && !route.path.includes(':');
+  /** Whether it can be opened and does nothing but show: a path of ours, perhaps with a query. Whoever may not see it is told so there. */
+  isReadable(address: string): boolean {
+    const parsed = URL.parse(address, OWN_ORIGIN);
+    if (parsed === null || parsed.pathname + parsed.search !== address) return false; // of another server, or of several spellings
+    this.#readable ??= this.#app.routes.flatMap((route) => {
+      const { role, isPage } = this.#declared?.get(route) ?? UNROUTED;
+      const isOpened =
+        route.method === 'GET' && (isPage ? role !== 'none' : role === 'viewer' && !route.path.includes(':'));
+      return isOpened
+        ? [new RegExp(`^${route.path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`)]
+        : [];
     });
-    return new Set(paths.map(({ path }) => path));
+    return this.#readable.some((pattern) => pattern.test(parsed.pathname));
   }
 
   #read(): Map<RouterRoute, RouteAccess> {

@@ -2,12 +2,19 @@
  * Jobs as the outside sees them: what may be sent, what comes back, and the routes. The same schemas validate and document.
  */
 import { createRoute, z } from '@hono/zod-openapi';
-import { instantSchema, MAX_ATTEMPTS, MAX_DELAY_MS } from '#queue/enqueue-options.ts';
+import {
+  EITHER_UNIQUE,
+  instantSchema,
+  isEitherUnique,
+  jobMembers,
+  MAX_ATTEMPTS,
+  MAX_DELAY_MS,
+} from '#queue/enqueue-options.ts';
 import { isName } from '#shared/job/app.ts';
 import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/job/listed-job.ts';
 import { jobStates } from '#shared/job/transitions.ts';
 import { defineRoute } from '../access/route-access.ts';
-import { isStorableText } from '../storable-json.ts';
+import { filterQuery } from './job-filter.ts';
 import { problems } from './problem.ts';
 import { traceHeaders } from './trace.ts';
 
@@ -45,11 +52,35 @@ export const newJobSchema = z
       .optional()
       .openapi({ description: "defaults to the job type's" }),
     uniqueKey: name.optional().openapi({ description: 'at most one live job of the type has it' }),
+    unique: jobMembers.unique.optional().openapi({
+      description:
+        '`for` says how long the job holds the key: until it ends (`live`), until it starts (`waiting`), or for some time; `onConflict` what becomes of this job where another holds it',
+    }),
+    priority: jobMembers.priority
+      .optional()
+      .openapi({ description: "the higher first; defaults to the job type's" }),
+    group: jobMembers.group
+      .optional()
+      .openapi({ description: 'the groups of a queue take turns', example: 'tenant-7' }),
+    orderingKey: jobMembers.orderingKey.optional().openapi({
+      description: 'jobs of a queue with the same key run one after the other',
+    }),
+    tags: jobMembers.tags.optional(),
+    limits: jobMembers.limits
+      .optional()
+      .openapi({ description: 'what it counts against: `name` or `name:key`' }),
+    expiresAt: instantSchema
+      .optional()
+      .openapi({ type: 'string', format: 'date-time', description: 'not started by then, never started' }),
+    batch: jobMembers.batch
+      .optional()
+      .openapi({ description: 'a batch that has not ended, which the job is to belong to' }),
   })
   .refine(({ runAt, delayMs }) => runAt === undefined || delayMs === undefined, {
     error: 'give runAt or delayMs, not both',
     path: ['delayMs'],
   })
+  .refine(isEitherUnique, EITHER_UNIQUE)
   .openapi('NewJob');
 
 export type NewJobBody = z.output<typeof newJobSchema>;
@@ -81,8 +112,23 @@ export const jobSchema = z
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
     uniqueKey: z.string().nullable(),
+    priority: z.int(),
+    group: z.string().nullable(),
+    orderingKey: z.string().nullable(),
+    tags: z.array(z.string()),
+    limits: z.array(z.string()),
+    expiresAt: time.nullable(),
+    batch: z.string().nullable().openapi({ description: 'the batch that it belongs to' }),
     output: z.unknown(),
     errors: z.array(attemptErrorSchema),
+    progress: z
+      .object({
+        share: z.number().openapi({ description: '0 to 1' }),
+        text: z.string().nullable(),
+        at: z.string(),
+      })
+      .optional()
+      .openapi({ description: 'how far its attempt has come, where its handler has told; not in lists' }),
   })
   .openapi('Job');
 
@@ -97,16 +143,19 @@ export const listedJobSchema = jobSchema
   })
   .openapi('ListedJob');
 
+export const idempotencyKeySchema = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
+  .optional();
+
 const headers = traceHeaders.extend({
-  'Idempotency-Key': z
-    .string()
-    .regex(/^[\x20-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
-    .optional()
-    .openapi({ description: 'the same request with the same key is done once' }),
+  'Idempotency-Key': idempotencyKeySchema.openapi({
+    description: 'the same request with the same key is done once',
+  }),
 });
-const params = z.object({ id: id.openapi({ param: { name: 'id', in: 'path' } }) });
+export const jobParams = z.object({ id: id.openapi({ param: { name: 'id', in: 'path' } }) });
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } });
-const oneJob = json(z.object({ job: jobSchema }));
+export const oneJob = json(z.object({ job: jobSchema }));
 const tags = ['jobs'];
 
 export const enqueueRoute = defineRoute({
@@ -119,8 +168,17 @@ export const enqueueRoute = defineRoute({
   request: { headers, body: { content: json(newJobSchema), required: true } },
   responses: {
     202: { description: 'committed', headers: { Location: { schema: { type: 'string' } } }, content: oneJob },
-    200: { description: 'a live job holds the uniqueKey: that one', content: oneJob },
-    ...problems(400, 409, 413, 415, 422, 503),
+    200: {
+      description: 'another job holds the unique key: that one, and what became of it',
+      content: json(
+        z.object({
+          job: jobSchema,
+          created: z.literal(false),
+          conflict: z.enum(['kept', 'replaced', 'postponed', 'merged']).optional(),
+        }),
+      ),
+    },
+    ...problems(400, 409, 413, 415, 422, 429, 503),
   },
 });
 
@@ -143,7 +201,7 @@ export const enqueueBatchRoute = defineRoute({
       description: 'committed; the ids in the order of the jobs (of the holder where a uniqueKey is held)',
       content: json(z.object({ ids: z.array(id) })),
     },
-    ...problems(400, 409, 413, 415, 422, 503),
+    ...problems(400, 409, 413, 415, 422, 429, 503),
   },
 });
 
@@ -156,16 +214,6 @@ export const enqueueBatchHeadersRoute = createRoute({
   responses: enqueueBatchRoute.responses,
 });
 
-export const showRoute = defineRoute({
-  'x-role': 'viewer',
-  method: 'get',
-  path: '/v1/jobs/{id}',
-  tags,
-  summary: 'Look a job up',
-  request: { params },
-  responses: { 200: { description: 'the job', content: oneJob }, ...problems(404, 503) },
-});
-
 export const listRoute = defineRoute({
   'x-role': 'viewer',
   method: 'get',
@@ -174,9 +222,7 @@ export const listRoute = defineRoute({
   summary: 'List jobs, newest first',
   request: {
     query: z.strictObject({
-      state: z.enum(jobStates).optional(),
-      type: name.refine(isStorableText, 'contains U+0000').optional(),
-      queue: queueName.optional(),
+      ...filterQuery,
       limit: z
         .string()
         .regex(/^(?:[1-9]\d?|1\d\d|200)$/, 'must be a whole number from 1 to 200')
@@ -188,33 +234,10 @@ export const listRoute = defineRoute({
   },
   responses: {
     200: {
-      description: 'a page; `nextCursor` is null on the last one',
+      description:
+        'a page; `nextCursor` is null on the last one. A page that has one may be short or empty: its time was over before so many jobs were found',
       content: json(z.object({ jobs: z.array(listedJobSchema), nextCursor: z.string().nullable() })),
     },
     ...problems(422, 503),
   },
-});
-
-export const cancelRoute = defineRoute({
-  'x-role': 'operator',
-  'x-audited': true,
-  method: 'post',
-  path: '/v1/jobs/{id}/cancel',
-  tags,
-  summary: 'Cancel a job that has not ended',
-  description:
-    "A running job's handler is told to stop, and the answer waits for it for a second: the state that comes back may still be `running`.",
-  request: { params },
-  responses: { 200: { description: 'the job as it is now', content: oneJob }, ...problems(404, 409, 503) },
-});
-
-export const retryRoute = defineRoute({
-  'x-role': 'operator',
-  'x-audited': true,
-  method: 'post',
-  path: '/v1/jobs/{id}/retry',
-  tags,
-  summary: 'Run a retryable, discarded or cancelled job now',
-  request: { params },
-  responses: { 200: { description: 'the job, available', content: oneJob }, ...problems(404, 409, 503) },
 });

@@ -7,12 +7,12 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Browser } from '#queue/browse.ts';
 import type { Enqueuer } from '#queue/enqueue.ts';
-import type { EnqueueRequest } from '#queue/new-job.ts';
-import { InvalidInput } from '#shared/base/errors.ts';
+import type { Explain } from '#queue/explain/explain.ts';
+import { watchToEnd } from '#queue/wait.ts';
+import type { JobWatcher } from '#queue/watch.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
-import { readBatch } from '../batch-body.ts';
+import { readJobs } from '../batch-body.ts';
 import type { BodyBudget } from '../body-budget.ts';
-import type { NewJobBody } from '../contract/job.ts';
 import {
   enqueueBatchHeadersRoute,
   enqueueBatchRoute,
@@ -22,14 +22,19 @@ import {
   MAX_JOB_BYTES,
   MAX_JOB_DEPTH,
   MAX_JOB_VALUES,
-  showRoute,
 } from '../contract/job.ts';
-import { findBatchIssues } from '../job-batch.ts';
-import { createJobPresenter } from '../job-presentation.ts';
+import { explainRoute, logsRoute, showRoute } from '../contract/shown-job.ts';
+import { assertBatch } from '../job-batch.ts';
+import { createJobPresenter, presentExplanation } from '../job-presentation.ts';
+import { toRequest } from '../job-request.ts';
 import { bodyReader, jsonBody } from '../request-body.ts';
 
 export interface JobDependencies {
   browser: Browser;
+  explain: Explain;
+  watcher: Pick<JobWatcher, 'watch'>;
+  /** Aborts when nobody may wait any longer: the process stops. */
+  waiting: AbortSignal;
   enqueuer: Enqueuer;
   definitions: ReadonlyMap<string, JobDefinition>;
   /** The queues of the application. */
@@ -40,9 +45,14 @@ export interface JobDependencies {
 
 export function registerJobs(
   app: OpenAPIHono,
-  { browser, enqueuer, definitions, queues, bodies }: JobDependencies,
+  { browser, explain, watcher, waiting, enqueuer, definitions, queues, bodies }: JobDependencies,
 ): void {
   const presenter = createJobPresenter(definitions);
+  const findAtEnd = async (id: string, { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }) => {
+    if (timeoutMs === 0) return await browser.find(id);
+    const ends = AbortSignal.any([signal, waiting]);
+    return (await watchToEnd(watcher, id, { timeoutMs, signal: ends })) ?? (await browser.find(id));
+  };
 
   app.post(
     enqueueRoute.path,
@@ -51,18 +61,18 @@ export function registerJobs(
   app.openapi(enqueueRoute, async (c) => {
     const request = { ...toRequest(c.req.valid('json'), definitions), ...c.get('trace') };
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const { job, created } = await enqueuer.enqueue(request, idempotencyKey);
+    const { job, created, conflict } = await enqueuer.enqueue(request, idempotencyKey);
     c.header('location', `/v1/jobs/${job.id}`);
-    return c.json({ job: presenter.present(job) }, created ? 202 : 200);
+    const shown = presenter.present(job);
+    return created ? c.json({ job: shown }, 202) : c.json({ job: shown, created, conflict }, 200);
   });
 
   const withBatch = bodyReader({ budget: bodies, maxBytes: MAX_BATCH_BYTES });
   app.openAPIRegistry.registerPath(enqueueBatchRoute);
   app.openapi(enqueueBatchHeadersRoute, (c) =>
     withBatch(c, async (bytes, reservation) => {
-      const jobs = await readBatch(bytes, reservation);
-      const issues = await findBatchIssues(jobs, { definitions, queues });
-      if (issues.length > 0) throw new InvalidInput('invalid_jobs', 'no job was enqueued', issues);
+      const jobs = await readJobs(bytes, reservation);
+      await assertBatch(jobs, { definitions, queues, hasMiddleware: enqueuer.hasMiddleware });
       const trace = c.get('trace');
       const requests = jobs.map((job) => ({ ...toRequest(job, definitions), ...trace }));
       const ids = await enqueuer.enqueueBatch(requests, c.req.valid('header')['Idempotency-Key']);
@@ -71,24 +81,20 @@ export function registerJobs(
   );
 
   app.openapi(showRoute, async (c) => {
-    const job = await browser.find(c.req.valid('param').id);
+    const { id } = c.req.valid('param');
+    const { wait: seconds = 0 } = c.req.valid('query');
+    const job = await findAtEnd(id, { timeoutMs: seconds * 1_000, signal: c.req.raw.signal });
     return c.json({ job: presenter.present(job) }, 200);
   });
+
+  app.openapi(logsRoute, async (c) => c.json({ logs: await browser.logs(c.req.valid('param').id) }, 200));
+
+  app.openapi(explainRoute, async (c) =>
+    c.json(presentExplanation(await explain(c.req.valid('param').id)), 200),
+  );
 
   app.openapi(listRoute, async (c) => {
     const { jobs, nextCursor } = await browser.list(c.req.valid('query'));
     return c.json({ jobs: jobs.map(presenter.presentListed), nextCursor }, 200);
   });
-}
-
-/** The arguments are checked by the enqueuer, against the job type's schema. Throws `InvalidInput` where there is no such type. */
-function toRequest(
-  { type, ...options }: NewJobBody,
-  definitions: ReadonlyMap<string, JobDefinition>,
-): EnqueueRequest {
-  const definition = definitions.get(type);
-  if (definition !== undefined) return { definition, ...options };
-  const known = [...definitions.keys()].join(', ');
-  const issues = [{ detail: `there are ${known}`, pointer: '/type' }];
-  throw new InvalidInput('unknown_type', 'no such job type is registered', issues);
 }

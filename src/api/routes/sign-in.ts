@@ -19,12 +19,13 @@ import type { Sessions } from '../access/sessions.ts';
 import { SESSION_SECONDS } from '../access/sessions.ts';
 import { signInPageRoute, signInRoute, signOutRoute } from '../contract/sign-in.ts';
 import { pageHeaders } from '../page-headers.ts';
+import { relativePath } from '../relative-path.ts';
 import { identifiedTrace } from '../request-trace.ts';
 import type { SignInPage } from '../sign-in-page.ts';
 import { renderSignInPage, signInStyle } from '../sign-in-page.ts';
 
 const MAX_FORM_BYTES = 16_384;
-const HOME = '/docs';
+const HOME = '/dashboard';
 
 export interface SignInDependencies {
   events: Events;
@@ -40,11 +41,11 @@ export function registerSignIn(
   const headers = pageHeaders(signInStyle);
   const show = async (c: Context, status: 200 | 401 | 403, page: SignInPage) =>
     c.body(await renderSignInPage(page), status, headers);
-  const target = (to: string | undefined) => (to !== undefined && routes.readablePaths().has(to) ? to : HOME);
+  const target = (to: string | undefined) => (to !== undefined && routes.isReadable(to) ? to : HOME);
 
   app.openapi(signInPageRoute, async (c) => {
     const to = target(c.req.valid('query').to);
-    if (tokens.isOpen) return c.redirect(to, 302);
+    if (tokens.isOpen) return c.redirect(relativePath(c.req.path, to), 302);
     return await show(c, 200, { identity: c.var.identity, to });
   });
 
@@ -55,7 +56,7 @@ export function registerSignIn(
   app.openapi(signInRoute, async (c) => {
     const form = c.req.valid('form');
     const to = target(form.to);
-    if (tokens.isOpen) return c.redirect(to, 303);
+    if (tokens.isOpen) return c.redirect(relativePath(c.req.path, to), 303);
     const token = tokens.find(form.token?.trim() ?? '');
     if (token === undefined) {
       events.publish('access.refused', {
@@ -80,14 +81,14 @@ export function registerSignIn(
       sameSite: 'Strict',
     });
     report(events, c, { identity: token, path: '/sign-in' });
-    return c.redirect(to, 303);
+    return c.redirect(relativePath(c.req.path, to), 303);
   });
 
   app.openapi(signOutRoute, (c) => {
     const { identity } = c.var;
     if (identity !== undefined && !tokens.isOpen) report(events, c, { identity, path: '/sign-out' });
     deleteCookie(c, SESSION_COOKIE, cookieOptions(c));
-    return c.redirect('/sign-in', 303);
+    return c.redirect(relativePath(c.req.path, '/sign-in'), 303);
   });
 }
 

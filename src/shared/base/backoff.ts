@@ -28,11 +28,12 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** Resolves when `work` has, or after `ms` milliseconds; then it goes on. Leaves no timer behind, which would keep the process. Rejects as `work` does. */
-export async function resolvedWithin(work: Promise<unknown>, ms: number): Promise<void> {
+/** True when `work` has resolved, false after `ms` milliseconds; then it goes on. Leaves no timer behind, which would keep the process. Rejects as `work` does. */
+export async function resolvedWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   const settled = new AbortController();
   try {
-    await Promise.race([work, sleep(ms, settled.signal)]);
+    const late = sleep(ms, settled.signal).then(() => false);
+    return await Promise.race([work.then(() => true), late]);
   } finally {
     settled.abort();
   }

@@ -23,3 +23,25 @@ export function cached<T>(load: () => Promise<T>, freshMs: number): () => Promis
     return current;
   };
 }
+
+/**
+ * The same for an answer that nobody shall wait for: what is older than `freshMs` is handed out once more while the next one loads behind it. One older than
+ * `staleMs` is waited for, as the first one is: nobody has asked for that long. A load that fails behind an answer is tried again by the next who asks.
+ */
+export function kept<T>(
+  load: () => Promise<T>,
+  { freshMs, staleMs }: { freshMs: number; staleMs: number },
+): () => Promise<T> {
+  const next = cached(load, freshMs);
+  let last: { answer: T; at: number } | undefined;
+  const renew = async () => {
+    const answer = await next();
+    if (last?.answer !== answer) last = { answer, at: performance.now() };
+    return answer;
+  };
+  return async () => {
+    if (last === undefined || performance.now() - last.at > staleMs) return await renew();
+    void renew().catch(() => {}); // the next who asks tries again, and waits for it where it goes on failing
+    return last.answer;
+  };
+}

@@ -15,10 +15,18 @@ abstract class WarrenError extends Error {
   }
 }
 
-/** By the name of the class where its prototype is another copy's. A subclass has a name of its own. */
+/** By the name of the class, or of one that it extends, where its prototype is another copy's. A subclass has a name of its own. */
 function isInstance(this: { name: string }, thrown: unknown): boolean {
   if (Function.prototype[Symbol.hasInstance].call(this, thrown)) return true;
-  return thrown instanceof Error && BRAND in thrown && thrown.name === this.name;
+  if (!(thrown instanceof Error && BRAND in thrown)) return false;
+  return thrown.name === this.name || extendsNamed(thrown, this.name);
+}
+
+function extendsNamed(thrown: object, name: string): boolean {
+  for (let level = Object.getPrototypeOf(thrown); level !== null; level = Object.getPrototypeOf(level)) {
+    if (level.constructor?.name === name) return true;
+  }
+  return false;
 }
 
 Object.defineProperty(WarrenError, Symbol.hasInstance, { value: isInstance });
@@ -68,9 +76,30 @@ export class Unavailable extends WarrenError {
   }
 }
 
+/** The queue has as many jobs waiting as it takes: enqueue later, when some have run. Nothing was enqueued. */
+export class QueueFull extends WarrenError {
+  override readonly name = 'QueueFull';
+  readonly code: string;
+  readonly queue: string;
+  /** How many jobs may wait in it. */
+  readonly maxDepth: number;
+
+  constructor(code: string, message: string, { queue, maxDepth }: { queue: string; maxDepth: number }) {
+    super(message);
+    this.code = code;
+    this.queue = queue;
+    this.maxDepth = maxDepth;
+  }
+}
+
 /** The process cannot start as it is configured or deployed: a person has to change something. Exit 1. */
 export class Misconfigured extends WarrenError {
   override readonly name = 'Misconfigured';
+}
+
+/** Thrown by a handler: this job can never succeed. It is discarded at once, whatever attempts are left. A subclass may have a name of its own. */
+export class Unrecoverable extends WarrenError {
+  override readonly name: string = 'Unrecoverable';
 }
 
 /** The text of anything that was thrown, at most `maxCharacters` long; a cut is marked. Never throws. */

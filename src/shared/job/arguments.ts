@@ -48,12 +48,9 @@ export function argumentsJsonSchema({ args }: Checkable<unknown>): Record<string
   }
 }
 
-function toChecked<Args>(
-  { issues, ...success }: StandardSchemaV1.Result<Args>,
-  pointer: string,
-): CheckedArguments<Args> {
-  if (issues !== undefined) return { issues: toInputIssues(issues, pointer) };
-  return { args: (success as StandardSchemaV1.SuccessResult<Args>).value };
+function toChecked<Args>(result: StandardSchemaV1.Result<Args>, pointer: string): CheckedArguments<Args> {
+  if (result.issues !== undefined) return { issues: toInputIssues(result.issues, pointer) };
+  return { args: result.value };
 }
 
 function unwrap<Args>(type: string, checked: CheckedArguments<Args>): Args {

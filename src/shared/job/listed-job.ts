@@ -1,8 +1,7 @@
 /**
- * Jobs as a list shows them, and what can be asked for. Types and bounds only, no behaviour.
+ * Jobs as a list shows them, and its bounds. Types and bounds only, no behaviour.
  */
 import type { Job } from './job.ts';
-import type { JobState } from './transitions.ts';
 
 /** A member of a job that takes more than this, as text, is not listed, in bytes. */
 export const MAX_LISTED_BYTES = 4_096;
@@ -13,10 +12,4 @@ export const truncatedMembers = ['args', 'output', 'errors'] as const;
 export interface ListedJob extends Job {
   /** What is too large for a list: `args` and `output` are null then, of `errors` the last one is left, its message cut. */
   truncated: (typeof truncatedMembers)[number][];
-}
-
-export interface JobFilter {
-  state?: JobState | undefined;
-  type?: string | undefined;
-  queue?: string | undefined;
 }

@@ -9,4 +9,6 @@ export interface Publishable {
   queue: string;
   /** The claim count that the message belongs to. */
   fence: number;
+  /** Of a priority above 0: others wait for its mark. Defaults to false. */
+  isUrgent?: boolean;
 }

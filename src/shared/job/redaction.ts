@@ -8,8 +8,21 @@
 import type { AttemptError, JobDefinition } from './job.ts';
 
 export const REDACTED = '[redacted]';
+/** Instead of the arguments and the output of an encrypted type. */
+export const ENCRYPTED = '[encrypted]';
 /** A shorter value is too common a text to be looked for elsewhere. */
 const MIN_SOUGHT_CHARACTERS = 6;
+
+/**
+ * The types in whose arguments a text may be looked for, each with the paths that are hidden there: who asks again and again whether a text is found
+ * learns it as if it were shown.
+ */
+export type SearchedArguments = Readonly<Record<string, readonly (readonly string[])[]>>;
+
+export function toSearched(definitions: ReadonlyMap<string, JobDefinition>): SearchedArguments {
+  const open = [...definitions.values()].filter(({ encrypted }) => encrypted !== true);
+  return Object.fromEntries(open.map(({ type, redact = [] }) => [type, redact.map(namesOf)]));
+}
 
 interface Readable {
   args: unknown;
@@ -20,6 +33,8 @@ interface Readable {
 /** As it may be shown, in answers, lists and pages alike. */
 export function redactJob<Shown extends Readable>(job: Shown, definition: JobDefinition | undefined): Shown {
   if (definition === undefined) return { ...job, args: hide(job.args), output: hide(job.output) };
+  if (definition.encrypted === true)
+    return { ...job, args: hide(job.args, ENCRYPTED), output: hide(job.output, ENCRYPTED) };
   if (definition.redact === undefined) return job;
   const { args, values } = redactArguments(job.args, definition.redact);
   return {
@@ -34,24 +49,46 @@ export function redactJob<Shown extends Readable>(job: Shown, definition: JobDef
 export function redactEnding<Ending extends object>(
   ending: Ending,
   args: unknown,
-  { redact }: JobDefinition,
+  definition: JobDefinition,
 ): Ending {
+  const redact = pathsOf(definition);
   if (redact === undefined) return ending;
   const { values } = redactArguments(args, redact);
   const redacted = { ...ending };
-  if ('output' in redacted) redacted.output = redactValues(redacted.output, values);
+  if ('output' in redacted && definition.encrypted !== true)
+    redacted.output = redactValues(redacted.output, values);
   if ('message' in redacted) redacted.message = redactValues(redacted.message, values);
   if ('origin' in redacted) redacted.origin = redactValues(redacted.origin, values);
   return redacted;
 }
 
+/** What a handler says, without the values that the arguments hide. Made once for an attempt, when it says something. */
+export function createRedactor(
+  args: unknown,
+  definition: Pick<JobDefinition, 'redact' | 'encrypted'>,
+): <Said>(said: Said) => Said {
+  const redact = pathsOf(definition);
+  if (redact === undefined) return (said) => said;
+  const { values } = redactArguments(args, redact);
+  return <Said>(said: Said) => redactValues(said, values) as Said;
+}
+
+/** Of an encrypted type all arguments are hidden wherever they are quoted. */
+function pathsOf({
+  redact,
+  encrypted,
+}: Pick<JobDefinition, 'redact' | 'encrypted'>): readonly string[] | undefined {
+  return encrypted === true ? ['*'] : redact;
+}
+
 function redactArguments(args: unknown, paths: readonly string[]): { args: unknown; values: string[] } {
   const values = new Set<string>();
-  const redacted = paths.reduce(
-    (value, path) => redactPath(value, path.toLowerCase().split('.'), values),
-    args,
-  );
+  const redacted = paths.reduce((value, path) => redactPath(value, namesOf(path), values), args);
   return { args: redacted, values: [...values].sort((one, other) => other.length - one.length) };
+}
+
+function namesOf(path: string): string[] {
+  return path.toLowerCase().split('.');
 }
 
 function redactPath(value: unknown, [name, ...rest]: readonly string[], values: Set<string>): unknown {
@@ -97,6 +134,6 @@ function redactText(text: string, values: readonly string[]): string {
   return values.reduce((redacted, value) => redacted.replaceAll(value, REDACTED), text);
 }
 
-function hide(value: unknown): unknown {
-  return value === null || value === undefined ? value : REDACTED;
+function hide(value: unknown, by = REDACTED): unknown {
+  return value === null || value === undefined ? value : by;
 }

@@ -6,8 +6,17 @@
 export interface Trace {
   /** `00-<trace id>-<parent id>-<flags>`, as W3C Trace Context has it. */
   traceparent?: string | undefined;
+  /** What the vendors of that trace have added, `tracestate`: at most 512 printable ASCII characters. Without `traceparent` it says nothing. */
+  tracestate?: string | undefined;
   /** The id of the request, `x-request-id`: 1 to 128 printable ASCII characters. */
   requestId?: string | undefined;
+}
+
+/** How log lines name a span (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). */
+export interface SpanIds {
+  trace_id: string;
+  span_id: string;
+  trace_flags: string;
 }
 
 const TRACEPARENT =
@@ -15,6 +24,8 @@ const TRACEPARENT =
 /** More than any version of the header is known to have. */
 const MAX_TRACEPARENT_CHARACTERS = 256;
 const SAMPLED = 1;
+/** As much as the specification has everybody pass on. */
+export const MAX_TRACESTATE_CHARACTERS = 512;
 
 /**
  * The header, or undefined where it is malformed. Of a version that is not known yet it is what version 00 has of it, as the specification asks
@@ -33,9 +44,17 @@ export function parseRequestId(text: string | undefined): string | undefined {
   return text !== undefined && /^[\x20-\x7e]{1,128}$/.test(text) ? text : undefined;
 }
 
-/** What is well-formed of the two; undefined where nothing is. */
-export function parseTrace({ traceparent, requestId }: Trace): Trace | undefined {
+/** The header, or undefined where it is too long or not printable ASCII: a part of it would be another one. */
+export function parseTracestate(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > MAX_TRACESTATE_CHARACTERS) return undefined;
+  return /^[\x20-\x7e]+$/.test(text) ? text : undefined;
+}
+
+/** What is well-formed of them; undefined where nothing is. */
+export function parseTrace({ traceparent, tracestate, requestId }: Trace): Trace | undefined {
   if (traceparent === undefined && requestId === undefined) return undefined;
-  const trace = { traceparent: parseTraceparent(traceparent), requestId: parseRequestId(requestId) };
-  return trace.traceparent === undefined && trace.requestId === undefined ? undefined : trace;
+  const trace: Trace = { traceparent: parseTraceparent(traceparent), requestId: parseRequestId(requestId) };
+  if (trace.traceparent === undefined) return trace.requestId === undefined ? undefined : trace;
+  if (tracestate !== undefined) trace.tracestate = parseTracestate(tracestate);
+  return trace;
 }

@@ -13,6 +13,10 @@ interface State {
 
 export const states = {
   scheduled: { isLive: true, meaning: 'waits for its time' },
+  held: {
+    isLive: true,
+    meaning: 'is due, and may not be made available yet: a limit, its group or its order holds it',
+  },
   available: { isLive: true, meaning: 'can be claimed by any worker' },
   running: { isLive: true, meaning: 'a worker has claimed it' },
   retryable: { isLive: true, meaning: 'has failed, and waits for the time of its next attempt' },
@@ -43,6 +47,8 @@ interface Transition {
   from: readonly JobState[];
   /** Undefined: it stays where it is. */
   to?: JobState;
+  /** Its row is gone, and all that was kept with it. */
+  deletes?: true;
   /** The job is cancelled instead where that was asked for while it ran. */
   yieldsToCancel?: true;
   /** What is added to the attempts that count. Defaults to 0. */
@@ -51,6 +57,8 @@ interface Transition {
   afterCrash?: true;
   /** Deaths of its process: one more, or forgotten because an attempt has come to an orderly end. Defaults to as they were. */
   crashes?: 'counted' | 'forgotten';
+  /** It goes to `held` instead where the job has gates: whoever may run again must pass them again. */
+  passesGates?: true;
   /** Whatever was known of the job under an older fence is refused or ignored from now on. */
   raisesFence?: true;
 }
@@ -58,7 +66,14 @@ interface Transition {
 export const transitions = {
   enqueue: { from: [], to: 'available', meaning: 'it is inserted, and due' },
   schedule: { from: [], to: 'scheduled', meaning: 'it is inserted, with a time to come' },
-  promote: { from: ['scheduled', 'retryable'], to: 'available', meaning: 'its time has come' },
+  hold: { from: [], to: 'held', meaning: 'it is inserted, due, and must pass its gates' },
+  admit: { from: ['held'], to: 'available', meaning: 'its gates let it through' },
+  promote: {
+    from: ['scheduled', 'retryable'],
+    to: 'available',
+    passesGates: true,
+    meaning: 'its time has come',
+  },
   claim: { from: ['available'], to: 'running', attempt: 1, raisesFence: true, meaning: 'a worker takes it' },
   restore: {
     from: ['available'],
@@ -103,6 +118,7 @@ export const transitions = {
   handBack: {
     from: ['running'],
     to: 'available',
+    passesGates: true,
     yieldsToCancel: true,
     attempt: -1,
     meaning: 'its worker stops before it has ended',
@@ -119,21 +135,73 @@ export const transitions = {
   rescue: {
     from: ['running'],
     to: 'available',
+    passesGates: true,
     yieldsToCancel: true,
     afterCrash: true,
     meaning: 'its owner has died, and no message tells of it',
   },
   cancel: {
-    from: ['scheduled', 'available', 'retryable'],
+    from: ['scheduled', 'held', 'available', 'retryable'],
     to: 'cancelled',
     meaning: 'a person cancels it while it waits',
+  },
+  edit: {
+    from: ['scheduled', 'held', 'available', 'retryable'],
+    meaning: 'a person changes it while it waits',
+  },
+  replace: {
+    from: ['scheduled', 'held', 'available', 'retryable'],
+    meaning: 'a later enqueue with its unique key replaces its arguments, or merges them',
+  },
+  postpone: {
+    from: ['scheduled', 'held', 'available', 'retryable'],
+    to: 'scheduled',
+    raisesFence: true,
+    meaning:
+      'it gets a time to come: from a person, or from a later enqueue with its unique key, together with other arguments',
+  },
+  expire: {
+    from: ['scheduled', 'held', 'available'],
+    to: 'discarded',
+    meaning: 'it has not started by the time at which it expires',
+  },
+  overrun: {
+    from: ['scheduled', 'held', 'available', 'retryable'],
+    to: 'discarded',
+    meaning: 'its time over all attempts has run out while it waits',
   },
   askToCancel: { from: ['running'], meaning: 'a person cancels it while it runs: its worker is told' },
   retry: {
     from: ['retryable', 'cancelled', 'discarded'],
     to: 'available',
+    passesGates: true,
     raisesFence: true,
     meaning: 'a person lets it run again, with one attempt more where none is left',
+  },
+  run: {
+    from: ['scheduled', 'retryable'],
+    to: 'available',
+    passesGates: true,
+    raisesFence: true,
+    meaning: 'a person has it run before its time',
+  },
+  move: {
+    from: ['scheduled', 'retryable'],
+    raisesFence: true,
+    meaning: 'a person moves it to another queue while it waits for its time',
+  },
+  moveDue: {
+    from: ['held', 'available'],
+    to: 'available',
+    passesGates: true,
+    raisesFence: true,
+    meaning:
+      'a person moves it to another queue: its old message is worth nothing, and it passes the gates of the new queue',
+  },
+  delete: {
+    from: ['scheduled', 'held', 'available', 'retryable', 'completed', 'cancelled', 'discarded'],
+    deletes: true,
+    meaning: 'a person deletes it',
   },
   spend: {
     from: ['available', 'running'],
@@ -144,6 +212,12 @@ export const transitions = {
 
 export type Act = keyof typeof transitions;
 type Entry = (typeof transitions)[Act];
+
+/** What people do to jobs that exist, to one or to many. */
+export const personsActs = ['retry', 'cancel', 'delete', 'run', 'edit'] as const satisfies Act[];
+export type PersonsAct = (typeof personsActs)[number];
+/** What is done to all that match a filter: to be encrypted with the current key moves no job. */
+export const manyActions = [...personsActs, 'reencrypt'] as const;
 
 /** The acts that move a job. */
 export type MovingAct = {

@@ -11,6 +11,7 @@ const SELDOM_MS = 10_000;
 export function logAccess(events: Events, log: LogTarget): (() => void)[] {
   return [
     events.subscribe('access.acted', (message) => log.info(message, 'somebody acted')),
+    events.subscribe('audit.failed', (message) => log.error(message, 'how an act went was not noted')),
     events.subscribe('access.refused', logRefused(log)),
     events.subscribe('access.tokens-read', (message) => log.info(message, 'the list of tokens is in force')),
     events.subscribe('access.tokens-refused', (message) =>

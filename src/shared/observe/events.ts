@@ -8,9 +8,10 @@
  */
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import { errorMessage } from '../base/errors.ts';
-import type { JobLogLevel } from '../job/job.ts';
+import type { JobLogLevel } from '../job/job-note.ts';
+import type { TickOutcome, TickReason } from '../job/schedule.ts';
 import type { Trace } from '../job/trace.ts';
-import type { EndState } from '../job/transitions.ts';
+import type { EndState, JobState, PersonsAct } from '../job/transitions.ts';
 
 export interface EventMessages {
   /** Jobs were committed. `count` jobs of one type. */
@@ -24,6 +25,10 @@ export interface EventMessages {
     error: string | undefined;
     origin?: ErrorOrigin | undefined;
   };
+  /** A person has done something to a job, by a commit of this process. `state` is the one after it; of a deleted job the last one. */
+  'job.acted': { jobId: string; type: string; queue: string; act: PersonsAct; state: JobState };
+  /** A job has not started by the time at which it expires, and was discarded; `job.ended` follows. */
+  'job.expired': Trace & { jobId: string; type: string; queue: string };
   /** A handler is about to run. `waitMs`: from the time the job was due. */
   'attempt.started': Trace & { jobId: string; type: string; queue: string; attempt: number; waitMs: number };
   /** The handler has ended or was given up. `outcome` is the state that was asked for, `durationMs` the handler's time. */
@@ -56,6 +61,19 @@ export interface EventMessages {
     error?: string;
     origin?: ErrorOrigin | undefined;
   };
+  /** A handler has told how far it has come: `share`, 0 to 1. */
+  'handler.progressed': { jobId: string; type: string; attempt: number; share: number; text: string | null };
+  /**
+   * A worker program has done enough: it drains, exits with 0 and is started anew. `limit`: what it has drawn for this reason, in jobs, MiB or milliseconds;
+   * `jobs` is 0 where they are not counted.
+   */
+  'worker.renewing': {
+    reason: 'jobs' | 'memory' | 'time';
+    limit: number;
+    jobs: number;
+    memoryMb: number;
+    ms: number;
+  };
   /** The application's services could not be made (they are tried again), or not be disposed of. */
   'services.failed': { when: 'made' | 'disposed'; error: unknown };
   /** A write could not be made and is tried again. */
@@ -78,12 +96,16 @@ export interface EventMessages {
   'publish.failed': { jobId: string; error: unknown };
   /** An HTTP request was answered. `route` is the route's pattern, or `none`. */
   'request.finished': { method: string; route: string; status: number; durationMs: number };
+  /** A gRPC call has ended. `method`: `warren.v1.Jobs/Get`, say; `code`: the name of its status, as `OK`. */
+  'rpc.finished': { method: string; code: string; durationMs: number };
   /** An HTTP request ended in a 500: a fault of ours. */
   'request.failed': Trace & { method: string; path: string; error: unknown };
   /** An HTTP request ended in a 503: the API, or a server behind it, is busy, away or not seen yet. */
   'request.unavailable': Trace & { code: string; error: unknown };
   /** Somebody acted on jobs or queues, or has signed in or out. `token` is the token's name. */
   'access.acted': Trace & { token: string; role: string; method: string; path: string; status: number };
+  /** How an act went could not be noted in the audit; that it was begun stands there. */
+  'audit.failed': { act: string; error: unknown };
   /** A request was refused: no token, a wrong one (`token` undefined), or a role that does not suffice. */
   'access.refused': Trace & { token: string | undefined; method: string; path: string; reason: string };
   /** The list of tokens was read and is in force. `tokens`: their names and roles. */
@@ -127,10 +149,24 @@ export interface EventMessages {
    * start; a program that may not run beside the other one ends instead.
    */
   'type.differs': { type: string; app: string; here: string; there: string };
-  /** So many lines of the log were dropped: the output is full, stuck or gone, or a quarantined handler says more than its worker can take. */
+  /** So many lines of the log were dropped: the output is full, stuck or gone, or an isolated handler says more than its worker can take. */
   'log.dropped': { lines: number };
   /** The log is written again, after so many lines were dropped. */
   'log.recovered': { lines: number };
+  /**
+   * What became of a tick of a schedule, by a commit of this process. `tick` and `until` are RFC 3339; `until` where the message stands for many that were
+   * missed: the last of them. `lateMs`: from the tick to its decision.
+   */
+  'schedule.ticked': {
+    schedule: string;
+    tick: string;
+    until: string | null;
+    outcome: TickOutcome;
+    reason: TickReason | null;
+    lateMs: number;
+  };
+  /** A schedule was removed: it is gone from the code of its application. Told by the leader. */
+  'schedule.removed': { schedule: string };
   /** A round of a chore failed, so many times in a row by now; it is tried again. */
   'maintenance.failed': { task: string; failures?: number; error: unknown };
   /** A chore goes on that had failed so many times in a row. */

@@ -12,6 +12,7 @@ import { logConnections } from './connection-log.ts';
 import type { EventMessages, Events } from './events.ts';
 import type { LogOutput } from './log-output.ts';
 import type { LogTarget } from './log-target.ts';
+import { activeSpanIds, findTracer } from './tracing.ts';
 import { logUnavailable } from './unavailable-log.ts';
 
 export type { Logger };
@@ -24,7 +25,7 @@ export interface LoggerOptions {
 
 export function createLogger({ name, level, output }: LoggerOptions): Logger {
   const options = { name, level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
-  return pino(options, output);
+  return pino(findTracer() === undefined ? options : { ...options, mixin: activeSpanIds }, output);
 }
 
 /** Logs what happens from now on. Returns a function that ends it. */
@@ -36,6 +37,9 @@ export function logEvents(events: Events, log: LogTarget): () => void {
     logUnavailable(events, log),
     logHandlers(events, log),
     logServices(events, log),
+    events.subscribe('worker.renewing', (message) =>
+      log.info(message, 'the worker renews itself: it drains and exits, to be started anew'),
+    ),
     logDropped(events, log),
   ];
   return () => {
@@ -107,6 +111,13 @@ function logJobs(events: Events, log: LogTarget): (() => void)[] {
     }),
     events.subscribe('type.differs', (message) =>
       log.warn(message, 'another application defines a job type of this name differently'),
+    ),
+    events.subscribe('schedule.ticked', (message) => {
+      if (message.outcome === 'missed') log.warn(message, 'a tick of a schedule was missed');
+      else log.debug(message, 'a schedule ticked');
+    }),
+    events.subscribe('schedule.removed', (message) =>
+      log.info(message, 'a schedule was removed: it is gone from the code'),
     ),
     events.subscribe('delivery.suppressed', (message) => log.debug(message, 'a delivery started nothing')),
     events.subscribe('delivery.dead-lettered', (message) =>

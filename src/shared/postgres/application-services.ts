@@ -10,6 +10,7 @@ import type { App, AppResources } from '../job/app.ts';
 import type { Events } from '../observe/events.ts';
 import type { HandlerClient, HandlerClientOptions } from './handler-client.ts';
 import { createHandlerClient } from './handler-client.ts';
+import { TransactionClients } from './transaction-clients.ts';
 
 const MAKE_MS = 60_000;
 const DISPOSE_MS = 3_000;
@@ -21,6 +22,8 @@ export interface ApplicationServicesOptions extends HandlerClientOptions {
 
 export class ApplicationServices {
   readonly sql: HandlerClient;
+  /** For the transactions of jobs: as many connections again, of which each is opened when it is needed. */
+  readonly transactions: TransactionClients;
   readonly #app: App;
   readonly #events: Events;
   readonly #databaseUrl: string;
@@ -32,6 +35,7 @@ export class ApplicationServices {
     this.#events = events;
     this.#databaseUrl = options.url;
     this.sql = createHandlerClient(options);
+    this.transactions = new TransactionClients(options);
   }
 
   /** Throws what the application throws, or `Misconfigured` where it does not come to an end. Once it has succeeded, it does nothing. */
@@ -78,7 +82,7 @@ export class ApplicationServices {
     } catch (error) {
       this.#events.publish('services.failed', { when: 'disposed', error });
     }
-    await this.sql.end({ timeout: 2 });
+    await Promise.all([this.sql.end({ timeout: 2 }), this.transactions.close()]);
   }
 
   /** What fails is forgotten: the next call makes them anew. */

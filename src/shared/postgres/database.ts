@@ -48,6 +48,11 @@ export class Database {
   readonly #connections: Connection[];
   readonly #waiting: ((connection: Connection) => void)[] = [];
   readonly #stopping = new AbortController();
+  /**
+   * Clients whose connection is in a transaction. `begin` of postgres.js is not used: where the connection closes in it, the next statement, its own
+   * rollback too, is written to no socket, which ends the process (porsager/postgres#1208).
+   */
+  readonly #transacting = new Set<postgres.Sql>();
 
   constructor(options: DatabaseOptions) {
     this.#options = { deadlineMs: 5_000, ...options };
@@ -65,25 +70,27 @@ export class Database {
    * Throws `Unavailable` where a later try may succeed, else the server's own error (`PostgresError`).
    */
   async query<T>(statement: (sql: Sql) => Promise<T>, deadlineMs = this.#options.deadlineMs): Promise<T> {
-    const startedAt = performance.now();
-    const connection = await this.#acquire(deadlineMs);
-    try {
-      const leftMs = Math.max(1, deadlineMs - (performance.now() - startedAt));
-      const answer = await withDeadline(statement(connection.sql), leftMs, () => {
-        this.#replace(connection);
-        return new Unavailable('postgres_timeout', `Postgres did not answer within ${deadlineMs} ms`);
-      });
-      connection.open = true;
-      if (performance.now() - startedAt > deadlineMs + LATE_MS)
-        throw new Unavailable('postgres_timeout', STALE);
-      return answer;
-    } catch (error) {
-      if (error instanceof Unavailable || !isUnavailable(error)) throw error;
-      if (isTimeout(error)) throw new Unavailable('postgres_timeout', 'Postgres ended a statement', error);
-      throw new Unavailable('postgres_unavailable', `Postgres is unavailable: ${String(error)}`, error);
-    } finally {
-      this.#giveBack(connection);
-    }
+    return await this.#use(statement, deadlineMs);
+  }
+
+  /** The same for statements that are committed together or not at all. One that misses the deadline is rolled back. */
+  async transaction<T>(work: (sql: Sql) => Promise<T>, deadlineMs = this.#options.deadlineMs): Promise<T> {
+    return await this.#use(async (sql) => {
+      await sql.unsafe('begin');
+      this.#transacting.add(sql);
+      try {
+        const answer = await work(sql);
+        const { command } = await sql.unsafe('commit');
+        if (command !== 'COMMIT')
+          throw new Error('a statement of the transaction had failed: it was rolled back');
+        return answer;
+      } catch (error) {
+        if (this.#transacting.has(sql)) await sql.unsafe('rollback').catch(() => {}); // lost meanwhile: the server rolls back
+        throw error;
+      } finally {
+        this.#transacting.delete(sql);
+      }
+    }, deadlineMs);
   }
 
   /** The pool now: connections that run a statement, and statements that wait for one. */
@@ -102,6 +109,28 @@ export class Database {
     await Promise.all(this.#connections.map(({ sql }) => sql.end({ timeout: 2 })));
   }
 
+  async #use<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs: number): Promise<T> {
+    const startedAt = performance.now();
+    const connection = await this.#acquire(deadlineMs);
+    try {
+      const leftMs = Math.max(1, deadlineMs - (performance.now() - startedAt));
+      const answer = await withDeadline(work(connection.sql), leftMs, () => {
+        this.#replace(connection);
+        return new Unavailable('postgres_timeout', `Postgres did not answer within ${deadlineMs} ms`);
+      });
+      connection.open = true;
+      if (performance.now() - startedAt > deadlineMs + LATE_MS)
+        throw new Unavailable('postgres_timeout', STALE);
+      return answer;
+    } catch (error) {
+      if (error instanceof Unavailable || !isUnavailable(error)) throw error;
+      if (isTimeout(error)) throw new Unavailable('postgres_timeout', 'Postgres ended a statement', error);
+      throw new Unavailable('postgres_unavailable', `Postgres is unavailable: ${String(error)}`, error);
+    } finally {
+      this.#giveBack(connection);
+    }
+  }
+
   #create(permanent: boolean): Connection {
     const connection = { busy: false, open: false, permanent } as Connection;
     connection.sql = this.#client(connection);
@@ -109,15 +138,19 @@ export class Database {
   }
 
   #client(connection: Connection): postgres.Sql {
-    return postgres(this.#options.url, {
+    const client = postgres(this.#options.url, {
       ...connectionOptions(this.#options.name, this.#options),
       max: 1,
       idle_timeout: connection.permanent ? 0 : IDLE_SECONDS,
       onclose: () => {
+        if (connection.sql !== client) return;
         connection.open = false;
+        // What the transaction runs next would be committed alone, on a new connection. A client that has ended refuses it.
+        if (this.#transacting.delete(client)) this.#replace(connection);
         if (connection.permanent && !connection.busy) this.#reopen(connection);
       },
     });
+    return client;
   }
 
   /** Holds the connection while it is being opened; a statement that needs one meanwhile takes another. */
@@ -172,6 +205,7 @@ export class Database {
 
   #replace(connection: Connection): void {
     void connection.sql.end({ timeout: 0 });
+    connection.open = false;
     connection.sql = this.#client(connection);
   }
 }

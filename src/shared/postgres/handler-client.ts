@@ -11,7 +11,7 @@ import { connectionOptions } from './connection-options.ts';
 import { isConnectionLoss } from './failures.ts';
 
 /** In seconds, as postgres.js counts. */
-const IDLE_SECONDS = 30;
+export const IDLE_SECONDS = 30;
 const KEEPALIVE_SECONDS = 5;
 
 /** postgres.js, as its documentation has it. */
@@ -21,10 +21,17 @@ export interface HandlerClientOptions extends ConnectionPlace {
   /** `application_name` of its connections. */
   name: string;
   max: number;
+  /** After how long a connection that does nothing closes. Defaults to 30. */
+  idleSeconds?: number;
 }
 
-export function createHandlerClient({ name, max, ...place }: HandlerClientOptions): HandlerClient {
-  return postgres(place.url, {
+export function createHandlerClient(options: HandlerClientOptions): HandlerClient {
+  return postgres(options.url, handlerClientOptions(options));
+}
+
+/** Of every connection on which statements of handlers run. */
+export function handlerClientOptions({ name, max, ...place }: HandlerClientOptions) {
+  return {
     max,
     prepare: connectionOptions(name, place).prepare ?? true,
     idle_timeout: IDLE_SECONDS,
@@ -34,7 +41,7 @@ export function createHandlerClient({ name, max, ...place }: HandlerClientOption
     backoff: (retries: number) => backoffMs(retries, { firstMs: 50, maxMs: 1_000, jitter: 0.5 }) / 1_000,
     onnotice: () => {}, // postgres.js prints notices otherwise
     connection: { application_name: name },
-  });
+  };
 }
 
 /**

@@ -16,20 +16,27 @@ export type Notice =
   | { kind: 'cancel'; jobId: string }
   /** A job is due within a second. */
   | { kind: 'due' }
-  /** A queue was paused or resumed. */
+  /** A queue was paused, resumed or set otherwise. */
   | { kind: 'queues' }
   /** The leader of the maintenance has left. */
-  | { kind: 'leader' };
+  | { kind: 'leader' }
+  /** A worker is asked to end: which one, its row says. */
+  | { kind: 'drain' };
 
 /** The call that sends the notice when its transaction commits, for a select list. */
-export function notify(sql: Sql, notice: Notice): Fragment {
-  const payload = notice.kind === 'cancel' ? `cancel:${notice.jobId}` : notice.kind;
-  return sql`pg_notify(${NOTICE_CHANNEL}, ${payload})`;
+export function notify(sql: Sql, notice: Exclude<Notice, { kind: 'cancel' }>): Fragment {
+  return sql`pg_notify(${NOTICE_CHANNEL}, ${notice.kind})`;
+}
+
+/** The same for the job of the row that a statement returns: it is to be cancelled. */
+export function notifyCancel(sql: Sql): Fragment {
+  return sql`pg_notify(${NOTICE_CHANNEL}, 'cancel:' || job.id)`;
 }
 
 /** Undefined for what is no notice of ours. */
 export function parseNotice(payload: string): Notice | undefined {
-  if (payload === 'due' || payload === 'queues' || payload === 'leader') return { kind: payload };
+  if (payload === 'due' || payload === 'queues' || payload === 'leader' || payload === 'drain')
+    return { kind: payload };
   const jobId = payload.startsWith('cancel:') ? parseId(payload.slice('cancel:'.length)) : null;
   return jobId === null ? undefined : { kind: 'cancel', jobId };
 }

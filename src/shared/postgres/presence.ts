@@ -18,7 +18,7 @@ import type { Notice } from './notices.ts';
 import { NOTICE_CHANNEL, parseNotice } from './notices.ts';
 import { LOCK_WAIT_MS, retakeOwnerNumber, takeOwnerNumber } from './owner-number.ts';
 import { RETURN_MS } from './statements/parts.ts';
-import type { Serves } from './statements/workers.ts';
+import type { Serves, Vitals } from './statements/workers.ts';
 import { beat, leave, markStarted } from './statements/workers.ts';
 
 /** Eight idle workers beat three times a second together. */
@@ -40,15 +40,21 @@ export interface PresenceOptions {
   delivered: () => Readonly<Record<string, number>>;
   /** What it runs. */
   serves: Serves;
-  /** Anybody may send one, and any number of them: see notices.ts. The leader's own is not passed on. */
-  onNotice: (notice: Exclude<Notice, { kind: 'leader' }>) => void;
+  /** How it is when it beats. */
+  vitals: () => Vitals;
+  /** Anybody may send one, and any number of them: see notices.ts. Those that are for the presence itself are not passed on: it beats at once. */
+  onNotice: (notice: Exclude<Notice, { kind: 'leader' | 'drain' }>) => void;
   /** The lock is taken, and nothing is claimed yet: restores what a crash of Postgres has undone. Where it rejects, the session ends. */
   restore: (sql: Sql) => Promise<void>;
   /** The lock is held (again). Notices may have been missed meanwhile: look at what they would have told. */
   onHeld: () => void;
+  /** What people have set for the queues is not what it was at the last beat: for a notice that was missed. */
+  onQueuesChanged: () => void;
   /** This worker leads the maintenance from now on. */
   onLeading: () => void;
   onLost: (error: unknown) => void;
+  /** Somebody has asked this worker to end. May be told more than once. */
+  onDrainRequested: () => void;
 }
 
 export class Presence {
@@ -138,7 +144,7 @@ export class Presence {
       onclose: () => closed.abort(),
       onnotify: (_channel: string, payload: string) => {
         const notice = parseNotice(payload);
-        if (notice?.kind === 'leader') this.#beatNow.abort();
+        if (notice?.kind === 'leader' || notice?.kind === 'drain') this.#beatNow.abort();
         else if (notice !== undefined) this.#options.onNotice(notice);
       },
     } as postgres.Options<Record<string, never>>); // `onnotify` is in postgres.js's code, not in its types
@@ -175,25 +181,30 @@ export class Presence {
 
   /** Writes the life sign now and then: notices a half-open socket, and leads where nobody does. */
   async #beat(sql: postgres.Sql, closed: AbortSignal): Promise<void> {
-    const { name, delivered, serves } = this.#options;
+    const { name, delivered, serves, vitals } = this.#options;
     let hasCome = true;
+    let queuesSeen: string | null = null;
     const since = performance.now();
     const ended = AbortSignal.any([closed, this.#stopping.signal]);
     while (!ended.aborted) {
       this.#beatNow = new AbortController(); // before the question: a notice that comes with its answer counts
       const termEndsAt = performance.now() + TERM_MS - TERM_MARGIN_MS;
-      const leads = await this.#withDeadline(
+      const { leads, queues, isToDrain } = await this.#withDeadline(
         beat(sql, {
           owner: this.owner ?? '0',
           name,
           termMs: TERM_MS,
           delivered: delivered(),
           serves,
+          vitals: vitals(),
           hasCome,
           opensClaims: performance.now() - since > RETURN_MS,
         }),
       );
+      if (!hasCome && queues !== queuesSeen) this.#options.onQueuesChanged();
+      queuesSeen = queues;
       hasCome = false;
+      if (isToDrain) this.#options.onDrainRequested();
       const didLead = this.leader;
       this.#leadsUntil = leads ? termEndsAt : 0;
       if (leads && !didLead) this.#options.onLeading();

@@ -1,8 +1,8 @@
 /**
  * Loads the application that a program runs: a module that exports it as `app`.
  *
- * Guarantees: whatever is wrong is one readable line, with its place where Node tells it; the application knows its module afterwards, for the
- * quarantine.
+ * Guarantees: whatever is wrong is one readable line, with its place where Node tells it; the application knows its module afterwards, for what
+ * imports it elsewhere.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -1,20 +1,24 @@
 /**
  * Runs a program from its start to its exit: signals, exit codes, the last line of defence against what nobody caught.
  *
- * SIGTERM, SIGINT or SIGHUP stops it cleanly (exit 0), a second one at once (exit 1); a setting or a schema that cannot work ends it with one readable
- * line (exit 1). An outage never ends it.
+ * SIGTERM, SIGINT or SIGHUP stops it cleanly (exit 0), and so does the program itself when it is done; a second signal stops it at once (exit 1); a setting
+ * or a schema that cannot work ends it with one readable line (exit 1). An outage never ends it.
  */
 import { aborted } from '../base/backoff.ts';
 import { errorMessage, Misconfigured } from '../base/errors.ts';
 import { Events } from '../observe/events.ts';
 import type { Logger } from '../observe/log.ts';
 import { LogOutput } from '../observe/log-output.ts';
+import { flushSpans } from '../observe/tracing.ts';
+import { isWriteAfterClose } from './write-after-close.ts';
 
 export interface Program {
   /** Resolves when it works; rejects with `Misconfigured` where it never will. Must end early when the signal aborts. */
   start: (stopping: AbortSignal) => Promise<void>;
   /** Rejects with `Misconfigured` should that become known later. */
   failed: Promise<never>;
+  /** Resolves when it is to stop by itself, as at a signal. Defaults to never. */
+  done?: Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -25,7 +29,7 @@ interface Created {
   output: LogOutput;
 }
 
-/** What the last lines of the log may take at a slow reader, in milliseconds. */
+/** What the last lines of the log may take at a slow reader, and the last spans, in milliseconds. */
 const FLUSH_MS = 1_000;
 /** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
 const SAME_SIGNAL_MS = 500;
@@ -56,16 +60,22 @@ export async function runProgram(create: () => Promise<Created>): Promise<void> 
   process.on('unhandledRejection', (reason) =>
     log.error({ error: describe(reason) }, 'a promise was rejected and nothing handled it'),
   );
+  process.on('uncaughtException', (error) => {
+    if (isWriteAfterClose(error))
+      log.warn({ error: describe(error) }, 'a transaction has lost its connection to Postgres');
+    else void exitFailed(created, error);
+  });
   const signal = stopSignal(log);
   try {
     const stopped = aborted(signal); // `start` may wait for a server that is away
     await Promise.race([program.start(signal), program.failed, stopped]);
-    await Promise.race([stopped, program.failed]);
+    await Promise.race([stopped, program.failed, ...(program.done === undefined ? [] : [program.done])]);
   } catch (error) {
     if (!signal.aborted) return await exitFailed(created, error);
   }
   log.info('stopping');
   await program.stop();
+  await flushSpans(FLUSH_MS);
   log.info('stopped');
   await output.flushed(FLUSH_MS);
   process.exit(0);

@@ -11,6 +11,7 @@ import { sleep, withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
 import type { Events } from '../observe/events.ts';
 import { ConfirmingChannel } from './confirming-channel.ts';
+import type { QueueType } from './topology.ts';
 import { declareTopology } from './topology.ts';
 
 const LEASE_DEADLINE_MS = 1_000;
@@ -23,6 +24,7 @@ export interface ChannelPoolOptions {
   channels: number;
   /** Queues that every channel declares. */
   queues: readonly string[];
+  queueType?: QueueType | undefined;
   events: Events;
 }
 
@@ -49,13 +51,13 @@ export async function closePool(pool: ChannelPool): Promise<void> {
 /** A create that fails waits first: generic-pool tries again at once, for ever. */
 function channelFactory(
   model: ChannelModel,
-  { queues, events }: ChannelPoolOptions,
+  { queues, queueType, events }: ChannelPoolOptions,
 ): Factory<ConfirmingChannel> {
   return {
     create: async () => {
       try {
         const channel = new ConfirmingChannel(await model.createConfirmChannel(), events);
-        await declareTopology(channel.channel, queues); // the one before it may have met a deleted exchange
+        await declareTopology(channel.channel, queues, queueType); // the one before it may have met a deleted exchange
         return channel;
       } catch (error) {
         await sleep(CREATE_PAUSE_MS);

@@ -1,5 +1,6 @@
 /**
- * One persistent AMQP connection, opened again with jitter whenever it is lost, until `stop`.
+ * One persistent AMQP connection, opened again with jitter whenever it is lost, until `stop`; where the URL names several nodes of a cluster, to any
+ * of them.
  *
  * Guarantees: connecting, preparing and closing have deadlines; errors of a connection never reach the process; a connection that dies
  * while it is being prepared counts as not opened. Channels die with their connection: their users wait for `opened` and make new ones.
@@ -8,6 +9,7 @@
 
 import type { ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
+import { nodeUrls } from '../base/amqp-url.ts';
 import { aborted, backoffMs, sleep, withDeadline } from '../base/backoff.ts';
 import { Misconfigured, Unavailable } from '../base/errors.ts';
 import type { Events } from '../observe/events.ts';
@@ -23,7 +25,7 @@ const HEARTBEAT_SECONDS = 3;
 export const NO_BROKER = 'none';
 
 export interface BrokerConnectionOptions {
-  /** An AMQP URL, or `none`. */
+  /** An AMQP URL, of one node or of several (`amqp://a,b,c`), or `none`. */
   url: string;
   /** Shown by the management plugin. */
   name: string;
@@ -34,6 +36,10 @@ export interface BrokerConnectionOptions {
 
 export class BrokerConnection {
   readonly #options: BrokerConnectionOptions;
+  /** In an order of its own: the connections of a node that is lost go to all of the others. */
+  readonly #nodes: readonly string[];
+  /** The node that is tried, or connected to, in the order of `#nodes`. */
+  #node = 0;
   readonly #stopping = new AbortController();
   readonly #stopped = aborted(this.#stopping.signal);
   #model: ChannelModel | undefined;
@@ -46,6 +52,7 @@ export class BrokerConnection {
 
   constructor(options: BrokerConnectionOptions) {
     this.#options = options;
+    this.#nodes = shuffled(nodeUrls(options.url));
     this.#failed.promise.catch(() => {}); // who wants to know awaits `failed`
   }
 
@@ -101,7 +108,9 @@ export class BrokerConnection {
 
   async #live(): Promise<void> {
     let wasOpen = false;
-    for (let retry = 1; !this.#stopping.signal.aborted; retry += 1) {
+    /** In a row. */
+    let failures = 0;
+    while (!this.#stopping.signal.aborted) {
       try {
         const { model, closed } = await this.#open();
         this.#model = model;
@@ -112,7 +121,7 @@ export class BrokerConnection {
           reconnect: wasOpen,
         });
         wasOpen = true;
-        retry = 1;
+        failures = 0;
         const error = await Promise.race([closed, this.#stopped]);
         this.#model = undefined;
         this.#lostAt = performance.now();
@@ -128,11 +137,18 @@ export class BrokerConnection {
         if (error instanceof Misconfigured && !wasOpen) this.#failed.reject(error);
         this.#options.events.publish('broker.disconnected', {
           connection: this.#options.name,
-          retries: retry - 1,
+          retries: failures,
           error,
         });
+        failures += 1;
       }
-      await sleep(backoffMs(retry, { firstMs: 200, maxMs: 5_000, jitter: 0.75 }), this.#stopping.signal);
+      this.#node = (this.#node + 1) % this.#nodes.length;
+      // One that does not take the connection leads to the next at once; all of them together are waited for.
+      if (failures % this.#nodes.length > 0) continue;
+      await sleep(
+        backoffMs(failures / this.#nodes.length, { firstMs: 200, maxMs: 5_000, jitter: 0.75 }),
+        this.#stopping.signal,
+      );
     }
   }
 
@@ -157,7 +173,7 @@ export class BrokerConnection {
   }
 
   async #connect(): Promise<ChannelModel> {
-    const connecting = connect(withHeartbeat(this.#options.url), {
+    const connecting = connect(withHeartbeat(this.#nodes[this.#node] ?? ''), {
       clientProperties: { connection_name: this.#options.name },
       noDelay: true,
       keepAlive: true,
@@ -188,6 +204,13 @@ export class BrokerConnection {
     this.#blocked = blocked;
     this.#options.events.publish('broker.blocked', { connection: this.#options.name, blocked, reason });
   }
+}
+
+function shuffled(urls: readonly string[]): string[] {
+  return urls
+    .map((url) => ({ url, place: Math.random() }))
+    .toSorted((one, other) => one.place - other.place)
+    .map(({ url }) => url);
 }
 
 function withHeartbeat(url: string): string {

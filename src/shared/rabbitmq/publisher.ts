@@ -19,6 +19,7 @@ import { CONFIRM_DEADLINE_MS } from './confirming-channel.ts';
 import { BrokerConnection } from './connection.ts';
 import type { HintedJob } from './message.ts';
 import { decodeJobIds, encodeJobIds, groupForMessages, messageOptions } from './message.ts';
+import type { QueueType } from './topology.ts';
 import { DEAD_EXCHANGE, EXCHANGE, prepareTopology } from './topology.ts';
 
 /** Jobs that share a lease of a channel and a deadline. More of them are spread over the channels, and over turns of the event loop. */
@@ -39,6 +40,8 @@ export interface PublisherOptions {
   channels: number;
   /** Queues to declare. */
   queues: readonly string[];
+  /** Defaults to `quorum`. */
+  queueType?: QueueType | undefined;
   events: Events;
 }
 
@@ -130,7 +133,8 @@ export class Publisher {
   }): Promise<void> {
     const headers = { 'x-warren-reason': reason, 'x-warren-queue': queue };
     const messageId = decodeJobIds({ content })?.[0] ?? randomUUID();
-    const options = { persistent: true, mandatory: true, messageId, headers };
+    const timestamp = Math.floor(Date.now() / 1_000); // AMQP's are seconds
+    const options = { persistent: true, mandatory: true, messageId, timestamp, headers };
     const [failure] = await this.#send([{ exchange: DEAD_EXCHANGE, key: queue, body: content, options }], 1);
     if (failure !== undefined) throw failure;
   }
@@ -174,7 +178,8 @@ export class Publisher {
   /** A new connection: a pool of its own, full from the start. The old one's channels died with their connection. */
   async #prepare(model: ChannelModel): Promise<void> {
     if (this.#pool !== undefined) await closePool(this.#pool);
-    await prepareTopology(model, this.#options.queues); // tells a conflict; the pool would try for ever
+    const { queues, queueType } = this.#options;
+    await prepareTopology(model, queues, queueType); // tells a conflict; the pool would try for ever
     const pool = openPool(model, this.#options);
     this.#pool = pool;
     await pool.ready();

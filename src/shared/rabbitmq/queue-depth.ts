@@ -7,9 +7,13 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
+import type { BrokerConnection } from './connection.ts';
 import { brokerQueue } from './topology.ts';
 
 const DEADLINE_MS = 1_000;
+
+/** The queue of the dead letters among the others, by its name without the prefix. */
+export const DEAD_LETTERS = 'dead';
 
 export interface QueueDepth {
   /** Messages that no consumer has yet. */
@@ -26,6 +30,14 @@ export async function findQueueDepths(
   const asking = askAll(model, queues, depths);
   await withDeadline(asking, DEADLINE_MS, late).catch(() => {}); // what is known by then is what there is to tell
   return new Map(depths);
+}
+
+/** The same over a connection as it is now. Undefined where it is lost, or blocked: that one would not even hear the question. */
+export async function findDepthsNow(
+  { model, blocked }: Pick<BrokerConnection, 'model' | 'blocked'>,
+  queues: readonly string[],
+): Promise<Map<string, QueueDepth> | undefined> {
+  return model === undefined || blocked ? undefined : await findQueueDepths(model, queues);
 }
 
 async function askAll(model: ChannelModel, queues: readonly string[], depths: Map<string, QueueDepth>) {

@@ -11,6 +11,7 @@ import { Unavailable } from '../base/errors.ts';
 import type { Events } from '../observe/events.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import type { BrokerConnection } from './connection.ts';
+import type { QueueType } from './topology.ts';
 import { brokerQueue, declareTopology } from './topology.ts';
 
 const OPEN_DEADLINE_MS = 10_000;
@@ -24,6 +25,7 @@ export interface SubscriptionOptions {
   connection: BrokerConnection;
   events: Events;
   queue: string;
+  queueType?: QueueType | undefined;
   prefetch: number;
   /** RabbitMQ prefers the consumers with the greatest, as long as they have room. */
   priority: number;
@@ -38,6 +40,12 @@ export class Subscription {
   readonly #closing = new AbortController();
   #wanted = true;
   #registered = false;
+  #registeredTag = '';
+  /** On the channel that is open. */
+  #registrations = 0;
+  #prefetch: number;
+  /** What the broker was told when the consumer was registered. */
+  #registeredPrefetch = 0;
   /** Ends the wait for a change: of what is wanted, or of the channel. */
   #changed = Promise.withResolvers<void>();
   /** When it was started, or ready for the last time. */
@@ -49,6 +57,7 @@ export class Subscription {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#prefetch = options.prefetch;
   }
 
   /** Whether the broker sends deliveries here, if it should. */
@@ -91,6 +100,13 @@ export class Subscription {
     this.#want(true);
   }
 
+  /** From now on the broker sends no more than so many deliveries that are not settled. Those that are here go on, and count. */
+  setPrefetch(prefetch: number): void {
+    if (prefetch === this.#prefetch) return;
+    this.#prefetch = prefetch;
+    this.#changed.resolve();
+  }
+
   /** Closes the channel: what is unacknowledged goes back to the queue. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -125,7 +141,7 @@ export class Subscription {
 
   /** One channel, from its opening to its end. Returns how long it was open, in milliseconds. */
   async #useChannel(): Promise<number> {
-    const { queue, prefetch, onDelivery } = this.#options;
+    const { queue, queueType, onDelivery } = this.#options;
     const channel = await this.#open();
     const openedAt = performance.now();
     const acknowledgements = new Acknowledgements(channel);
@@ -143,9 +159,9 @@ export class Subscription {
     };
     this.#current = acknowledgements;
     this.#channel = channel;
+    this.#registrations = 0;
     try {
-      await inTime(declareTopology(channel, [queue]));
-      await inTime(channel.prefetch(prefetch));
+      await inTime(declareTopology(channel, [queue], queueType));
       while (alive && !this.#closing.signal.aborted) {
         this.#changed = Promise.withResolvers();
         await this.#follow(channel, onMessage);
@@ -167,15 +183,22 @@ export class Subscription {
 
   /** Registers with the broker, or withdraws, as is wanted. */
   async #follow(channel: Channel, onMessage: (message: ConsumeMessage | null) => void): Promise<void> {
-    if (this.#wanted === this.#registered) return;
     const { events, queue, tag, priority } = this.#options;
-    if (!this.#wanted) {
-      await inTime(channel.cancel(tag));
+    const prefetch = this.#prefetch;
+    if (this.#registered && !(this.#wanted && this.#registeredPrefetch === prefetch)) {
+      await inTime(channel.cancel(this.#registeredTag));
       this.#registered = false;
-      return;
     }
-    await inTime(channel.consume(brokerQueue(queue), onMessage, { consumerTag: tag, priority }));
+    if (!this.#wanted || this.#registered) return;
+    await inTime(channel.prefetch(prefetch)); // for consumers that are registered from now on
+    this.#registrations += 1;
+    // With the tag of before RabbitMQ 3.10 mixes the consumer up with the one that was cancelled, and closes the connection (541).
+    this.#registeredTag = this.#registrations === 1 ? tag : `${tag}~${this.#registrations}`;
+    await inTime(
+      channel.consume(brokerQueue(queue), onMessage, { consumerTag: this.#registeredTag, priority }),
+    );
     this.#registered = true;
+    this.#registeredPrefetch = prefetch;
     events.publish('consumer.ready', { tag, queue });
   }
 }

@@ -1,8 +1,10 @@
 /**
  * Exchanges, queues and bindings, the same on RabbitMQ 3.10 and 4.x. Declaring them again changes nothing.
  *
- * Quorum queues only. `x-delivery-limit` is high, not absent: 4.x would otherwise drop a message at its 21st return, and with a limit a
- * returned message keeps its place; -1 dead-letters at once on 3.10. The limit that counts is the job's `maxAttempts`, in Postgres.
+ * A quorum queue goes on when a node of the cluster is lost, and writes every message to its log before it delivers it. A classic queue delivers at
+ * once, and lives on one node: what it loses with that, the rows in Postgres still have. `x-delivery-limit`, which only quorum queues know, is high,
+ * not absent: 4.x would otherwise drop a message at its 21st return, and with a limit a returned message keeps its place; -1 dead-letters at once on
+ * 3.10. The limit that counts is the job's `maxAttempts`, in Postgres.
  */
 import type { Channel, ChannelModel } from 'amqplib';
 import { Misconfigured } from '../base/errors.ts';
@@ -13,28 +15,34 @@ export const DEAD_QUEUE = 'warren.dead';
 
 const DELIVERY_LIMIT = 100_000;
 
+/** Of the queues that jobs wait in. The dead letters are kept in a quorum queue in any case. */
+export type QueueType = 'quorum' | 'classic';
+
+const QUORUM = { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT };
+const TYPE_ARGUMENTS: Readonly<Record<QueueType, object>> = {
+  quorum: QUORUM,
+  classic: { 'x-queue-type': 'classic' },
+};
+
 export function brokerQueue(queue: string): string {
   return `warren.${queue}`;
 }
 
 /** Declares the exchanges, the dead-letter queue and these queues. Throws `Misconfigured` where one exists with other arguments. */
-export async function declareTopology(channel: Channel, queues: readonly string[]): Promise<void> {
+export async function declareTopology(
+  channel: Channel,
+  queues: readonly string[],
+  queueType: QueueType = 'quorum',
+): Promise<void> {
   try {
     await channel.assertExchange(EXCHANGE, 'direct', { durable: true });
     await channel.assertExchange(DEAD_EXCHANGE, 'fanout', { durable: true });
-    await channel.assertQueue(DEAD_QUEUE, {
-      durable: true,
-      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
-    });
+    await channel.assertQueue(DEAD_QUEUE, { durable: true, arguments: QUORUM });
     await channel.bindQueue(DEAD_QUEUE, DEAD_EXCHANGE, '');
     for (const queue of queues) {
       await channel.assertQueue(brokerQueue(queue), {
         durable: true,
-        arguments: {
-          'x-queue-type': 'quorum',
-          'x-delivery-limit': DELIVERY_LIMIT,
-          'x-dead-letter-exchange': DEAD_EXCHANGE,
-        },
+        arguments: { ...TYPE_ARGUMENTS[queueType], 'x-dead-letter-exchange': DEAD_EXCHANGE },
       });
       await channel.bindQueue(brokerQueue(queue), EXCHANGE, queue);
     }
@@ -44,10 +52,14 @@ export async function declareTopology(channel: Channel, queues: readonly string[
 }
 
 /** The same, on a channel of its own. */
-export async function prepareTopology(model: ChannelModel, queues: readonly string[]): Promise<void> {
+export async function prepareTopology(
+  model: ChannelModel,
+  queues: readonly string[],
+  queueType?: QueueType,
+): Promise<void> {
   const channel = await model.createChannel();
   channel.on('error', () => {}); // the declaration that failed rejects
-  await declareTopology(channel, queues);
+  await declareTopology(channel, queues, queueType);
   await channel.close();
 }
 

@@ -6,6 +6,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { errorMessage } from '../base/errors.ts';
+import { commandSettings } from './command-settings.ts';
 import { settings } from './settings.ts';
 
 const MAX_BYTES = 65_536;
@@ -36,7 +37,8 @@ export function readSecretFiles(given: Environment): {
 }
 
 export function secretNames(): string[] {
-  return Object.entries(settings).flatMap(([name, setting]) => ('secret' in setting ? [name] : []));
+  const all = Object.entries({ ...settings, ...commandSettings });
+  return all.flatMap(([name, setting]) => ('secret' in setting ? [name] : []));
 }
 
 /** Without the line feed with which most tools end a file. */

@@ -2,10 +2,13 @@
  * The settings table: what each environment variable may hold, its default and what it means. config.ts reads them; docs/settings.md is made from
  * this table and checked against it.
  */
-import { Resolver } from 'node:dns';
 import { z } from 'zod';
+import { nodeUrls } from '../base/amqp-url.ts';
 import { logLevels } from '../base/log-levels.ts';
 import { isName, MAX_CHANNELS, MAX_PREFETCH } from '../job/app.ts';
+import { days } from './days.ts';
+import { areNameservers } from './nameservers.ts';
+import { encryptionKeys, webhookSecrets } from './secret-schemas.ts';
 
 /** `channels` AMQP channels on a queue, each with a `prefetch`: `channels` × `prefetch` jobs at once at most. */
 export interface QueueChannels {
@@ -32,18 +35,22 @@ const list = (entry: z.ZodType<string, string>) =>
         .filter((item) => item !== ''),
     )
     .pipe(z.array(entry));
-/** Milliseconds; null for 0, which means for ever. */
-const days = whole(0, 36_500).transform((count) => (count === 0 ? null : count * 86_400_000));
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const url = (...protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
     error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   });
 
-const webhookSecret = z
-  .string()
-  .regex(/^(whsec_)?[A-Za-z0-9+/]+={0,2}$/, 'must be base64, with or without whsec_ before it')
-  .refine((text) => isWebhookKey(text), 'must be 24 to 64 bytes in base64 (openssl rand -base64 32)');
+/** Of one server, or of several nodes with commas between their hosts; a list of whole URLs is refused. */
+const urlOfNodes = (...protocols: string[]) =>
+  z.string().refine(
+    (text) => {
+      const urls = nodeUrls(text);
+      const isList = urls.length > 1 && /:\/\/.*:\/\//.test(text);
+      return !isList && urls.every((node) => url(...protocols).safeParse(node).success);
+    },
+    { error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}` },
+  );
 
 /** How one setting is read, and what it means. */
 export interface Setting {
@@ -74,9 +81,16 @@ export const settings = {
       'Postgres without a PgBouncer in transaction mode; set it where `DATABASE_URL` leads to one. A worker holds one connection there, and migrations run there',
   },
   AMQP_URL: {
-    schema: z.union([z.literal('none'), url('amqp:', 'amqps:')]),
+    schema: z.union([z.literal('none'), urlOfNodes('amqp:', 'amqps:')]),
     secret: true,
-    meaning: 'where RabbitMQ is; required. `none`: no broker, the workers take jobs straight from Postgres',
+    meaning:
+      'where RabbitMQ is; required. The nodes of a cluster may all be named, with commas between them (`amqp://user:password@a:5672,b:5672/vhost`): a program connects to any that is there. `none`: no broker, the workers take jobs straight from Postgres',
+  },
+  RABBITMQ_QUEUE_TYPE: {
+    schema: z.enum(['quorum', 'classic']),
+    default: 'quorum',
+    meaning:
+      'of the queues that jobs wait in, the same in all programs. `quorum`: a cluster of nodes goes on without a pause when one is lost; `classic`: for a single node, jobs start sooner and RabbitMQ works less (docs/topology.md)',
   },
   DATABASE_POOL_MIN: {
     schema: whole(1, 100),
@@ -92,7 +106,7 @@ export const settings = {
     schema: whole(1, 500),
     default: '10',
     meaning:
-      'open Postgres connections that the handlers of a worker may have for their own SQL (the `sql` of its services)',
+      'open Postgres connections that the handlers of a worker may have for their own SQL (the `sql` of its services), and as many again for the transactions of their jobs',
   },
   HOST: {
     schema: z.string().min(1),
@@ -100,6 +114,11 @@ export const settings = {
     meaning: 'where the API, or the health server of a worker, listens',
   },
   PORT: { schema: whole(0, 65_535), default: '3000', meaning: "the API's port (0: any free port, logged)" },
+  GRPC_PORT: {
+    schema: whole(0, 65_535).optional(),
+    meaning:
+      "the port of the API's gRPC server, on the same `HOST` (docs/grpc.md; 0: any free port, logged). Without it there is none",
+  },
   API_TOKEN: {
     schema: z.string().min(1).optional(),
     secret: true,
@@ -133,6 +152,12 @@ export const settings = {
     meaning:
       'bytes of request bodies that the API holds at once; what does not fit is answered with 503. Each JSON value counts as 25 bytes beside its text. 24 MiB suit a heap of 256 MiB',
   },
+  EVENT_WATCHERS_MAX: {
+    schema: whole(1, 10_000),
+    default: '100',
+    meaning:
+      'how many may watch the events of jobs in one process at once; one more is answered with 503. Each may have 1 MiB waiting (docs/watching.md)',
+  },
   PUBLISHER_CHANNELS: {
     schema: whole(1, 64),
     default: '4',
@@ -141,7 +166,7 @@ export const settings = {
   WORKER_QUEUES: {
     schema: z.string().transform(parseQueues).optional(),
     meaning:
-      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch, and as many jobs at once as both make together. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
+      'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch, and as many jobs at once as both make together; a program that enqueues puts no more jobs into one message than the prefetch. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
   },
   WORKER_ARGS_MAX_BYTES: {
     schema: whole(65_536, 1_073_741_824),
@@ -159,10 +184,24 @@ export const settings = {
     default: '25000',
     meaning: 'milliseconds that running jobs may take after SIGTERM; then they are aborted and handed back',
   },
+  WORKER_RENEW_AFTER_JOBS: {
+    schema: whole(1, 1_000_000_000).optional(),
+    meaning:
+      'attempts after which a worker program drains and exits with 0, to be started anew by whatever supervises it (docs/renewal.md); up to a fifth fewer, drawn at its start, so that not all do it at once. Without it never for that reason',
+  },
+  WORKER_RENEW_AFTER_MB: {
+    schema: whole(64, 1_048_576).optional(),
+    meaning: 'the same after so many MiB of resident memory, looked at every second',
+  },
+  WORKER_RENEW_AFTER_MS: {
+    schema: whole(1_000, 2_592_000_000).optional(),
+    meaning: 'the same after so many milliseconds',
+  },
   RETENTION_COMPLETED_DAYS: {
     schema: days,
     default: '7',
-    meaning: 'days that completed jobs are kept (0: for ever); a job type may have a `retention` of its own',
+    meaning:
+      'days that completed jobs are kept, 0.5 for twelve hours (0: for ever); a job type may have a `retention` of its own',
   },
   RETENTION_CANCELLED_DAYS: {
     schema: days,
@@ -173,6 +212,16 @@ export const settings = {
     schema: days,
     default: '30',
     meaning: 'days that discarded jobs are kept (0: for ever)',
+  },
+  ARCHIVE_FILE: {
+    schema: z.string().min(1).optional(),
+    meaning:
+      'a file to which a worker appends each job before it is deleted, as a line of JSON; what cannot be written is not deleted',
+  },
+  RETENTION_AUDIT_DAYS: {
+    schema: days,
+    default: '90',
+    meaning: 'days that it is kept who did what (0: for ever; docs/audit.md)',
   },
   IDEMPOTENCY_KEY_HOURS: {
     schema: whole(1, 8_760),
@@ -207,12 +256,14 @@ export const settings = {
     meaning:
       'comma list of `address` or `address:port`: whom `deliver-webhook` asks for names; without it the nameservers of the system',
   },
+  ENCRYPTION_KEYS: {
+    schema: encryptionKeys.optional(),
+    secret: true,
+    meaning:
+      'encrypt the arguments and outputs of job types that are `encrypted`: comma list of `id:base64`, 32 bytes each (openssl rand -base64 32); the first encrypts, all decrypt (docs/encryption.md). Required where the application has such a type',
+  },
   WEBHOOK_SECRET: {
-    schema: z
-      .string()
-      .transform(splitSecrets)
-      .pipe(z.array(webhookSecret).min(1, 'lists nothing'))
-      .optional(),
+    schema: webhookSecrets.optional(),
     secret: true,
     meaning:
       'signs webhooks as Standard Webhooks has it: 24 to 64 bytes in base64, with or without `whsec_` before it; without it they are not signed. Several, newest first, separated by spaces or commas: each signs, so that receivers may change over one by one',
@@ -221,25 +272,6 @@ export const settings = {
 
 /** The value of every setting. */
 export type Settings = { [Name in keyof typeof settings]: z.output<(typeof settings)[Name]['schema']> };
-
-function splitSecrets(text: string): string[] {
-  return text.split(/[\s,]+/).filter((secret) => secret !== '');
-}
-
-/** As long as Standard Webhooks wants it: a shorter one can be guessed, and some text that is no base64 decodes to nothing at all. */
-function isWebhookKey(secret: string): boolean {
-  const { length } = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
-  return length >= 24 && length <= 64;
-}
-
-function areNameservers(list: readonly string[]): boolean {
-  try {
-    new Resolver().setServers(list); // knows best what it takes
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function parseQueues(text: string, context: z.RefinementCtx): QueueChannels[] {
   const entries = text.split(',').map((entry) => entry.trim());

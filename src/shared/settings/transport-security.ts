@@ -2,6 +2,7 @@
  * Which servers on other machines a program talks to without proof of who they are: in clear, or encrypted with whoever answers. Pure. Says nothing of
  * passwords: what it returns is logged.
  */
+import { nodeUrls } from '../base/amqp-url.ts';
 import { isLoopback } from '../base/loopback.ts';
 
 export interface ServerUrls {
@@ -21,7 +22,7 @@ export function findUnverifiedServers({ databaseUrl, databaseDirectUrl, amqpUrl 
     databaseDirectUrl === undefined
       ? undefined
       : findUnverifiedPostgres('DATABASE_DIRECT_URL', databaseDirectUrl),
-    amqpUrl === 'none' ? undefined : findUnverifiedBroker(amqpUrl),
+    ...(amqpUrl === 'none' ? [] : nodeUrls(amqpUrl).map(findUnverifiedBroker)),
   ];
   return found.filter((sentence) => sentence !== undefined);
 }

@@ -1,12 +1,17 @@
 /**
  * The chores of the fleet, by name, made from what a worker has.
  */
+import type { Admission } from '#queue/gates/admission.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { findQueues } from '#shared/postgres/statements/queues.ts';
 import { findServedTypes } from '#shared/postgres/statements/workers.ts';
 import type { Publisher } from '#shared/rabbitmq/publisher.ts';
 import { findQueueDepths } from '#shared/rabbitmq/queue-depth.ts';
+import { createCountFolder } from './count-folder.ts';
+import { createEventPruner } from './event-pruner.ts';
+import { createExpirer } from './expirer.ts';
+import { createGatekeeper } from './gatekeeper.ts';
 import type { Chore } from './maintenance.ts';
 import type { PrunerOptions } from './pruner.ts';
 import { createPruner } from './pruner.ts';
@@ -14,7 +19,9 @@ import { createReconciler } from './reconciler.ts';
 import { createRelay } from './relay.ts';
 import { createRescuer } from './rescuer.ts';
 import { createScheduler } from './scheduler.ts';
+import { createTicker } from './ticker.ts';
 import { createUnservedTypes } from './unserved-types.ts';
+import { createUntoldSchedules } from './untold-schedules.ts';
 
 export interface ChoreOptions {
   database: Database;
@@ -22,8 +29,9 @@ export interface ChoreOptions {
   /** Opened by the first call. */
   publisher: () => Publisher;
   wakeRelay: () => void;
+  admission: Admission;
   /** How long what has ended is kept. */
-  kept: Pick<PrunerOptions, 'retention' | 'idempotencyKeyMs'>;
+  kept: Pick<PrunerOptions, 'retention' | 'idempotencyKeyMs' | 'auditMs' | 'archive'>;
 }
 
 export function createChores({
@@ -31,12 +39,16 @@ export function createChores({
   events,
   publisher,
   wakeRelay,
+  admission,
   kept,
 }: ChoreOptions): ReadonlyMap<string, Chore> {
+  const admit = (gates: readonly string[]) => admission.admit(gates);
   return new Map([
-    ['scheduler', createScheduler({ database, publisher, events })],
+    ['scheduler', createScheduler({ database, publisher, events, onHeld: admit })],
+    ['gatekeeper', createGatekeeper({ database, admission })],
+    ['ticker', createTicker({ database, publisher, events, onHeld: admit })],
     ['relay', createRelay({ database, publisher, events })],
-    ['rescuer', createRescuer({ database, events, onRescued: wakeRelay })],
+    ['rescuer', createRescuer({ database, events, onRescued: wakeRelay, onFreed: admit })],
     [
       'reconciler',
       createReconciler({
@@ -47,6 +59,10 @@ export function createChores({
       }),
     ],
     ['unserved-types', createUnservedTypes({ database, events })],
+    ['untold-schedules', createUntoldSchedules({ database, events })],
+    ['expirer', createExpirer({ database, events, onFreed: admit })],
+    ['count-folder', createCountFolder({ database })],
+    ['event-pruner', createEventPruner({ database })],
     ['pruner', createPruner({ database, events, ...kept })],
   ]);
 }

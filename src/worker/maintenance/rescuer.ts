@@ -25,9 +25,11 @@ export interface RescuerOptions {
   events: Events;
   /** Called when rows wait for the relay. */
   onRescued: () => void;
+  /** Told of the gates of jobs that have left their places there, or wait there again. */
+  onFreed: (gates: readonly string[]) => void;
 }
 
-export function createRescuer({ database, events, onRescued }: RescuerOptions): Chore {
+export function createRescuer({ database, events, onRescued, onFreed }: RescuerOptions): Chore {
   let silentSince = new Map<string, number>();
   let lookedAt = 0;
   let trustedFrom = 0;
@@ -56,6 +58,7 @@ export function createRescuer({ database, events, onRescued }: RescuerOptions): 
     events.publish('maintenance.done', { task: 'rescuer', count: rescued.length });
     tellOwners(events, gone, rescued);
     for (const job of rescued) publishJobEnd(events, job, { state: job.state });
+    onFreed(rescued.flatMap(({ gates }) => gates ?? []));
     if (rescued.length > 0) onRescued();
     return rescued.length === AT_ONCE ? 0 : LOOK_AGAIN_MS;
   };

@@ -19,9 +19,11 @@ export interface SchedulerOptions {
   database: Database;
   publisher: () => Publisher;
   events: Events;
+  /** Told of the gates at which jobs wait from now on. */
+  onHeld: (gates: readonly string[]) => void;
 }
 
-export function createScheduler({ database, publisher, events }: SchedulerOptions): Chore {
+export function createScheduler({ database, publisher, events, onHeld }: SchedulerOptions): Chore {
   return async () => {
     const dueMs = await database.query(nextDueMs);
     if (dueMs === null || dueMs > LOOK_AHEAD_MS) return LOOK_AHEAD_MS;
@@ -30,8 +32,10 @@ export function createScheduler({ database, publisher, events }: SchedulerOption
     const byRelay = !target.ready;
     const jobs = await database.query((sql) => promoteDueJobs(sql, AT_ONCE, { byRelay }));
     if (jobs.length === 0) return LOCKED_MS;
+    onHeld(jobs.flatMap(({ gate }) => gate ?? []));
     if (byRelay) return 0;
-    const count = await publishAndMark({ database, publisher: target }, jobs);
+    const available = jobs.filter(({ gate }) => gate === null);
+    const count = await publishAndMark({ database, publisher: target }, available);
     events.publish('maintenance.done', { task: 'scheduler', count });
     return 0;
   };

@@ -43,7 +43,7 @@ describe('the form', () => {
     for (const path of ['/docs', '/openapi.json']) {
       const response = await app.request(path, { headers: browser });
       expect(response.status).toBe(302);
-      expect(response.headers.get('location')).toBe(`/sign-in?to=${encodeURIComponent(path)}`);
+      expect(response.headers.get('location')).toBe(`sign-in?to=${encodeURIComponent(path)}`);
     }
   });
 
@@ -51,7 +51,7 @@ describe('the form', () => {
     const response = await app.request('/sign-in?to=/openapi.json', { headers: browser });
     const page = await response.text();
     expect(response.status).toBe(200);
-    expect(page).toContain('<form method="post" action="/sign-in">');
+    expect(page).toContain('<form method="post" action="sign-in">');
     expect(page).toContain('<input type="hidden" name="to" value="/openapi.json">');
     expect(page).not.toMatch(/<script|<link|<img|src=|style="/);
     const policy = response.headers.get('content-security-policy');
@@ -67,17 +67,17 @@ describe('the form', () => {
     '/api/test/7',
     '/docs"><script>',
     '/nope',
-  ])('leads to the documentation where it is to lead to %s', async (to) => {
+  ])('leads to the dashboard where it is to lead to %s', async (to) => {
     const page = await (
       await app.request(`/sign-in?to=${encodeURIComponent(to)}`, { headers: browser })
     ).text();
-    expect(page).toContain('name="to" value="/docs"');
-    expect((await signIn('the viewer token', { to })).headers.get('location')).toBe('/docs');
+    expect(page).toContain('name="to" value="/dashboard"');
+    expect((await signIn('the viewer token', { to })).headers.get('location')).toBe('dashboard');
   });
 
   test('is of no use where everybody may do everything', async () => {
     const response = await createOfflineApp().request('/sign-in');
-    expect(response.headers.get('location')).toBe('/docs');
+    expect(response.headers.get('location')).toBe('dashboard');
   });
 });
 
@@ -85,7 +85,7 @@ describe('signing in', () => {
   test('gives a cookie that scripts cannot read and other sites cannot send, and opens the page', async () => {
     const response = await signIn('the viewer token', { to: '/openapi.json' });
     expect(response.status).toBe(303);
-    expect(response.headers.get('location')).toBe('/openapi.json');
+    expect(response.headers.get('location')).toBe('openapi.json');
     const cookie = response.headers.get('set-cookie') ?? '';
     expect(cookie).toMatch(/^__Host-warren-session=/);
     for (const attribute of ['HttpOnly', 'SameSite=Strict', 'Secure', 'Path=/', 'Max-Age=43200'])

@@ -5,7 +5,12 @@ import { app, definitions } from '../../support/shop.ts';
 test('the shop has the queues and the job types that its users know', () => {
   const queues = [...app.queues].map(([queue, { channels, prefetch }]) => `${queue}:${channels}:${prefetch}`);
   expect(queues.join()).toBe('critical:5:20,default:5:20,webhooks:5:20,reports:5:1');
-  expect([...definitions.keys()]).toEqual(['process-order', 'deliver-webhook', 'build-report']);
+  expect([...definitions.keys()]).toEqual([
+    'process-order',
+    'deliver-webhook',
+    'build-report',
+    'act-on-jobs',
+  ]);
 });
 
 test.each([...definitions])(
@@ -24,6 +29,7 @@ test('the arguments survive a second parse unchanged: they are checked at enqueu
     'process-order': { orderId: 7 },
     'deliver-webhook': { url: 'https://example.com/', headers: { 'X-Id': '1' }, body: [1] },
     'build-report': { days: 30 },
+    'act-on-jobs': { action: 'retry', filter: { state: 'discarded' }, upToId: '7' },
   };
   for (const [type, definition] of definitions) {
     const once = parseArguments(definition, samples[type]);

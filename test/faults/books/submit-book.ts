@@ -2,8 +2,11 @@
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
 
-/** `refused`: an answer that says no (503 with its code). `unknown`: no answer came; the submit may have been committed. */
-export type SubmitPhase = 'invoke' | 'ok' | 'refused' | 'unknown';
+/**
+ * `kept`: an answer that names another job, which holds the unique key. `refused`: one that says no (503 with its code). `unknown`: no answer came; the submit
+ * may have been committed.
+ */
+export type SubmitPhase = 'invoke' | 'ok' | 'kept' | 'refused' | 'unknown';
 
 export interface SubmitLine {
   key: string;

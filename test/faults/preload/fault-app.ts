@@ -7,7 +7,7 @@ import type { App } from '../../../src/shared/job/app.ts';
 import type { JobDefinition } from '../../../src/shared/job/job.ts';
 import type { EventMessages, Events as EventsOfAProgram } from '../../../src/shared/observe/events.ts';
 import { openDeliveryBook } from '../books/delivery-book.ts';
-import { faultJobs } from './job-types.ts';
+import { EACH_PLACES, faultJobs, GROUP_PLACES, WHOLE_PLACES } from './job-types.ts';
 
 const source = process.env['FAULT_SOURCE'] ?? new URL('../../../src', import.meta.url).pathname;
 const { app: shop } = (await import(`${source}/../examples/shop/app.ts`)) as { app: App };
@@ -29,6 +29,11 @@ const added = faultJobs(defineJob).map((definition): [string, JobDefinition] => 
 ]);
 export const app: App = {
   ...shop,
+  queueGates: new Map([...shop.queueGates, ['webhooks', { groups: { maxRunning: GROUP_PLACES } }]]),
+  limits: new Map([
+    ['whole', { concurrency: WHOLE_PLACES }],
+    ['each', { concurrency: EACH_PLACES }],
+  ]),
   definitions: new Map([...shop.definitions, ...added]),
   module: import.meta.url,
 };

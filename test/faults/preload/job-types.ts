@@ -1,5 +1,5 @@
 // The job types of the fault runs. Each run of a handler is written into the effect book before its first wait and after its work.
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -11,20 +11,35 @@ const workArgs = z.object({ key: z.string(), ms: z.number(), how: z.string().opt
 type WorkArgs = z.output<typeof workArgs>;
 type Work = (args: WorkArgs, context: JobContext) => Promise<unknown>;
 
+interface DefineOptions {
+  timeoutMs?: number;
+  maxAttempts?: number;
+  /** What the run is called in the book. Defaults to the key among the arguments. */
+  keyOf?: (args: WorkArgs, context: JobContext) => string;
+}
+
 const RETRY_MS = 200;
+
+/** The limit `whole`: so many jobs at once. */
+export const WHOLE_PLACES = 6;
+/** The limit `each`: so many jobs of each of its keys at once. */
+export const EACH_PLACES = 2;
+/** Of one group of the queue `webhooks`, so many jobs at once. */
+export const GROUP_PLACES = 3;
 
 export function faultJobs(defineJob: typeof DefineJob): JobDefinition[] {
   const book = process.env['FAULT_BOOK'];
   if (book === undefined) throw new Error('FAULT_BOOK names the folder of the effect book');
   const writer = new EffectWriter(book);
-  const define = (type: string, work: Work, options: { timeoutMs?: number; maxAttempts?: number } = {}) =>
+  const define = (type: string, work: Work, { keyOf, ...options }: DefineOptions = {}) =>
     defineJob({
       type,
       args: workArgs,
       backoffMs: () => RETRY_MS,
       ...options,
       perform: async (args, context) => {
-        const end = writer.start({ key: args.key, ...context });
+        const key = keyOf === undefined ? args.key : keyOf(args, context);
+        const end = writer.start({ key, ...context });
         try {
           return await work(args, context);
         } finally {
@@ -34,14 +49,65 @@ export function faultJobs(defineJob: typeof DefineJob): JobDefinition[] {
     }) as JobDefinition;
   return [
     define('fault-work', async ({ ms }) => await delay(ms)),
+    // each of a schedule's jobs has the arguments of all: its id tells it apart
+    define('fault-tick', async ({ ms }) => await delay(ms), {
+      keyOf: ({ key }, { jobId }) => `${key}-${jobId}`,
+    }),
     define('fault-stubborn', async ({ ms }, { signal }) => await delay(ms, undefined, { signal }), {
       timeoutMs: 600_000,
     }),
+    define('fault-second-try', async ({ ms }, { attempt }) => await failFirst(ms, attempt)),
     define('fault-spin', async ({ ms }) => spin(ms)),
     define('fault-poison', async ({ how }) => takeProcessDown(how), { maxAttempts: 10 }),
     define('fault-curable', async () => exitUnlessCured(book), { maxAttempts: 10 }),
+    define('fault-transaction', async ({ how }, context) => await endInTransaction(book, how, context)),
     define('fault-misbehave', async ({ how }) => await misbehave(how), { timeoutMs: 1_000, maxAttempts: 2 }),
   ];
+}
+
+async function failFirst(ms: number, attempt: number): Promise<void> {
+  await delay(ms);
+  if (attempt === 1) throw new Error('the first attempt fails');
+}
+
+/** Where the worker of a job is killed that ends in a transaction of its own. */
+export const killPoints = [
+  'before',
+  'in',
+  'after-effects',
+  'between-record-and-commit',
+  'after-commit',
+] as const;
+/** What the file beside the books is called that has a line for each such kill. */
+export const KILLS = 'kills';
+/** Longer than the record takes, shorter than the commit does, in milliseconds. */
+const INTO_COMMIT_MS = 50;
+
+/** Its process is killed at this point, once. */
+async function endInTransaction(
+  book: string,
+  how: string | undefined,
+  context: JobContext,
+): Promise<unknown> {
+  const { jobId, fence } = context;
+  const dieAt = (point: (typeof killPoints)[number]) => {
+    const mark = join(book, `killed-${jobId}`);
+    if (how !== point || existsSync(mark)) return;
+    writeFileSync(mark, '');
+    appendFileSync(join(book, KILLS), `${point}\n`);
+    process.kill(process.pid, 'SIGKILL');
+  };
+  dieAt('before');
+  const output = await context.transaction(async (sql) => {
+    await sql`insert into book.effects (job, fence) values (${jobId}, ${fence})`;
+    dieAt('in');
+    await sql`select 1`;
+    dieAt('after-effects');
+    setTimeout(dieAt, INTO_COMMIT_MS, 'between-record-and-commit');
+    return { fence };
+  });
+  dieAt('after-commit');
+  return output;
 }
 
 /** Blocks the event loop. */

@@ -1,10 +1,10 @@
 // Rows 21 and 23: a cluster of three nodes loses the one that leads, then another; and all three are restarted, one after the other.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
+import type { ClusterNode } from '../../../dev/services/cluster-node.ts';
 import { eventually } from '../../support/eventually.ts';
 import { readEffectBook } from '../books/effect-book.ts';
 import { Cluster } from '../stage/cluster.ts';
-import type { ClusterNode } from '../stage/cluster-node.ts';
 import {
   checkMembers,
   clusterOf,

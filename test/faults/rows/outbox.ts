@@ -157,12 +157,12 @@ const dieBeforeMark: Row = {
     );
     const doubles = (await readyJobs(scene, 'warren.default')) - (await waitingJobs(scene));
     scene.prove('jobs that the relay has published a second time', doubles, doubles > 0);
-    await pauseDefault(scene, false);
     for (const worker of stage.workers) {
       await worker.end('SIGTERM');
       await worker.start();
     }
     await stage.ready();
+    await pauseDefault(scene, false); // after the restart: they take it up by themselves, and count from here on what they suppress
     scene.figure('doubles', doubles);
   },
   judge: async (scene) => {

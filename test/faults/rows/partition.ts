@@ -3,10 +3,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import amqplib from 'amqplib';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
+import type { ClusterNode } from '../../../dev/services/cluster-node.ts';
 import { eventually } from '../../support/eventually.ts';
 import { queueDepth } from '../stage/broker-queue.ts';
 import { Cluster } from '../stage/cluster.ts';
-import type { ClusterNode } from '../stage/cluster-node.ts';
 import {
   checkMembers,
   clusterOf,

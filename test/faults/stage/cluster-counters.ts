@@ -2,7 +2,7 @@
 // Asked once a second: what a node counts between the last question and its end is missed.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
-import type { ClusterNode } from './cluster-node.ts';
+import type { ClusterNode } from '../../../dev/services/cluster-node.ts';
 
 const EVERY_MS = 1_000;
 const CONFIRMED = /^rabbitmq_global_messages_confirmed_total\{.*\} (\d+)/gm;

@@ -1,8 +1,9 @@
 // RabbitMQ's management API of a cluster, save for connections and channels: those are listed by the nodes themselves, through `rabbitmqctl`.
 // After a partition the management plugin of 3.10 may leave out the connections of some nodes.
+
+import type { ClusterNode } from '../../../dev/services/cluster-node.ts';
 import type { ChannelInfo, ConnectionInfo } from '../../support/management-client.ts';
 import { ManagementClient } from '../../support/management-client.ts';
-import type { ClusterNode } from './cluster-node.ts';
 
 export interface ClusterConnection extends ConnectionInfo {
   readonly node: string;

@@ -3,15 +3,7 @@
 // Guarantees: addresses from 198.18.0.0/15, which is set aside for tests; what a run has made it removes, also what one before it has left.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-
-/** Where one node lives. */
-export interface Home {
-  /** The host part of the node's name; the cluster's own resolver file knows its address. */
-  readonly host: string;
-  readonly address: string;
-  /** Put before a command, to have it run there. */
-  readonly prefix: readonly string[];
-}
+import type { Home } from '../../../dev/services/cluster-node.ts';
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 const COMMAND_TIMEOUT_MS = 10_000;

@@ -1,11 +1,11 @@
 // What the rows that play on a cluster ask of it: which node leads, whether the queues have their members, how the connections lie.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../../../bench/stage/monotonic.ts';
+import type { ClusterNode } from '../../../dev/services/cluster-node.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { QuorumQueue } from './cluster.ts';
 import { Cluster } from './cluster.ts';
 import { ClusterManagement } from './cluster-management.ts';
-import type { ClusterNode } from './cluster-node.ts';
 import type { Submission } from './load.ts';
 import type { Scene } from './scene.ts';
 

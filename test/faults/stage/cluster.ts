@@ -1,19 +1,18 @@
 // A RabbitMQ cluster of three nodes on this machine, opened for one row and closed after it.
 // Guarantees: clients see one address, a balancer's; nodes and namespaces end with the row, or with the process, whatever ends that.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts } from '../../../dev/free-port.ts';
-import { OwnedProcess } from '../../../dev/owned-process.ts';
 import { ProcessRecord } from '../../../dev/process-record.ts';
+import type { ClusterNode } from '../../../dev/services/cluster-node.ts';
 import { rabbitmqServer } from '../../../dev/services/machine.ts';
+import { prepareNodes, untilJoined } from '../../../dev/services/rabbitmq-cluster.ts';
 import { waitUntil } from '../../../dev/wait-until.ts';
 import type { ManagementClient } from '../../support/management-client.ts';
 import { ClusterBalancer } from './cluster-balancer.ts';
 import { ClusterCounters } from './cluster-counters.ts';
 import { ClusterManagement } from './cluster-management.ts';
 import { ClusterNetwork } from './cluster-network.ts';
-import { ClusterNode } from './cluster-node.ts';
 import { folder as faultFolder } from './servers.ts';
 
 const SIZE = 3;
@@ -61,7 +60,7 @@ export class Cluster {
     };
     process.once('exit', remove);
     const password = randomBytes(12).toString('hex');
-    const nodes = await prepareNodes({ network, password, record });
+    const { nodes } = await prepareNodes({ homes: network.homes, folder, user: USER, password, record });
     await Promise.all(nodes.map((node) => node.start()));
     const balancers = [
       await ClusterBalancer.start(nodes.map(({ amqp }) => amqp)),
@@ -85,20 +84,7 @@ export class Cluster {
 
   /** Resolves when this node sees the whole cluster and serves. */
   async joined(node: ClusterNode, timeoutMs = START_TIMEOUT_MS): Promise<void> {
-    await waitUntil({
-      what: `${node.name} in the cluster`,
-      check: async () => {
-        const seen = await node.ask<{ running: boolean; partitions?: string[] }[]>('/nodes');
-        await node.ask(`/health/checks/port-listener/${node.amqp.port}`);
-        const isWhole =
-          seen.length === SIZE &&
-          seen.every(({ running, partitions = [] }) => running && partitions.length === 0);
-        return isWhole || undefined;
-      },
-      assertPossible: () => node.assertRunning(),
-      timeoutMs,
-      intervalMs: 250,
-    });
+    await untilJoined(node, { size: SIZE, timeoutMs });
   }
 
   /** Cuts every cable between one node and the others. */
@@ -181,78 +167,4 @@ interface Parts {
   balancers: readonly [ClusterBalancer, ClusterBalancer, ClusterBalancer];
   /** Ends the processes and takes the network down, at once. */
   remove: () => void;
-}
-
-async function prepareNodes({
-  network,
-  password,
-  record,
-}: Pick<Parts, 'network' | 'password'> & { record: ProcessRecord }): Promise<ClusterNode[]> {
-  const { homes } = network;
-  const names = homes.map(({ host }, n) => `rabbit${n + 1}@${host}`);
-  const [epmdPort = 0, ...ports] = await freePorts(1 + 4 * SIZE);
-  const inetrc = join(folder, 'inetrc');
-  writeFileSync(inetrc, resolverFile(network));
-  await startEpmds({ network, epmdPort, record });
-  return homes.map((home, n) => {
-    const [amqp = 0, management = 0, prometheus = 0, distribution = 0] = ports.slice(4 * n);
-    const nodeFolder = join(folder, home.host);
-    rmSync(nodeFolder, { recursive: true, force: true });
-    return new ClusterNode({
-      number: n + 1,
-      home,
-      names,
-      ports: { amqp, management, prometheus, distribution },
-      epmdPort,
-      folder: nodeFolder,
-      inetrc,
-      user: USER,
-      password,
-      record,
-    });
-  });
-}
-
-/** Erlang's own hosts file, so that /etc/hosts stays as it is. Of two lines for one address it would know the last. */
-function resolverFile({ homes }: ClusterNetwork): string {
-  const hosts = [...Map.groupBy(homes, ({ address }) => address)].map(([address, sharing]) => {
-    const names = sharing.map(({ host }) => `"${host}"`);
-    return `{host,{${address.replaceAll('.', ',')}},[${names.join(',')}]}.`;
-  });
-  return [...hosts, '{lookup,[file,native]}.', ''].join('\n');
-}
-
-/** One where each namespace is; one for all on loopback. */
-async function startEpmds({
-  network,
-  epmdPort,
-  record,
-}: {
-  network: ClusterNetwork;
-  epmdPort: number;
-  record: ProcessRecord;
-}): Promise<void> {
-  const homes = network.obstacle === undefined ? network.homes : network.homes.slice(0, 1);
-  for (const { host, address, prefix } of homes) {
-    const [command = '', ...args] = [
-      ...prefix,
-      '/usr/bin/epmd',
-      '-port',
-      String(epmdPort),
-      '-address',
-      address,
-    ];
-    await OwnedProcess.start({
-      name: `epmd of ${host}`,
-      command,
-      args,
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-      cwd: folder,
-      output: { file: join(folder, `epmd-${host}.log`) },
-      marker: `-port ${epmdPort}`,
-      stopSignal: 'SIGKILL',
-      stopTimeoutMs: 1_000,
-      record,
-    });
-  }
 }

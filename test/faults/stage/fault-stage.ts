@@ -82,7 +82,7 @@ export class FaultStage {
     const through = (...names: Proxied[]) => proxyEnv(parts.proxies, names);
     const apiBroker: Record<string, string> =
       parts.apiAmqpUrl === parts.amqpUrl ? {} : { AMQP_URL: parts.apiAmqpUrl };
-    const apiEnv = { ...apiBroker, ...options.apiEnv, ...through('apiBroker', 'apiDatabase') };
+    const apiEnv = { ...queues, ...apiBroker, ...options.apiEnv, ...through('apiBroker', 'apiDatabase') };
     this.apis = [0, 1].map((n) => member('api', ports[n], apiEnv));
     this.workers = Array.from({ length: workers }, (_, n) =>
       member('worker', ports[2 + n], {
@@ -145,7 +145,7 @@ export class FaultStage {
     const count = () =>
       this.sql(async (sql) => {
         const [row] = await sql`select count(*)::int as left from warren.jobs
-          where state in ('scheduled', 'available', 'running', 'retryable')`;
+          where state in ('scheduled', 'held', 'available', 'running', 'retryable')`;
         return Number(row?.['left']);
       });
     try {
@@ -182,6 +182,15 @@ export class FaultStage {
   /** Jobs that the broker has delivered to the workers so far. */
   deliveries(): number {
     return countDeliveries(this.bookFolder);
+  }
+
+  /** When a process was killed, by pid, in monotonic milliseconds. */
+  ends(): Map<number, number> {
+    return new Map(
+      this.members.flatMap(({ lives }) =>
+        lives.flatMap(({ pid, endedAt }) => (endedAt === undefined ? [] : [[pid, endedAt] as const])),
+      ),
+    );
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,10 @@ export interface Submission {
   /** Defaults to one of the four, `reports` seldom. */
   queue?: string;
   maxAttempts?: number;
+  limits?: readonly string[];
+  group?: string;
+  orderingKey?: string;
+  unique?: { key: string };
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -26,6 +30,8 @@ const RETRY_MS = 500;
 const MAX_OPEN = 200;
 
 export class Load {
+  /** What was asked for, by key, in that order. */
+  readonly submissions = new Map<string, Submission>();
   readonly #options: LoadOptions;
   readonly #giveUp = new AbortController();
   #next = 0;
@@ -51,6 +57,7 @@ export class Load {
     const n = this.#next;
     this.#next += 1;
     const key = `k${n}`;
+    this.submissions.set(key, submission);
     const { type = 'fault-work', ms = 20, how, queue = pickQueue(random), ...rest } = submission;
     const args = how === undefined ? { key, ms } : { key, ms, how };
     const body = JSON.stringify({ type, args, queue, ...rest });
@@ -60,7 +67,7 @@ export class Load {
       for (let turn = n; ; turn += 1) {
         const line = await this.#ask({ key, body, turn });
         book.write(line);
-        if (line.phase === 'ok') return line.jobId;
+        if (line.phase === 'ok' || line.phase === 'kept') return line.jobId;
         if (this.#giveUp.signal.aborted) return undefined;
         await delay(RETRY_MS * (0.5 + random()), undefined, { signal: this.#giveUp.signal }).catch(() => {});
       }
@@ -121,9 +128,14 @@ export class Load {
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
       const { status } = response;
-      const answer = (await response.json()) as { job?: { id: string }; code?: string };
+      const answer = (await response.json()) as {
+        job?: { id: string };
+        created?: boolean;
+        code?: string;
+      };
       const jobId = answer.job?.id;
-      if (jobId !== undefined) return { key, phase: 'ok', jobId, status, ms: ms() };
+      if (jobId !== undefined)
+        return { key, phase: answer.created === false ? 'kept' : 'ok', jobId, status, ms: ms() };
       const hasRetryAfter = response.headers.has('retry-after');
       return { key, phase: 'refused', status, ms: ms(), hasRetryAfter, error: answer.code ?? '' };
     } catch (error) {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { cached } from '../../../src/shared/base/cached.ts';
+import { cached, kept } from '../../../src/shared/base/cached.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -53,4 +53,36 @@ test('a failed load is told to those who waited and is tried again', async () =>
   }, 60_000);
   await expect(Promise.all([get(), get()])).rejects.toThrow('away');
   expect(await get()).toBe(2);
+});
+
+test('what is kept is handed out while the next loads behind it, and waited for when it is stale', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  let loads = 0;
+  let answer: PromiseWithResolvers<number> = Promise.withResolvers();
+  const get = kept(
+    () => {
+      loads += 1;
+      answer = Promise.withResolvers();
+      return answer.promise;
+    },
+    { freshMs: 100, staleMs: 1_000 },
+  );
+  const first = get();
+  answer.resolve(1);
+  expect(await first).toBe(1);
+  vi.advanceTimersByTime(100);
+  expect(await Promise.all([get(), get()])).toEqual([1, 1]); // the load goes on
+  expect(loads).toBe(2);
+  answer.resolve(2);
+  await answer.promise;
+  expect(await get()).toBe(2);
+  vi.advanceTimersByTime(500);
+  expect(await get()).toBe(2);
+  answer.reject(new Error('away')); // nobody hears of it
+  await answer.promise.catch(() => {});
+  expect(await get()).toBe(2);
+  vi.advanceTimersByTime(1_001);
+  const stale = get();
+  answer.reject(new Error('still away'));
+  await expect(stale).rejects.toThrow('still away');
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as own from '../../../src/shared/base/errors.ts';
 
-const { Conflict, errorMessage, InvalidInput, Misconfigured, NotFound, Unavailable } = own;
+const { Conflict, errorMessage, InvalidInput, Misconfigured, NotFound, Unavailable, Unrecoverable } = own;
 
 const circular: Record<string, unknown> = {};
 circular['self'] = circular;
@@ -58,14 +58,19 @@ test('a cut through a surrogate pair leaves a well-formed text', () => {
 describe('an error of another copy of the package', async () => {
   const place = '../../../src/shared/base/errors.ts?another-copy';
   const other = (await import(/* @vite-ignore */ place)) as typeof own;
+  class Renamed extends other.Unrecoverable {
+    override readonly name = 'Renamed';
+  }
   const others: [string, Error][] = [
     ['InvalidInput', new other.InvalidInput('wrong', 'it is wrong')],
     ['Conflict', new other.Conflict('busy', 'it is busy')],
     ['NotFound', new other.NotFound('there is none')],
     ['Unavailable', new other.Unavailable('away', 'it is away')],
     ['Misconfigured', new other.Misconfigured('mend it')],
+    ['Unrecoverable', new other.Unrecoverable('no')],
+    ['Unrecoverable', new Renamed('no')],
   ];
-  const classes = { InvalidInput, Conflict, NotFound, Unavailable, Misconfigured };
+  const classes = { InvalidInput, Conflict, NotFound, Unavailable, Misconfigured, Unrecoverable };
 
   test.each(others)('is known as %s, and as nothing else', (name, error) => {
     expect(other.Unavailable).not.toBe(Unavailable);

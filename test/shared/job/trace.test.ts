@@ -49,3 +49,14 @@ test('a trace is what is well-formed of it, or nothing', () => {
   expect(parseTrace({ traceparent: 'no', requestId: 'r-1' })).toEqual({ requestId: 'r-1' });
   expect(parseTrace({ traceparent: sampled })).toEqual({ traceparent: sampled });
 });
+
+test('what vendors have added to a trace is kept with it alone, as a whole, and up to 512 characters', () => {
+  const longest = `vendor=${'v'.repeat(505)}`;
+  expect(parseTrace({ traceparent: sampled, tracestate: longest })).toEqual({
+    traceparent: sampled,
+    tracestate: longest,
+  });
+  for (const tracestate of ['', `${longest}v`, 'vendor=é', 'vendor=\n'])
+    expect(parseTrace({ traceparent: sampled, tracestate })).toEqual({ traceparent: sampled });
+  expect(parseTrace({ tracestate: longest })).toBeUndefined();
+});

@@ -26,8 +26,9 @@ test('every state is live or an end, and each can be reached from a new job', ()
 });
 
 test('only a retry leads out of an end', () => {
-  const leading = acts.filter((act) => transition(act).from.some(isEnd));
+  const leading = moving.filter((act) => transition(act).from.some(isEnd));
   expect(leading).toEqual(['retry']);
+  expect(acts.filter((act) => transition(act).from.some(isEnd) && !moving.includes(act))).toEqual(['delete']);
 });
 
 describe('whatever makes a job run', () => {

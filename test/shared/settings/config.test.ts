@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Misconfigured } from '../../../src/shared/base/errors.ts';
+import { noEncryption } from '../../../src/shared/job/encryption.ts';
 import { processName, readConfig } from '../../../src/shared/settings/config.ts';
 import { app } from '../../support/shop.ts';
 
@@ -25,9 +26,11 @@ test('without anything but the two URLs every setting has the default of the con
   expect(readConfig('worker', app, required)).toEqual({
     databaseUrl: 'postgres://localhost/warren',
     amqpUrl: 'amqp://localhost',
+    queueType: 'quorum',
     poolMin: 2,
     poolMax: 10,
     retention: { completed: 7 * DAY_MS, cancelled: 30 * DAY_MS, discarded: 30 * DAY_MS },
+    auditMs: 90 * 86_400_000,
     idempotencyKeyMs: DAY_MS,
     jobsPoolMax: 10,
     host: '127.0.0.1',
@@ -37,6 +40,7 @@ test('without anything but the two URLs every setting has the default of the con
     apiHosts: new Set(),
     apiDrainMs: 5_000,
     apiBodyBytes: 25_165_824,
+    eventWatchersMax: 100,
     publisherChannels: 4,
     workerQueues: [
       { queue: 'critical', channels: 5, prefetch: 20 },
@@ -47,11 +51,13 @@ test('without anything but the two URLs every setting has the default of the con
     workerArgsMaxBytes: 8_388_608,
     workerHealthPort: 9090,
     drainTimeoutMs: 25_000,
+    renewAfter: { jobs: undefined, memoryMb: undefined, ms: undefined },
     logLevel: 'info',
     webhookAllowPrivate: false,
     webhookAllowedDestinations: [],
     webhookNameservers: [],
     webhookSecrets: [],
+    encryption: noEncryption,
   });
 });
 
@@ -92,6 +98,18 @@ test.each([
   ['WEBHOOK_NAMESERVERS', '10.0.0.2:99999'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(refusal({ ...required, [name]: value })).toContain(name);
+});
+
+test.each(['amqp://a,amqp://b', 'amqp://a:5672,b:99999', 'amqp://a,b:x'])(
+  'AMQP_URL=%s, of which one node is wrong, is refused',
+  (AMQP_URL) => {
+    expect(refusal({ ...required, AMQP_URL })).toContain('AMQP_URL must be a URL');
+  },
+);
+
+test('AMQP_URL may name several nodes', () => {
+  const AMQP_URL = 'amqp://me:secret@a:5672,b:5672/vhost';
+  expect(readConfig('worker', app, { ...required, AMQP_URL }).amqpUrl).toBe(AMQP_URL);
 });
 
 test('AMQP_URL=none says that there is no broker', () => {
@@ -267,4 +285,13 @@ test('nameservers for webhooks are addresses, with a port or without', () => {
   const read = (text: string) => readConfig('worker', app, { ...required, WEBHOOK_NAMESERVERS: text });
   expect(read('10.0.0.2, [fd00::2]:5353').webhookNameservers).toEqual(['10.0.0.2', '[fd00::2]:5353']);
   expect(read('').webhookNameservers).toEqual([]);
+});
+
+test('jobs may be kept for a part of a day, and for no time that is no number', () => {
+  const { retention } = readConfig('worker', app, { ...required, RETENTION_COMPLETED_DAYS: '0.5' });
+  expect(retention.completed).toBe(DAY_MS / 2);
+  for (const days of ['-1', '1e3', 'x', '36501', '.5'])
+    expect(refusal({ ...required, RETENTION_COMPLETED_DAYS: days })).toMatch(
+      /RETENTION_COMPLETED_DAYS must be/,
+    );
 });

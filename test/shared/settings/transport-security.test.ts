@@ -32,6 +32,13 @@ test.each([
     { amqpUrl: 'amqp://me:secret@broker.example' },
     ['AMQP_URL: RabbitMQ at broker.example is spoken to in clear; use amqps'],
   ],
+  [
+    { amqpUrl: 'amqp://me:secret@127.0.0.1,b.example:5672,c.example' },
+    [
+      'AMQP_URL: RabbitMQ at b.example is spoken to in clear; use amqps',
+      'AMQP_URL: RabbitMQ at c.example is spoken to in clear; use amqps',
+    ],
+  ],
 ])('of %j one hears %j, and no password', (changed, sentences) => {
   expect(findUnverifiedServers({ ...local, ...changed })).toEqual(sentences);
 });

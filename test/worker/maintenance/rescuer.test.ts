@@ -26,6 +26,7 @@ beforeEach(() => {
     database: { query } as unknown as Database,
     events: new Events(),
     onRescued: () => {},
+    onFreed: () => {},
   });
   look = async () => {
     vi.advanceTimersByTime(1_000);

@@ -60,7 +60,14 @@ function countEnds(registry: Registry, { events, known }: Counted): (() => void)
     labelNames: [...labelNames, 'state'],
     registers,
   });
+  const expired = new Counter({
+    name: 'warren_jobs_expired_total',
+    help: 'Jobs that this process has discarded because they had not started by the time at which they expired.',
+    labelNames,
+    registers,
+  });
   for (const labels of all(known)) {
+    expired.inc(labels, 0);
     enqueued.inc(labels, 0);
     for (const state of endStates) finished.inc({ ...labels, state }, 0);
   }
@@ -68,6 +75,7 @@ function countEnds(registry: Registry, { events, known }: Counted): (() => void)
     events.subscribe('job.enqueued', ({ type, queue, count }) =>
       enqueued.inc(labelsFor(known, type, queue), count),
     ),
+    events.subscribe('job.expired', ({ type, queue }) => expired.inc(labelsFor(known, type, queue))),
     events.subscribe('job.ended', ({ type, queue, state }) =>
       finished.inc({ ...labelsFor(known, type, queue), state }),
     ),

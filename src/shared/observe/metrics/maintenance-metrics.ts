@@ -6,13 +6,23 @@ import type { Events } from '../events.ts';
 import { createCounter } from './counter.ts';
 
 /** The chores of the worker's maintenance. */
-const TASKS = ['scheduler', 'relay', 'rescuer', 'reconciler', 'unserved-types', 'pruner'];
+const TASKS = [
+  'scheduler',
+  'ticker',
+  'relay',
+  'expirer',
+  'rescuer',
+  'reconciler',
+  'unserved-types',
+  'untold-schedules',
+  'pruner',
+];
 
 export function countMaintenance(registry: Registry, events: Events): (() => void)[] {
   const label = { name: 'task', values: TASKS };
   const done = createCounter(registry, {
     name: 'warren_maintenance_jobs_total',
-    help: 'Jobs that this process has relayed, made available, rescued or deleted as the leader.',
+    help: 'Jobs that this process has relayed, made available, discarded as expired, rescued or deleted as the leader.',
     label,
   });
   const failed = createCounter(registry, {

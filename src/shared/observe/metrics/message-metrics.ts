@@ -12,6 +12,7 @@ const SUPPRESSIONS = [
   'not-due',
   'runs-here',
   'runs-elsewhere',
+  'other-queue',
   'waits',
   'unknown',
   'foreign',

@@ -15,6 +15,7 @@ import { countMaintenance } from './maintenance-metrics.ts';
 import { countMessages } from './message-metrics.ts';
 import { processRegistry } from './process-metrics.ts';
 import { observeRequests } from './request-metrics.ts';
+import { countTicks } from './schedule-metrics.ts';
 import { countUnavailable } from './unavailable-metrics.ts';
 
 export interface MetricsOptions {
@@ -50,6 +51,7 @@ export function createMetrics({ events, types, queues, gauges }: MetricsOptions)
     ...countMessages(registry, { events, queues }),
     ...countConnections(registry, events),
     ...countMaintenance(registry, events),
+    ...countTicks(registry, events),
     countUnavailable(registry, events),
     countDroppedLines(registry, events),
     ...observeRequests(registry, events),

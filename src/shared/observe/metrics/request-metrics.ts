@@ -1,5 +1,6 @@
 /**
- * HTTP requests, by the names that OpenTelemetry's conventions give them. The route is the pattern, never the path; the method is one of HTTP's.
+ * HTTP requests and gRPC calls, by the names that OpenTelemetry's conventions give them. The route is the pattern, never the path; the method is one of
+ * HTTP's, or one that the gRPC server has.
  */
 import type { Registry } from '@prometheus-io/client';
 import { Histogram } from '@prometheus-io/client';
@@ -15,7 +16,17 @@ export function observeRequests(registry: Registry, events: Events): (() => void
     buckets: SECONDS,
     registers: [registry],
   });
+  const rpcDuration = new Histogram({
+    name: 'rpc_server_duration_seconds',
+    help: 'Time from the arrival of a gRPC call to its end, by method and status.',
+    labelNames: ['method', 'code'],
+    buckets: SECONDS,
+    registers: [registry],
+  });
   return [
+    events.subscribe('rpc.finished', ({ method, code, durationMs }) =>
+      rpcDuration.observe({ method, code }, durationMs / 1_000),
+    ),
     events.subscribe('request.finished', ({ method, route, status, durationMs }) =>
       duration.observe({ method, route, status }, durationMs / 1_000),
     ),

@@ -29,6 +29,11 @@ function migrations(): Migration[] {
     .sort((a, b) => a.version - b.version);
 }
 
+/** Of the schema that this code needs. */
+export function newestVersion(): number {
+  return migrations().at(-1)?.version ?? 0;
+}
+
 export interface MigrateOptions {
   databaseUrl: string;
   /** Its own schema comes after Warren's. Defaults to none. */
@@ -75,7 +80,7 @@ async function migrateApplication(run: NonNullable<App['migrate']>, databaseUrl:
 
 /** Throws `Misconfigured` where the database's schema is older than this code; `Unavailable` where nobody can tell. */
 export async function assertSchemaIsCurrent(database: Database): Promise<void> {
-  const wanted = migrations().at(-1)?.version ?? 0;
+  const wanted = newestVersion();
   const found = await database.query(async (sql) => {
     try {
       const [row] = await sql<

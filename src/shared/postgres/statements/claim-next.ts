@@ -3,7 +3,15 @@
  */
 import type { Sql } from '../database.ts';
 import type { Claim, TypedClaimant } from './claim.ts';
-import { argsBytes, bigints, claimColumns, hasType, mayClaimAtOnce } from './parts.ts';
+import {
+  argsBytes,
+  bigints,
+  claimColumns,
+  hasRunningType,
+  hasType,
+  mayClaimAtOnce,
+  mayStart,
+} from './parts.ts';
 import { change, may } from './states.ts';
 
 /** How many jobs of a queue could start now. */
@@ -23,11 +31,11 @@ export interface ArgsBudget {
 }
 
 /**
- * Claims the oldest available jobs of these queues that are of a type it knows and whose arguments are within the budget, without a message. Skips
- * paused queues, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for. Small
+ * Claims the most urgent and then the oldest available jobs of these queues that are of a type it knows and whose arguments are within the budget, without a message. Skips
+ * what is paused by its queue or its type, what others are claiming, and `except`. Large arguments go in the order of their jobs: the first that does not fit is waited for. Small
  * ones pass them: where a large one is among the oldest jobs of a queue, its oldest small ones are looked for too, past any number of large ones.
  * None while claims are not open; does not wait for the disk. Leaves `published_at` as it is: a job handed back is then published as if it had never
- * been claimed. Index: jobs_available, once for each queue, twice where there are large ones.
+ * been claimed. Indexes: jobs_urgent once for each queue, jobs_available once, twice where there are large ones.
  */
 export async function claimNextJobs(
   sql: Sql,
@@ -40,12 +48,18 @@ export async function claimNextJobs(
     types,
   }: TypedClaimant & { wanted: readonly FreeSlots[]; except: readonly string[]; budget: ArgsBudget },
 ): Promise<Claim[]> {
-  const columns = sql`wanted.queue, wanted.slots, job.id, job.run_at, ${argsBytes(sql)} as bytes`;
-  const mayRun = sql`${may(sql, 'claim')} and queue = wanted.queue and ${hasType(sql, types)} and id <> all(${bigints(except)}::text::bigint[])`;
+  const columns = sql`wanted.queue, wanted.slots, job.id, job.priority, job.run_at, ${argsBytes(sql)} as bytes`;
+  const mayRun = sql`${may(sql, 'claim')} and queue = wanted.queue and ${hasType(sql, types)} and ${hasRunningType(sql)} and ${mayStart(sql)} and id <> all(${bigints(except)}::text::bigint[])`;
   return await sql<Claim[]>`
     with wanted as (
       select * from jsonb_to_recordset(${JSON.stringify(wanted)}::text::jsonb) as w(queue text, slots int)
       where queue not in (select name from warren.queues where paused)
+    ),
+    urgent as (
+      select next.* from wanted, lateral (
+        select ${columns} from warren.jobs job where ${mayRun} and priority > 0
+        order by priority desc, id limit wanted.slots for update skip locked
+      ) as next
     ),
     oldest as (
       select next.* from wanted, lateral (
@@ -64,11 +78,11 @@ export async function claimNextJobs(
     ),
     counted as (
       select *, bytes > ${budget.largeAbove} as is_large, sum(least(bytes, ${budget.mostBytes}))
-        over (partition by bytes > ${budget.largeAbove} order by run_at, id rows unbounded preceding) as total
-      from (select * from oldest union select * from small) as next
+        over (partition by bytes > ${budget.largeAbove} order by priority desc, run_at, id rows unbounded preceding) as total
+      from (select * from urgent union select * from oldest union select * from small) as next
     ),
     fitting as (
-      select id, slots, row_number() over (partition by queue order by run_at, id) as place from counted
+      select id, slots, row_number() over (partition by queue order by priority desc, run_at, id) as place from counted
       where total <= case when is_large then ${budget.largeBytes}::int else ${budget.smallBytes}::int end
     )
     update warren.jobs job

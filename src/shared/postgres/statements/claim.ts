@@ -4,9 +4,18 @@
  * Guarantees: every claim raises the fence and nothing lowers it but a crash of Postgres that undoes the claim (restore.ts), so that an attempt which has
  * lost its claim can record nothing. All times come from the database's clock. Must not know RabbitMQ.
  */
-import type { Trace } from '../../job/trace.ts';
+import type { SpanIds, Trace } from '../../job/trace.ts';
 import type { Sql } from '../database.ts';
-import { argsBytes, bigints, claimColumns, hasType, mayClaimAtOnce } from './parts.ts';
+import { hasOthersFirst } from './others-first.ts';
+import {
+  argsBytes,
+  bigints,
+  claimColumns,
+  hasRunningType,
+  hasType,
+  mayClaimAtOnce,
+  mayStart,
+} from './parts.ts';
 import { change, mayById } from './states.ts';
 
 /** More than any arguments have, as an int. */
@@ -31,8 +40,12 @@ export interface Claim {
   waitMs: number;
   /** When it was due, in epoch seconds of the database's clock. */
   dueAt: number;
-  /** Of the request that enqueued it. Null: it had neither header. */
-  trace: Trace | null;
+  /** Milliseconds from the claim to the end of its time over all attempts. Null: it has no such time. */
+  leftMs?: number | null;
+  /** The batch that it belongs to, or whose callback it is. */
+  batchId?: string | null;
+  /** Of the request that enqueued it, with the ids of the attempt's span where there is one. Null: nothing is known. */
+  trace: (Trace & Partial<SpanIds>) | null;
 }
 
 /** Who claims. `claimNumber` counts the worker's claiming statements: see `markStarted`. */
@@ -52,21 +65,33 @@ export interface SizedClaimant extends TypedClaimant {
 }
 
 /**
- * Claims those of the jobs that are available, of a type that the claimant knows, and whose queue is not paused; none while claims are not open. Does not
+ * `queue`: that of the deliveries. Jobs of another queue are left as they are; all are, while the queue has jobs that go first (others-first.ts). Defaults
+ * to any queue, whatever else waits there.
+ */
+export interface DeliveryClaimant extends SizedClaimant {
+  queue?: string | undefined;
+}
+
+/**
+ * Claims those of the jobs that are available, of a type that the claimant knows, and neither paused by its queue nor by its type; none while claims are not open. Does not
  * wait for the disk. By primary key.
  */
 export async function claimJobs(
   sql: Sql,
   ids: readonly string[],
-  { owner, claimNumber, types, maxArgsBytes = ANY_SIZE }: SizedClaimant,
+  { queue, owner, claimNumber, types, maxArgsBytes = ANY_SIZE }: DeliveryClaimant,
 ): Promise<Claim[]> {
+  const ofQueue =
+    queue === undefined
+      ? sql``
+      : sql`and queue = ${queue} and not ${hasOthersFirst(sql, { queue, types, maxArgsBytes })}`;
   return await sql<Claim[]>`
     update warren.jobs job
     set ${change(sql, 'claim')}, owner = ${owner}::text::bigint,
       claim_batch = ${claimNumber}, started_at = now(), published_at = coalesce(published_at, now())
     where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'claim')}
-      and queue <> all (array(select name from warren.queues where paused))
-      and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes} and ${mayClaimAtOnce(sql)}
+      and queue <> all (array(select name from warren.queues where paused)) and ${hasRunningType(sql)}
+      and ${hasType(sql, types)} and ${argsBytes(sql)} <= ${maxArgsBytes} and ${mayStart(sql)} and ${mayClaimAtOnce(sql)} ${ofQueue}
     returning ${claimColumns(sql)}`;
 }
 

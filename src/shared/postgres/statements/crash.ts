@@ -11,6 +11,7 @@ import { stateAfter } from './states.ts';
 /** The state of a job after its owner has died. */
 export type AfterCrash<Name extends CrashAct> =
   | (typeof transitions)[Name]['to']
+  | (typeof transitions)['hold']['to']
   | (typeof transitions)['stop']['to'];
 
 type CrashAct = 'takeOver' | 'rescue';

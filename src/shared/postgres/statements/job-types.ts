@@ -32,6 +32,8 @@ export interface DifferingType extends ToldType {
 /** How long things are kept by an application's settings, in milliseconds. */
 export interface Kept extends Retention {
   idempotencyKey: number;
+  /** Its workers archive jobs before they delete them. Undefined: told by an earlier version, which does not. */
+  archives?: boolean;
 }
 
 /** Those of the types that the database knows with another definition, and that another application owns or its living workers run. */

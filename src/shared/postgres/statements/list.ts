@@ -4,38 +4,47 @@
  * Guarantees: a page is bounded in bytes, in the server already, whatever its jobs carry: 200 jobs with a megabyte of arguments each are no
  * more than two or three megabytes on the way here.
  */
-import type { JobFilter, ListedJob } from '../../job/listed-job.ts';
+import type { SearchFilter } from '../../job/job-filter.ts';
+import type { ListedJob } from '../../job/listed-job.ts';
 import { MAX_LISTED_BYTES } from '../../job/listed-job.ts';
 import type { Sql } from '../database.ts';
+import { matches } from './job-filter.ts';
+import { rareColumns } from './parts.ts';
 
 /** Characters of an error's message where a job's errors are too many. */
 const MAX_LISTED_MESSAGE = 1_000;
 
-export interface ListOptions extends JobFilter {
+export interface ListOptions {
   /** Only jobs with a smaller id. */
   before?: string | undefined;
+  /** Only jobs with this id or a larger one. */
+  from?: string | undefined;
   limit: number;
+  /** Few jobs are in the states of the filter: all of them are looked at, by the partial indexes of the states. Defaults to a walk along the primary key. */
+  isWhole?: boolean;
 }
 
 /**
- * Jobs, newest first. Walks the primary key backwards, or a partial index of the state. What is stored in more bytes than a list shows is not even
+ * Jobs, newest first. What is stored in more bytes than a list shows is not even
  * read; the rest may be stored compressed and is measured as text.
  */
 export async function listJobs(
   sql: Sql,
-  { state, type, queue, before, limit }: ListOptions,
+  filter: SearchFilter,
+  { before, from, limit, isWhole = false }: ListOptions,
 ): Promise<ListedJob[]> {
   const isLarge = (column: 'args' | 'output' | 'errors') => sql`
     case when pg_column_size(${sql(column)}) > ${MAX_LISTED_BYTES} then true
       else coalesce(octet_length(${sql(column)}::text) > ${MAX_LISTED_BYTES}, false) end`;
   return await sql<ListedJob[]>`
     with page as (
-      select * from warren.jobs
-      where true
-        ${state === undefined ? sql`` : sql`and state = ${state}`}
-        ${type === undefined ? sql`` : sql`and type = ${type}`}
-        ${queue === undefined ? sql`` : sql`and queue = ${queue}`}
-        ${before === undefined ? sql`` : sql`and id < ${before}::text::bigint`}
+      select * from (
+        select * from warren.jobs
+        where ${matches(sql, filter)}
+          ${before === undefined ? sql`` : sql`and id < ${before}::text::bigint`}
+          ${from === undefined ? sql`` : sql`and id >= ${from}::text::bigint`}
+        ${isWhole ? sql`offset 0` : sql``} -- the planner would walk the whole table in the order of the ids, believing that many match
+      ) as matching
       order by id desc limit ${limit}
     ),
     measured as materialized (
@@ -43,7 +52,7 @@ export async function listJobs(
       from page
     )
     select id, type, queue, state, attempt, max_attempts as "maxAttempts", run_at as "runAt", created_at as "createdAt",
-      started_at as "startedAt", finished_at as "finishedAt", unique_key as "uniqueKey",
+      started_at as "startedAt", finished_at as "finishedAt", ${rareColumns(sql)},
       case when large.args then null else page.args end as args,
       case when large.output then null else page.output end as output,
       case when not large.errors then page.errors

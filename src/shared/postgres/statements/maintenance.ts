@@ -13,13 +13,14 @@ import {
   areClaimsOpen,
   bigints,
   FAST_PATH_MS,
+  hasRunningType,
   hasStoppedBeating,
   isLockFree,
   mayServeAll,
   servedTypes,
   unpublishedTypes,
 } from './parts.ts';
-import { change, may } from './states.ts';
+import { change, gatesOf, may, stateAfter, waitAtFirstGate } from './states.ts';
 
 /** How long a row belongs to the process that publishes it for the relay, in milliseconds. */
 const RESERVED_MS = 5_000;
@@ -32,24 +33,25 @@ const UNDELIVERED_AFTER_MS = 5_000;
 /** The most that a message is given before it counts as lost, in milliseconds. */
 const LOST_AFTER_AT_MOST_MS = 60_000;
 
+/** A job whose time has come. `gate`: it is held there, and not to be published; null: it is available. */
+export interface Promoted extends Publishable {
+  gate: string | null;
+}
+
 /**
- * Makes due jobs available. They are the caller's to publish, and the relay's should the caller die; with `byRelay` the relay's at once. Index:
+ * Makes due jobs available, or has them wait at their gates. The former are the caller's to publish, and the relay's should the caller die; with `byRelay` the relay's at once. Index:
  * jobs_due.
  */
-export async function promoteDueJobs(
-  sql: Sql,
-  limit: number,
-  { byRelay = false } = {},
-): Promise<Publishable[]> {
-  return await sql<Publishable[]>`
+export async function promoteDueJobs(sql: Sql, limit: number, { byRelay = false } = {}): Promise<Promoted[]> {
+  return await sql<Promoted[]>`
     with due as (
       select id from warren.jobs where ${may(sql, 'promote')} and run_at <= now()
       order by run_at limit ${limit} for update skip locked
     )
-    update warren.jobs job set ${change(sql, 'promote')},
+    update warren.jobs job set ${change(sql, 'promote')}, ${waitAtFirstGate(sql)},
       relay_at = now() + ${byRelay ? 0 : FAST_PATH_MS} * interval '1 ms'
     from due where job.id = due.id
-    returning job.id, type, queue, fence`;
+    returning job.id, type, queue, fence, case when state = ${stateAfter(sql, 'hold')} then held_for end as gate`;
 }
 
 /** Milliseconds until the next job comes due; null where none is waiting for its time. Index: jobs_due. */
@@ -61,7 +63,7 @@ export async function nextDueMs(sql: Sql): Promise<number | null> {
 }
 
 /**
- * Takes unpublished jobs that a living worker runs, to publish them; they are the caller's for some seconds. The others wait, untouched. While a
+ * Takes unpublished jobs that a living worker runs and whose type is not paused, to publish them; they are the caller's for some seconds. The others wait, untouched. While a
  * worker lives that has not told what it runs, that is all of them. Index: jobs_unpublished, once for each type and queue; in an order of chance, so
  * that none waits behind another's backlog for ever.
  */
@@ -73,7 +75,9 @@ export async function reserveUnpublishedJobs(sql: Sql, limit: number): Promise<P
         select queue, type from ${servedTypes(sql)} as told
         union
         (select queue, type from unpublished limit ${MAX_TYPES})
-      ) as served order by random()
+      ) as served
+      where ${hasRunningType(sql)} -- whose messages would only be spent
+      order by random()
     ),
     reserved as (
       select job.id from served, lateral (
@@ -123,6 +127,8 @@ export interface RescuedJob {
   owner: string;
   state: AfterCrash<'rescue'>;
   trace: Trace | null;
+  /** Where others may go on now, or the job itself; null for a plain job. */
+  gates: string[] | null;
 }
 
 /** Gives the running jobs of dead owners back to the relay, the crash noted; the lost attempt is charged if its handler had started. */
@@ -134,9 +140,9 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
       limit ${limit} for update skip locked
     )
     update warren.jobs job
-    set ${changeAfterCrash(sql, 'rescue')}, published_at = null, relay_at = now()
+    set ${changeAfterCrash(sql, 'rescue')}, ${waitAtFirstGate(sql)}, published_at = null, relay_at = now()
     from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${hasStoppedBeating(sql)})
-    returning job.id, owner, type, queue, state, trace`;
+    returning job.id, owner, type, queue, state, trace, ${gatesOf(sql)} as gates`;
 }
 
 /**

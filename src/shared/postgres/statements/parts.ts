@@ -38,6 +38,16 @@ export function hasType(sql: Sql, types: string): Fragment {
   return sql`type = any((select ${types}::text::text[])::text[])`;
 }
 
+/** True for jobs whose type nobody has paused, a list that Postgres reads once for a statement. */
+export function hasRunningType(sql: Sql): Fragment {
+  return sql`type <> all (array(select name from warren.job_types where paused))`;
+}
+
+/** True for jobs that have not expired before their first start, and whose time over all attempts has not run out. */
+export function mayStart(sql: Sql): Fragment {
+  return sql`(job.expires_at is null or job.expires_at > now() or job.started_at is not null) and (job.deadline_at is null or job.deadline_at > now())`;
+}
+
 /** Of a row of `warren.workers`: whether it counts as a living worker where jobs are given out. */
 export function isBeating(sql: Sql): Fragment {
   return sql`beat_at > now() - ${SERVES_MS} * interval '1 ms'`;
@@ -116,7 +126,15 @@ export function argsBytes(sql: Sql): Fragment {
 export function claimColumns(sql: Sql): Fragment {
   return sql`job.id, type, queue, args, ${argsBytes(sql)} as "argsBytes", attempt, max_attempts as "maxAttempts", fence,
     claim_batch as "claimNumber", crashes, trace, extract(epoch from now() - run_at)::float8 * 1000 as "waitMs",
-    extract(epoch from run_at)::float8 as "dueAt"`;
+    extract(epoch from run_at)::float8 as "dueAt", extract(epoch from deadline_at - now())::float8 * 1000 as "leftMs",
+    coalesce(batch_id, callback_of) as "batchId"`;
+}
+
+/** What most jobs have none of, as a `Job` has it. */
+export function rareColumns(sql: Sql): Fragment {
+  return sql`coalesce(unique_key, waiting_key, period_key) as "uniqueKey", priority::int as priority, group_key as "group",
+    ordering_key as "orderingKey", coalesce(to_jsonb(tags), '[]') as tags, coalesce(to_jsonb(limits), '[]') as limits,
+    expires_at as "expiresAt", batch_id as batch`;
 }
 
 /** The job's history with one more error, the oldest dropped where there are too many. `origin`: its `stack` and `causes`, or null. */

@@ -1,11 +1,13 @@
 /**
- * Deletes what is kept no longer: jobs that have ended, and idempotency keys. Bounded statements; those on jobs wait for nobody.
+ * Deletes what is kept no longer: jobs that have ended, idempotency keys, and unique keys that were held for some time. Bounded statements; those on jobs wait for nobody.
  *
  * Jobs that have ended are found on a walk along the primary key, whose order is nearly that of their age. An index on the time of the end would cost
  * every job an entry on its hottest path; the walk costs no job anything.
  */
 import type { Retention } from '../../job/job.ts';
 import type { Sql } from '../database.ts';
+import type { Fragment } from './parts.ts';
+import { bigints } from './parts.ts';
 import { hasEnded } from './states.ts';
 
 export interface PruneOptions {
@@ -25,33 +27,99 @@ export interface Pruned {
   last: string | null;
   /** Milliseconds since that job was created. */
   lastAgeMs: number;
+  /** The largest id of any job; 0 where there is none. */
+  newest: number;
 }
 
 /** One step of the walk: deletes, of the next jobs, those that ended longer ago than they are kept. What is locked is left for the next walk. By primary key. */
-export async function pruneJobs(
-  sql: Sql,
-  { after, limit, retention, byType }: PruneOptions,
-): Promise<Pruned> {
-  const kept = JSON.stringify(byType);
+export async function pruneJobs(sql: Sql, options: PruneOptions): Promise<Pruned> {
   const [row] = await sql<Pruned[]>`
-    with seen as materialized (
-      select id, created_at, state, finished_at < now() - interval '1 ms' * cast(
-        coalesce(${kept}::text::jsonb -> type, ${JSON.stringify(retention)}::text::jsonb) ->> state as float8) as is_over
-      from warren.jobs where id > ${after}::text::bigint order by id limit ${limit}
-    ),
+    with ${nextOfWalk(sql, options)},
     doomed as (
       select job.id from warren.jobs job
       where job.id = any(array(select id from seen where is_over and ${hasEnded(sql)}))
         and job.finished_at is not null -- nobody has retried it meanwhile
+        and not ${countsInBatch(sql)}
       for update skip locked
     ),
     gone as (
       delete from warren.jobs job using doomed where job.id = doomed.id returning job.id
     )
     select (select count(*)::float8 from gone) as deleted, max(id)::text as last,
-      coalesce(extract(epoch from now() - max(created_at))::float8 * 1000, 0) as "lastAgeMs"
+      coalesce(extract(epoch from now() - max(created_at))::float8 * 1000, 0) as "lastAgeMs",
+      ${newestId(sql)} as newest
     from seen`;
-  return row ?? { deleted: 0, last: null, lastAgeMs: 0 };
+  return row ?? { deleted: 0, last: null, lastAgeMs: 0, newest: 0 };
+}
+
+/** A job that is kept no longer. */
+export interface OverdueJob {
+  id: string;
+  type: string;
+  /** To the microsecond, as Postgres writes it. */
+  finishedAt: string;
+  /** Of what it carries, as JSON text. */
+  bytes: number;
+}
+
+/** The same step, which deletes nothing: what it would delete, and how far it came. By primary key. */
+export async function findOverdueJobs(
+  sql: Sql,
+  options: PruneOptions,
+): Promise<Omit<Pruned, 'deleted'> & { overdue: OverdueJob[] }> {
+  const [row] = await sql<(Omit<Pruned, 'deleted'> & { overdue: OverdueJob[] })[]>`
+    with ${nextOfWalk(sql, options)}
+    select max(seen.id)::text as last,
+      coalesce(extract(epoch from now() - max(seen.created_at))::float8 * 1000, 0) as "lastAgeMs", ${newestId(sql)} as newest,
+      coalesce(jsonb_agg(jsonb_build_object('id', job.id::text, 'type', job.type, 'finishedAt', job.finished_at::text, 'bytes',
+        octet_length(job.args::text) + coalesce(octet_length(job.output::text), 0) + octet_length(job.errors::text)) order by job.id)
+        filter (where is_over and job.finished_at is not null and not ${countsInBatch(sql)}), '[]') as overdue
+    from seen join warren.jobs job using (id)`;
+  return row ?? { last: null, lastAgeMs: 0, newest: 0, overdue: [] };
+}
+
+/** Deletes those of the jobs that are as they were when they were found: one that was retried meanwhile stays. Returns how many. By primary key. */
+export async function deleteOverdueJobs(
+  sql: Sql,
+  jobs: readonly Pick<OverdueJob, 'id' | 'finishedAt'>[],
+): Promise<number> {
+  const { count } = await sql`
+    with doomed as (
+      select job.id
+      from jsonb_to_recordset(${JSON.stringify(jobs)}::text::jsonb) as given(id bigint, "finishedAt" timestamptz)
+      join warren.jobs job on job.id = given.id and job.finished_at = given."finishedAt"
+      where job.id = any(${bigints(jobs.map(({ id }) => id))}::text::bigint[]) and not ${countsInBatch(sql)}
+      for update of job skip locked
+    )
+    delete from warren.jobs job using doomed where job.id = doomed.id`;
+  return count;
+}
+
+/** A batch that runs counts its jobs from their rows. */
+function countsInBatch(sql: Sql): Fragment {
+  return sql`exists (select from warren.batches batch where batch.id = job.batch_id and batch.finished_at is null)`;
+}
+
+function newestId(sql: Sql): Fragment {
+  return sql`(select coalesce(max(id), 0)::float8 from warren.jobs)`;
+}
+
+function nextOfWalk(sql: Sql, { after, limit, retention, byType }: PruneOptions): Fragment {
+  return sql`seen as materialized (
+    select id, created_at, state, finished_at < now() - interval '1 ms' * cast(
+      coalesce(${JSON.stringify(byType)}::text::jsonb -> type, ${JSON.stringify(retention)}::text::jsonb) ->> state as float8) as is_over
+    from warren.jobs where id > ${after}::text::bigint order by id limit ${limit}
+  )`;
+}
+
+/** Forgets who held unique keys for a time that is over. Returns how many, at most `limit`. Index: unique_periods_until. */
+export async function pruneUniquePeriods(sql: Sql, { limit }: { limit: number }): Promise<number> {
+  const { count } = await sql`
+    delete from warren.unique_periods held using (
+      select type, key from warren.unique_periods where until < now() order by until limit ${limit} for update skip locked
+    ) as over
+    where held.type = over.type and held.key = over.key`;
+  return count;
 }
 
 /** Forgets idempotency keys that are older. Returns how many, at most `limit`. Index: idempotency_keys_created_at. */

@@ -4,14 +4,30 @@
 import type { Job } from '../../job/job.ts';
 import type { JobState } from '../../job/transitions.ts';
 import type { Sql } from '../database.ts';
+import { progressOf } from './job-notes.ts';
+import type { PermitScope } from './others-first.ts';
+import { hasOthersFirst } from './others-first.ts';
 import type { Fragment } from './parts.ts';
-import { areClaimsOpen, argsBytes, bigints } from './parts.ts';
-import { isLive, isTimed } from './states.ts';
+import { areClaimsOpen, argsBytes, bigints, mayStart, rareColumns } from './parts.ts';
+import { isLive } from './states.ts';
 
 /** The jobs with these ids, in no order; ids without a row are left out. */
 export async function findJobs(sql: Sql, ids: readonly string[]): Promise<Job[]> {
   return await sql<Job[]>`
-    select ${jobColumns(sql)} from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
+    select ${jobColumns(sql)}, ${progressOf(sql)} from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
+}
+
+/** How far a job is. */
+export interface Progress {
+  id: string;
+  state: JobState;
+  attempt: number;
+}
+
+/** How far these jobs are, without what may be large; ids without a row are left out. */
+export async function findProgress(sql: Sql, ids: readonly string[]): Promise<Progress[]> {
+  return await sql<Progress[]>`
+    select id, state, attempt from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
 }
 
 /** The live job that holds the unique key, if one does. Index: jobs_unique. */
@@ -26,18 +42,30 @@ export async function findUniqueJob(sql: Sql, type: string, uniqueKey: string): 
 export interface Standing {
   id: string;
   type: string;
+  queue: string;
   state: JobState;
   owner: string | null;
   fence: number;
   argsBytes: number;
+  /** Nobody may start it any more: see `mayStart`. Says nothing of a job that runs. */
+  isLate: boolean;
   /** Whether anybody claims now: see `areClaimsOpen`. */
   areClaimsOpen: boolean;
+  /** Whether the queue has jobs that go first. */
+  hasOthersFirst: boolean;
 }
 
-/** Where these jobs stand; ids without a row are left out. */
-export async function findStandings(sql: Sql, ids: readonly string[]): Promise<Standing[]> {
+/** Where these jobs stand; ids without a row are left out. `claimant`: whether others go first in its queue is looked up, too. */
+export async function findStandings(
+  sql: Sql,
+  ids: readonly string[],
+  claimant?: PermitScope,
+): Promise<Standing[]> {
   return await sql<Standing[]>`
-    select id, type, state, owner, fence, ${argsBytes(sql)} as "argsBytes", ${areClaimsOpen(sql)} as "areClaimsOpen" from warren.jobs job
+    select id, type, queue, state, owner, fence, ${argsBytes(sql)} as "argsBytes", not (${mayStart(sql)}) as "isLate",
+      ${areClaimsOpen(sql)} as "areClaimsOpen",
+      ${claimant === undefined ? sql`false` : hasOthersFirst(sql, claimant)} as "hasOthersFirst"
+    from warren.jobs job
     where id = any(${bigints(ids)}::text::bigint[])`;
 }
 
@@ -65,44 +93,8 @@ export async function forgetIdempotencyKey(sql: Sql, key: string, ids: readonly 
     delete from warren.idempotency_keys where key = ${key} and job_ids = ${bigints(ids)}::text::bigint[]`;
 }
 
-/** So many jobs of a queue are in this state. */
-export interface QueueCount {
-  queue: string;
-  state: JobState;
-  count: number;
-}
-
-/** Counts by queue and state. Reads the whole table: for people, not for gauges. */
-export async function countJobs(sql: Sql): Promise<QueueCount[]> {
-  return await sql<QueueCount[]>`
-    select queue, state, count(*)::float8 as count from warren.jobs group by queue, state`;
-}
-
 /** Counted so far: a gauge must not walk a backlog of millions. */
 export const MAX_COUNTED = 100_000;
-
-/**
- * Counts the jobs that have not ended by queue and state, each up to 100 000; those that have ended are left alone, whatever their number. Indexes:
- * jobs_available, jobs_running, jobs_due.
- */
-export async function countLiveJobs(sql: Sql, queues: readonly string[]): Promise<QueueCount[]> {
-  return await sql<QueueCount[]>`
-    with available as (
-      select name as queue, 'available' as state
-      from jsonb_array_elements_text(${JSON.stringify(queues)}::text::jsonb) as name, lateral (
-        select from warren.jobs where state = 'available' and queue = name limit ${MAX_COUNTED}
-      ) as job
-    ),
-    running as (
-      select queue, state from warren.jobs where state = 'running' limit ${MAX_COUNTED}
-    ),
-    due_later as (
-      select queue, state from warren.jobs where ${isTimed(sql)} limit ${MAX_COUNTED}
-    )
-    select queue, state, count(*)::float8 as count
-    from (select * from available union all select * from running union all select * from due_later) as live
-    group by queue, state`;
-}
 
 export interface QueueAge {
   queue: string;
@@ -118,18 +110,19 @@ export async function findQueueAges(sql: Sql, queues: readonly string[]): Promis
     ) as oldest`;
 }
 
-/** Rows that are available and whose message the broker has not confirmed, of the first 100 000, without what waits for a worker. Index: jobs_unpublished. */
+/** Rows that are available and whose message the broker has not confirmed, of the first 100 000, without what waits for a worker or is of a paused type. Index: jobs_unpublished. */
 export async function countUnpublished(sql: Sql): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     select count(*)::float8 as count from (
       select queue, type from warren.jobs where state = 'available' and published_at is null limit ${MAX_COUNTED}
     ) as unpublished
-    where (queue, type) not in (select queue, type from warren.unserved_types)`;
+    where (queue, type) not in (select queue, type from warren.unserved_types)
+      and type not in (select name from warren.job_types where paused)`;
   return row?.count ?? 0;
 }
 
 function jobColumns(sql: Sql): Fragment {
   return sql`id, type, queue, state, args, attempt, max_attempts as "maxAttempts", run_at as "runAt",
-    created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt", unique_key as "uniqueKey",
-    output, errors`;
+    created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt",
+    ${rareColumns(sql)}, output, errors`;
 }

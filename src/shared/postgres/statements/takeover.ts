@@ -6,7 +6,7 @@ import type { Sql } from '../database.ts';
 import type { Claim, TypedClaimant } from './claim.ts';
 import type { AfterCrash } from './crash.ts';
 import { changeAfterCrash } from './crash.ts';
-import { argsBytes, bigints, claimColumns, hasType, isLockFree } from './parts.ts';
+import { argsBytes, bigints, claimColumns, hasType, isLockFree, mayStart } from './parts.ts';
 import { mayById } from './states.ts';
 
 /** What Postgres keeps of an `application_name`. */
@@ -23,7 +23,10 @@ export interface SizedOrphan extends Orphan {
   argsBytes: number;
 }
 
-/** Those of the jobs that run under another owner than this one, and are of a type that it knows. By primary key. */
+/**
+ * Those of the jobs that run under another owner than this one, and are of a type that it knows; not those with limits: a new start counts against the
+ * rate, so they are left to the rescuer, and pass their gates again. By primary key.
+ */
 export async function findRunningElsewhere(
   sql: Sql,
   ids: readonly string[],
@@ -32,7 +35,7 @@ export async function findRunningElsewhere(
   return await sql<SizedOrphan[]>`
     select id, owner, ${argsBytes(sql)} as "argsBytes" from warren.jobs job
     where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'takeOver')} and owner <> ${owner}::text::bigint
-      and ${hasType(sql, types)}`;
+      and ${hasType(sql, types)} and limits is null`;
 }
 
 export interface OwnerLook {
@@ -68,6 +71,6 @@ export async function takeOverJobs(
     set ${changeAfterCrash(sql, 'takeOver')}, owner = ${owner}::text::bigint, claim_batch = ${claimNumber}, started_at = now()
     where id = any(${bigints(ids)}::text::bigint[]) and ${mayById(sql, 'takeOver')} and owner <> ${owner}::text::bigint
       and owner = any(${bigints(owners)}::text::bigint[]) -- it may have another one by now, who reconnects
-      and ${hasType(sql, types)} and ${isLockFree(sql)}
+      and ${hasType(sql, types)} and ${mayStart(sql)} and ${isLockFree(sql)}
     returning ${claimColumns(sql)}, state`;
 }

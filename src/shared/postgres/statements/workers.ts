@@ -17,31 +17,63 @@ export interface Beat {
   delivered: Readonly<Record<string, number>>;
   /** It runs jobs of these types, in these queues. */
   serves: Serves;
+  vitals: Vitals;
   /** It has just come (again): the relay is told, for jobs that only it runs may wait. */
   hasCome: boolean;
   /** Its session has lasted so long that all workers have returned which were there when Postgres crashed, if it has: claims are open from now on. */
   opensClaims: boolean;
 }
 
+export interface Answer {
+  /** Whether it leads. */
+  leads: boolean;
+  /** A digest of what is set for all queues: where it is another than before, the queues are to be read. */
+  queues: string | null;
+  /** It was asked to take no more jobs and end. */
+  isToDrain: boolean;
+}
+
+/** How it is, for people. */
+export interface Vitals {
+  version: string;
+  /** How many jobs it runs now, by queue. */
+  running: Readonly<Record<string, number>>;
+  lane: 'rabbitmq' | 'postgres';
+  loopDelayMs: number;
+  memoryBytes: number;
+  isDraining: boolean;
+}
+
 export interface Serves {
   /** The name of its application. */
   app: string;
   queues: readonly string[];
+  /** How many jobs it runs at once, by queue. */
+  slots: Readonly<Record<string, number>>;
   types: readonly string[];
+  /** The schedules that its code defines. */
+  schedules: readonly string[];
 }
 
-/** Writes the worker's life sign, and makes or keeps it the leader where there is none: its term is over, or it is dead. Returns whether it leads. */
+/** Writes the worker's life sign, and makes or keeps it the leader where there is none: its term is over, or it is dead. */
 export async function beat(
   sql: Sql,
-  { owner, name, termMs, delivered, serves, hasCome, opensClaims }: Beat,
-): Promise<boolean> {
-  const [row] = await sql<{ leads: boolean }[]>`
+  { owner, name, termMs, delivered, serves, vitals, hasCome, opensClaims }: Beat,
+): Promise<Answer> {
+  const [row] = await sql<Answer[]>`
     with alive as (
-      insert into warren.workers (owner, name, app, delivered, queues, types)
+      insert into warren.workers (owner, name, app, delivered, queues, types, slots, schedules,
+        version, running, lane, loop_delay_ms, memory_bytes, draining)
       values (${owner}::text::int, ${name}, ${serves.app}, ${JSON.stringify(delivered)}::text::jsonb,
-        ${texts(serves.queues)}::text::text[], ${texts(serves.types)}::text::text[])
+        ${texts(serves.queues)}::text::text[], ${texts(serves.types)}::text::text[],
+        ${JSON.stringify(serves.slots)}::text::jsonb, ${texts(serves.schedules)}::text::text[],
+        ${vitals.version}, ${JSON.stringify(vitals.running)}::text::jsonb, ${vitals.lane}, ${vitals.loopDelayMs}::float8,
+        ${vitals.memoryBytes}::float8::bigint, ${vitals.isDraining}::boolean)
       on conflict (owner) do update
-      set beat_at = now(), app = excluded.app, delivered = excluded.delivered, queues = excluded.queues, types = excluded.types
+      set beat_at = now(), app = excluded.app, delivered = excluded.delivered, queues = excluded.queues, types = excluded.types,
+        slots = excluded.slots, schedules = excluded.schedules, version = excluded.version, running = excluded.running,
+        lane = excluded.lane, loop_delay_ms = excluded.loop_delay_ms, memory_bytes = excluded.memory_bytes, draining = excluded.draining
+      returning drain_requested_at
     ),
     term as (
       update warren.leadership set owner = ${owner}::text::int, until = now() + ${termMs} * interval '1 ms'
@@ -53,8 +85,9 @@ export async function beat(
       insert into warren.claims_open (one) select true where ${opensClaims}::boolean and not ${areClaimsOpen(sql)}
       on conflict do nothing
     )
-    select exists (select from term) as leads ${hasCome ? sql`, (select ${notify(sql, { kind: 'due' })}) as told` : sql``}`;
-  return row?.leads === true;
+    select exists (select from term) as leads, (select drain_requested_at is not null from alive) as "isToDrain",
+      (select md5(string_agg(queue::text, ' ' order by name)) from warren.queues queue) as queues ${hasCome ? sql`, (select ${notify(sql, { kind: 'due' })}) as told` : sql``}`;
+  return row ?? { leads: false, queues: null, isToDrain: false };
 }
 
 /**

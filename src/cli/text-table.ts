@@ -1,0 +1,124 @@
+/**
+ * Answers for people: tables and lists of members as text. Pure.
+ *
+ * Guarantees: what comes from a job, such as its arguments, cannot steer the terminal: control characters are shown, never sent.
+ */
+import { styleText } from 'node:util';
+import stringWidth from 'string-width';
+import type { Column } from './api-commands.ts';
+
+export interface TextOptions {
+  /** Columns of the terminal; undefined where there is none: then nothing is cut. */
+  width: number | undefined;
+  hasColors: boolean;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+const GAP = '  ';
+const NOTHING = '–';
+/** Not an object: a cell may say `constructor`. */
+const stateStyles: ReadonlyMap<string, Style> = new Map(
+  Object.entries<Style>({
+    running: 'blue',
+    completed: 'green',
+    retryable: 'yellow',
+    held: 'yellow',
+    discarded: 'red',
+    cancelled: 'dim',
+    error: 'red',
+    warning: 'yellow',
+  }),
+);
+
+export function textTable(
+  rows: readonly unknown[],
+  columns: readonly Column[],
+  options: TextOptions,
+): string {
+  const cells = rows.map((row) => columns.map(([, path]) => toText(memberAt(row, path))));
+  const headings = columns.map(([heading]) => heading);
+  const widths = headings.map((heading, at) =>
+    Math.max(stringWidth(heading), ...cells.map((row) => stringWidth(row[at] ?? ''))),
+  );
+  const isNumeric = headings.map(
+    (_, at) => cells.length > 0 && cells.every((row) => /^(–|[\d.]+)$/.test(row[at] ?? '')),
+  );
+  const line = (row: readonly string[], style: (cell: string, at: number) => string) => {
+    let left = options.width ?? Number.POSITIVE_INFINITY;
+    return row
+      .map((cell, at) => {
+        const isLast = at === row.length - 1;
+        const shown = cut(
+          isLast && !isNumeric[at] ? cell : pad(cell, widths[at] ?? 0, isNumeric[at] === true),
+          left,
+        );
+        left -= stringWidth(shown) + GAP.length;
+        return style(shown, at);
+      })
+      .join(GAP)
+      .trimEnd();
+  };
+  const head = line(headings, (cell) => paint(cell, 'bold', options));
+  const body = cells.map((row) => line(row, (cell) => paint(cell, stateStyles.get(cell.trim()), options)));
+  return [head, ...body].join('\n');
+}
+
+/** One thing: a line for each member. */
+export function textMembers(value: unknown, options: TextOptions): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return toText(value);
+  const members = Object.entries(value);
+  const width = Math.max(0, ...members.map(([name]) => stringWidth(name)));
+  return members
+    .map(([name, member]) => {
+      const text = isList(member) ? member.map((each) => `\n  ${toText(each)}`).join('') : toText(member);
+      return `${paint(pad(name, width, false), 'bold', options)}${GAP}${paint(text, stateStyles.get(text), options)}`;
+    })
+    .join('\n');
+}
+
+export function paint(text: string, style: Style | undefined, { hasColors }: TextOptions): string {
+  return hasColors && style !== undefined ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** The name of a state, in its colour. */
+export function paintState(state: string, options: TextOptions): string {
+  return paint(state, stateStyles.get(state), options);
+}
+
+/** `lastTick.outcome`, `next.0` */
+export function memberAt(value: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((found, name) => Object(found ?? {})[name], value);
+}
+
+function isList(member: unknown): member is unknown[] {
+  return Array.isArray(member) && member.some((each) => typeof each === 'object');
+}
+
+export function toText(value: unknown): string {
+  if (value === null || value === undefined) return NOTHING;
+  if (typeof value === 'number') return String(Number.isInteger(value) ? value : Math.round(value * 10) / 10);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) =>
+    JSON.stringify(found)
+      .slice(1, -1)
+      .replace(/^[^\\]$/, '\uFFFD'),
+  );
+}
+
+function pad(text: string, width: number, toTheRight: boolean): string {
+  const space = ' '.repeat(Math.max(0, width - stringWidth(text)));
+  return toTheRight ? space + text : text + space;
+}
+
+function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let shown = '';
+  let used = 0;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    used += stringWidth(segment);
+    if (used >= width) break;
+    shown += segment;
+  }
+  return width > 0 ? `${shown}…` : '';
+}

@@ -1,0 +1,150 @@
+// Every way to enqueue from code has its span, in this process with the SDK's own tracer; and without an SDK nothing is made.
+import { createHash } from 'node:crypto';
+import { context, ProxyTracer, trace } from '@opentelemetry/api';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { defineApp, defineJob, Warren } from '../../src/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { GrpcClient } from '../support/grpc.ts';
+import type { TestDatabase } from '../support/servers.ts';
+import { createDatabase } from '../support/servers.ts';
+
+const SECRET = 'iban-4711-0815';
+const args = z.object({});
+const work = defineJob({ type: 'work', args, perform: async () => 'done' });
+const pay = defineJob({
+  type: 'pay',
+  args: z.object({ iban: z.string() }),
+  encrypted: true,
+  maxAttempts: 1,
+  perform: async ({ iban }) => {
+    throw new TypeError(`${iban} is refused`);
+  },
+});
+const app = defineApp({ name: 'faces', queues: { default: {} }, jobs: [work, pay] });
+
+const exporter = new InMemorySpanExporter();
+let sdk: NodeSDK | undefined;
+let database: TestDatabase;
+let warren: Warren;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  const key = createHash('sha256').update('k').digest('base64');
+  const settings = { ENCRYPTION_KEYS: `k:${key}` };
+  warren = new Warren({ app, databaseUrl: database.url, amqpUrl: 'none', settings });
+  await warren.start();
+  await warren.startWorker();
+});
+
+afterAll(async () => {
+  await warren?.stop();
+  await sdk?.shutdown();
+  await database?.[Symbol.asyncDispose]();
+});
+
+const spans = () => exporter.getFinishedSpans();
+const attemptOf = async (jobId: string) => {
+  const found = await eventually(
+    () =>
+      spans().find(
+        ({ name, attributes }) => name === 'process default' && attributes['messaging.message.id'] === jobId,
+      ),
+    (span) => span !== undefined,
+  );
+  return found as ReadableSpan;
+};
+
+/** The spans of enqueues that `enqueue` makes, and the span within which it runs. */
+async function within<Result>(enqueue: () => Promise<Result>) {
+  exporter.reset();
+  const caller = trace.getTracer('test').startSpan('caller');
+  const result = await context.with(trace.setSpan(context.active(), caller), enqueue);
+  caller.end();
+  const sends = spans().filter(({ name }) => name === 'send default');
+  return { result, sends, callerId: caller.spanContext().spanId };
+}
+
+test('without an SDK no span is made, not even one that does nothing', async () => {
+  const startSpan = vi.spyOn(ProxyTracer.prototype, 'startSpan');
+  const { job } = await warren.enqueue(work, {});
+  const [many = ''] = await warren.enqueueMany([{ job: work, args: {} }]);
+  for (const id of [job.id, many]) expect(await warren.jobs.wait(id)).toMatchObject({ state: 'completed' });
+  expect(startSpan).not.toHaveBeenCalled();
+  startSpan.mockRestore();
+});
+
+test('an SDK that starts later is used: for one job, for many, in a transaction, and for a batch with its callback', async () => {
+  sdk = new NodeSDK({
+    spanProcessors: [new SimpleSpanProcessor({ exporter })],
+    autoDetectResources: false,
+  });
+  sdk.start();
+  const sql = postgres(database.url, { max: 1, fetch_types: false, onnotice: () => {} });
+  const ways: Record<string, () => Promise<string[]>> = {
+    one: async () => [(await warren.enqueue(work, {})).job.id],
+    many: async () =>
+      await warren.enqueueMany([
+        { job: work, args: {} },
+        { job: work, args: {} },
+      ]),
+    transaction: async () =>
+      await sql.begin(async (transaction) => [(await warren.enqueue(work, {}, { transaction })).job.id]),
+    batch: async () =>
+      (await warren.batches.create({ jobs: [{ job: work, args: {} }], onEnd: { job: work, args: {} } })).ids,
+  };
+  for (const [way, enqueue] of Object.entries(ways)) {
+    const { result: ids, sends, callerId } = await within(enqueue);
+    expect(sends, way).toMatchObject([{ parentSpanContext: { spanId: callerId } }]);
+    const link = {
+      context: { spanId: sends[0]?.spanContext().spanId, traceId: sends[0]?.spanContext().traceId },
+    };
+    for (const id of ids) expect((await attemptOf(id)).links, way).toMatchObject([link]);
+    if (way === 'batch') {
+      const attempts = await eventually(
+        () => spans().filter(({ name }) => name === 'process default'),
+        ({ length }) => length === 2,
+      );
+      expect(attempts.map(({ links }) => links)).toMatchObject([[link], [link]]);
+    }
+  }
+  await sql.end();
+});
+
+test('a job that names another trace than its caller belongs to the one that it names', async () => {
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  const { sends } = await within(() =>
+    warren.enqueue(work, {}, { traceparent: `00-${traceId}-b7ad6b7169203331-01` }),
+  );
+  expect(sends).toMatchObject([{ parentSpanContext: { traceId, spanId: 'b7ad6b7169203331' } }]);
+});
+
+test('a call of gRPC belongs to the trace that its metadata name', async () => {
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  await using grpc = await warren.startGrpc({ port: 0, apiToken: 'secret' });
+  using client = new GrpcClient(grpc.address);
+  const metadata = { traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: 'vendor=1' };
+  const { sends } = await within(async () => {
+    const answer = await client.call(
+      'Enqueue',
+      { job: { type: 'work', args: '{}' } },
+      { token: 'secret', metadata },
+    );
+    expect(answer).toMatchObject({ code: 'OK' });
+  });
+  expect(sends).toMatchObject([{ parentSpanContext: { traceId, spanId: 'b7ad6b7169203331' } }]);
+  expect(sends[0]?.spanContext().traceState?.serialize()).toBe('vendor=1');
+});
+
+test('of an error of an encrypted type the span has nothing that the row hides', async () => {
+  const { result } = await within(async () => (await warren.enqueue(pay, { iban: SECRET })).job.id);
+  const attempt = await attemptOf(result);
+  expect(attempt.status.code).toBe(2);
+  expect(attempt.events).toHaveLength(1);
+  expect(JSON.stringify([attempt.status, attempt.events, attempt.attributes])).not.toContain(SECRET);
+  expect((await warren.jobs.wait(result)).state).toBe('discarded');
+});
