@@ -12,7 +12,7 @@ const MAX_MEMORY_GROWTH = 0.1;
 const MIB = 1_048_576;
 /** Smaller ones are told, and held to nothing: a page more or less is much of them. */
 const MIN_BYTES = 4 * MIB;
-const MAX_POINTS = 400;
+const MAX_POINTS = 300;
 
 export interface SoakReport {
   soak: Soak;
@@ -51,7 +51,7 @@ export function describeSoak({ soak, facts, othersShare, command }: SoakReport):
       ...plots(soak),
       growthTable(half),
     ],
-    data: { ...soak, samples: thin(soak.samples) },
+    data: { ...soak, samples: undefined }, // the plots keep them
   };
 }
 
