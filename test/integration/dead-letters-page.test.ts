@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod';
 import type { DeadLetterPage } from '../../src/index.ts';
 import { defineApp, defineJob, Warren } from '../../src/index.ts';
-import { onChannel, publishRaw, readyCount, takeDeadLetters, takeMessages } from '../support/broker.ts';
+import { publishConfirmed, publishRaw, readyCount, takeDeadLetters, takeMessages } from '../support/broker.ts';
 import type { TestBrowser } from '../support/browser.ts';
 import { findBrowserObstacle, startBrowser } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
@@ -69,21 +69,16 @@ const reasonOf = (body: string) =>
 
 /** As a worker puts them there. */
 async function bury(...letters: { body: string; queue?: string; id?: string }[]): Promise<void> {
-  await onChannel(vhost, async (channel) => {
+  await publishConfirmed(vhost, async (channel) => {
     for (const { body, queue = 'default', id } of letters)
       channel.publish('warren.dead', queue, Buffer.from(body), {
         headers: { 'x-warren-reason': reasonOf(body), 'x-warren-queue': queue },
         ...(id === undefined ? {} : { messageId: id }),
       });
   });
-  await lie(letters.length);
-}
-
-/** What somebody has looked at goes back a moment later. */
-async function lie(expected: number): Promise<void> {
   await eventually(
     () => readyCount(vhost, 'warren.dead'),
-    (count) => count === expected,
+    (count) => count === letters.length,
   );
 }
 
@@ -110,15 +105,13 @@ test('a look tells why and which jobs, and changes nothing', async () => {
       expect.objectContaining({ jobs: [], body: 'x'.repeat(200), bodyBytes: 5_000 }),
     ],
   } satisfies Record<keyof DeadLetterPage, unknown>);
-  const again = await eventually(
-    () => warren.deadLetters.list(),
-    ({ total }) => total === 3, // what the first look had taken is back
-  );
-  expect(again).toEqual(seen);
-  expect(await warren.deadLetters.list({ limit: 1 })).toMatchObject({
-    total: 3,
-    deadLetters: [{ body: NO_JOB }],
-  });
+  for (let look = 2; look <= 10; look += 1) {
+    expect(await warren.deadLetters.list(), `look ${look}`).toEqual(seen); // what the one before had taken is back
+    expect(await warren.deadLetters.list({ limit: 1 })).toMatchObject({
+      total: 3,
+      deadLetters: [{ body: NO_JOB }],
+    });
+  }
 });
 
 test('all are sent again to their queues; what no queue takes stays, and nothing is lost', async () => {
@@ -130,7 +123,6 @@ test('all are sent again to their queues; what no queue takes stays, and nothing
   );
   expect(await call('POST', '/v1/dead-letters/resend', 'viewer')).toMatchObject({ status: 403 });
   expect(await call('POST', '/v1/dead-letters/resend')).toEqual({ status: 200, body: { sent: 3, left: 1 } });
-  await lie(1);
   expect((await takeMessagesOf('warren.default')).toSorted()).toEqual(['1', '3', '4']);
   expect((await takeDeadLetters(vhost)).map(({ body }) => body)).toEqual(['2']);
 });
@@ -138,20 +130,17 @@ test('all are sent again to their queues; what no queue takes stays, and nothing
 test('one of them is sent again or deleted by its id, and one that is not there is told', async () => {
   await bury({ body: '1' }, { body: '2' }, { body: '3' });
   const { deadLetters } = await warren.deadLetters.list();
-  const [, second, third] = deadLetters;
-  await lie(3);
+  const [first, second, third] = deadLetters;
   expect(await call('POST', `/v1/dead-letters/${second?.id}/resend`)).toEqual({
     status: 200,
     body: { sent: 1, left: 2 },
   });
-  await lie(2);
+  expect((await warren.deadLetters.list()).deadLetters).toEqual([first, third]); // in their order
   expect(await takeMessagesOf('warren.default')).toEqual(['2']);
   expect(await call('DELETE', `/v1/dead-letters/${third?.id}`)).toMatchObject({
     body: { deleted: 1, left: 1 },
   });
-  await lie(1);
   expect(await call('DELETE', `/v1/dead-letters/${third?.id}`)).toMatchObject({ status: 404 });
-  await lie(1);
   expect(await call('GET', '/v1/dead-letters', 'viewer')).toMatchObject({
     status: 200,
     body: { total: 1, deadLetters: [{ body: '1', at: null }] },
@@ -196,14 +185,11 @@ describe.skipIf(obstacle !== undefined)(obstacle ?? 'the page', () => {
     await bury({ body: NO_JOB, id: NO_JOB }, { body: 'no list of ids' }, { body: '<b>7</b>' });
     const viewer = await signIn('viewer');
     await viewer.getByText('<b>7</b>').waitFor();
-    await lie(3);
     expect(await viewer.getByRole('button').count()).toBe(0);
     const page = await signIn('operator', { javaScriptEnabled: false });
-    await lie(3);
     await page.getByRole('row', { name: 'no list of ids' }).getByText('Delete …').click();
     await page.getByRole('row', { name: 'no list of ids' }).getByRole('button', { name: 'Delete' }).click();
     await page.getByText('Deleted.').waitFor();
-    await lie(2);
     await page.getByText('Send all 2 letters again').first().click();
     await page.getByRole('button', { name: 'Send all 2 letters again' }).click();
     await page.getByText('There are none.').waitFor();

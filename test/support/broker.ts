@@ -19,21 +19,31 @@ export async function onChannel<T>(vhost: TestVhost, work: (channel: Channel) =>
   }
 }
 
-/** Publishes bodies to one of Warren's queues and waits until the broker has them there: a queue that was declared just now may lose others. */
-export async function publishRaw(
+/** Has `publish` write on a channel of its own and waits until the broker has it all: a queue that was declared just now may lose what nobody waits for. */
+export async function publishConfirmed(
   vhost: TestVhost,
-  queue: string,
-  ...bodies: readonly (string | Buffer)[]
+  publish: (channel: Channel) => Promise<void>,
 ): Promise<void> {
   const connection = await amqplib.connect(vhost.url);
   try {
     const channel = await connection.createConfirmChannel();
-    for (const body of bodies) channel.publish('warren', queue, Buffer.from(body));
+    await publish(channel);
     await channel.waitForConfirms();
     await channel.close();
   } finally {
     await connection.close();
   }
+}
+
+/** Publishes bodies to one of Warren's queues. */
+export async function publishRaw(
+  vhost: TestVhost,
+  queue: string,
+  ...bodies: readonly (string | Buffer)[]
+): Promise<void> {
+  await publishConfirmed(vhost, async (channel) => {
+    for (const body of bodies) channel.publish('warren', queue, Buffer.from(body));
+  });
 }
 
 /** How many messages wait in a queue of the broker; those that a consumer has do not count. */

@@ -1,11 +1,12 @@
 /**
  * The messages in `warren.dead`: looked at, sent again to the queue that they came from, or deleted.
  *
- * Guarantees: a look changes nothing, what was taken for it goes back to its place; a message that is sent again leaves `warren.dead` when its queue has it, and one that no
+ * Guarantees: a look changes nothing, what was taken for it is back in its place when it ends; a message that is sent again leaves `warren.dead` when its queue has it, and one that no
  * queue takes stays. All of it on a channel of its own, which is closed afterwards. Holds some hundred messages at once, or a MiB.
  * Must not know Postgres.
  */
 import { hash, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ChannelModel, GetMessage } from 'amqplib';
 import { withDeadline } from '../base/backoff.ts';
 import { Unavailable } from '../base/errors.ts';
@@ -21,6 +22,9 @@ const LOOK_DEADLINE_MS = 5_000;
 /** An act ends by itself after the first; the second is for a broker that does not answer. */
 const ACT_MS = 10_000;
 const ACT_DEADLINE_MS = 20_000;
+/** RabbitMQ puts back within milliseconds what it is given; it never comes to the number that is waited for where others take some meanwhile. */
+const BACK_MS = 3_000;
+const ASK_EVERY_MS = 5;
 const MAX_AT_ONCE = 100;
 const MAX_BYTES_AT_ONCE = 1_048_576;
 /** Of a body that is no list of ids. */
@@ -58,7 +62,12 @@ export interface BrokerLetters {
   letters: BrokerLetter[];
 }
 
-/** The oldest. Throws `Unavailable`. */
+/**
+ * The oldest, a hundred at most. Throws `Unavailable`.
+ *
+ * RabbitMQ puts what comes back behind what has come back before, and hands both out first. So every look takes as many as it can, however few are wanted: if it took one of
+ * those that the last look has taken, that one would be behind the others from then on.
+ */
 export async function readDeadLetters(connection: BrokerConnection, limit: number): Promise<BrokerLetters> {
   return await onChannel(connection, LOOK_DEADLINE_MS, async (model) => {
     const channel = await model.createChannel();
@@ -66,12 +75,13 @@ export async function readDeadLetters(connection: BrokerConnection, limit: numbe
     const work = async () => {
       const { messageCount: total } = await channel.checkQueue(DEAD_QUEUE);
       const letters: BrokerLetter[] = [];
-      while (letters.length < limit) {
-        const message = await channel.get(DEAD_QUEUE); // unacknowledged, it goes back when the channel closes
+      while (letters.length < MAX_AT_ONCE) {
+        const message = await channel.get(DEAD_QUEUE);
         if (message === false) break;
         letters.push(toLetter(message));
       }
-      return { total: Math.max(total, letters.length), letters };
+      await giveBack(channel, letters.length);
+      return { total: Math.max(total, letters.length), letters: letters.slice(0, limit) };
     };
     return { channel, work };
   });
@@ -93,21 +103,38 @@ export async function actOnDeadLetters(
       const endsAt = performance.now() + ACT_MS;
       let unseen = Math.min(total, atMost ?? total);
       let done = 0;
+      let held = 0;
       while (unseen > 0 && performance.now() < endsAt && !(id !== undefined && done > 0)) {
         const { taken, seen } = await takeSome(channel, { limit: Math.min(unseen, MAX_AT_ONCE), id });
         if (seen === 0) break;
         unseen -= seen;
+        held += seen;
         const failures = act === 'send' ? await confirming.publish(taken.map(toOutgoing)) : [];
         for (const [index, message] of taken.entries()) {
-          if (failures[index] !== undefined) continue; // it stays, and goes back to its place
+          if (failures[index] !== undefined) continue; // it stays, and goes back at the end
           channel.ack(message);
           done += 1;
+          held -= 1;
         }
       }
+      await giveBack(channel, held);
       return { done, total };
     };
     return { channel, work };
   });
+}
+
+/**
+ * Gives back what the channel still holds, this many messages, and waits until they are there. Closing the channel would give them back, too, but tells nobody when that is
+ * done: whoever looked next would miss some.
+ */
+async function giveBack(channel: Channel, held: number): Promise<void> {
+  if (held === 0) return;
+  const count = async () => (await channel.checkQueue(DEAD_QUEUE)).messageCount;
+  const all = (await count()) + held;
+  channel.nackAll(true);
+  const endsAt = performance.now() + BACK_MS;
+  while ((await count()) < all && performance.now() < endsAt) await delay(ASK_EVERY_MS);
 }
 
 interface Work<T> {
@@ -143,8 +170,8 @@ async function onChannel<T>(
 }
 
 /**
- * Takes the next messages, at most `limit`, and of them the ones that are wanted. Ends at one that has the name of another: what RabbitMQ returns is told by that, and it
- * comes again with the next.
+ * Takes the next messages, at most `limit`, and of them the ones that are wanted: all, or the first with this id. Ends at one that has the name of another: what RabbitMQ
+ * returns is told by that, and it comes again with the next.
  */
 async function takeSome(
   channel: Channel,
@@ -156,7 +183,7 @@ async function takeSome(
   while (seen < limit && bytes < MAX_BYTES_AT_ONCE) {
     const message = await channel.get(DEAD_QUEUE);
     if (message === false) break;
-    const isWanted = id === undefined || toLetter(message).id === id;
+    const isWanted = id === undefined || (taken.size === 0 && toLetter(message).id === id);
     message.properties.messageId ??= randomUUID();
     const name: unknown = message.properties.messageId;
     if (taken.has(name)) {
@@ -164,10 +191,9 @@ async function takeSome(
       break;
     }
     seen += 1;
-    if (!isWanted) continue; // it goes back when the channel closes
+    if (!isWanted) continue; // it goes back at the end
     taken.set(name, message);
     bytes += message.content.length;
-    if (id !== undefined) break;
   }
   return { taken: [...taken.values()], seen };
 }
