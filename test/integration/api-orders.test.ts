@@ -1,7 +1,8 @@
+import type { GetMessage } from 'amqplib';
 import { expect, test } from 'vitest';
 import { seedOrders } from '../../examples/shop/orders.ts';
 import { startApi } from '../support/api.ts';
-import { onChannel } from '../support/broker.ts';
+import { takeMessages } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
@@ -19,13 +20,12 @@ test('GET and POST answer with the order and a committed job; only its id travel
   expect(post.body.jobId).not.toBe(get.body.jobId);
   const { job } = (await api.get(`/v1/jobs/${post.body.jobId}`)).body;
   expect(job).toMatchObject({ type: 'process-order', args: { orderId: '4711' }, state: 'available' });
-  const message = await onChannel(vhost, (channel) =>
-    eventually(
-      async () => (await channel.get('warren.default', { noAck: true })) || undefined,
-      (found) => found !== undefined,
-    ),
+  const messages: GetMessage[] = [];
+  await eventually(
+    async () => messages.push(...(await takeMessages(vhost, 'warren.default'))),
+    (count) => count === 2,
   );
-  expect(message?.content.toString()).toBe(get.body.jobId);
+  const message = messages.find(({ content }) => content.toString() === get.body.jobId);
   expect(message?.properties).toMatchObject({
     messageId: get.body.jobId,
     type: 'process-order',

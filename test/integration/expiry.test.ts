@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { snooze } from '../../src/jobs/define.ts';
 import { Unrecoverable } from '../../src/shared/base/errors.ts';
+import type { Job } from '../../src/shared/job/job.ts';
 import { listen } from '../support/events.ts';
+import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
@@ -62,6 +64,14 @@ afterAll(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
+/** Runs jobs of the type until one has started within its time over all attempts: on a machine that stands still some come too late for that. */
+async function untilStartedInTime(type: string): Promise<Job> {
+  return await eventually(
+    async () => await fleet.until(await fleet.enqueue({}, { type }), 'discarded'),
+    ({ attempt }) => attempt > 0,
+  );
+}
+
 const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
 
 test('what has expired is never started, is discarded with the reason, and counted by itself', async () => {
@@ -118,13 +128,11 @@ test('there is no further attempt after the time over all attempts', async () =>
   expect(attempt).toBe(0);
   expect(errors.at(-1)?.message).toMatch(/^timeout: its time over all attempts ran out at "/);
 
-  const id = await fleet.enqueue({}, { type: 'failing' });
-  const job = await fleet.until(id, 'discarded');
+  const job = await untilStartedInTime('failing');
   expect(job.errors.at(-1)?.message).toMatch(/its time over all attempts/);
-  expect(job.attempt).toBeGreaterThan(0);
   expect(job.attempt).toBeLessThan(100);
   const [row] = await fleet.sql(
-    (sql) => sql`select started_at < deadline_at as "inTime" from warren.jobs where id = ${id}::text::bigint`,
+    (sql) => sql`select started_at < deadline_at as "inTime" from warren.jobs where id = ${job.id}::text::bigint`,
   );
   expect(row?.['inTime']).toBe(true);
   await fleet.stopWorker(worker);
@@ -147,7 +155,7 @@ test('what would run again only after its time over all attempts is discarded at
 
 test('the time-out of an attempt is cut to what is left over all attempts', async () => {
   const worker = await fleet.startWorker();
-  const job = await fleet.until(await fleet.enqueue({}, { type: 'hanging' }), 'discarded');
+  const job = await untilStartedInTime('hanging');
   expect(job.attempt).toBe(1);
   const [first] = job.errors;
   const given = Number(/took longer than (\d+) ms/.exec(first?.message ?? '')?.[1]);

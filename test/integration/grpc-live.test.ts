@@ -17,7 +17,7 @@ test('a job is watched live through its attempts to its end, by many at once; it
     type: 'knock',
     queue: 'doors',
     args: z.object({}),
-    backoffMs: () => 1_000,
+    backoffMs: () => 3_600_000, // the test has it run again when all have seen that it has failed
     perform: async (_, { attempt, progress }) => {
       progress(0.5, 'at the door');
       await gates[attempt - 1]?.promise;
@@ -43,6 +43,7 @@ test('a job is watched live through its attempts to its end, by many at once; it
   for (const watch of watches) await watch.until((message) => message.job.state === 'JOB_STATE_RUNNING');
   gates[0]?.resolve();
   for (const watch of watches) await watch.until((message) => message.job.state === 'JOB_STATE_RETRYABLE');
+  await warren.jobs.run(job.id);
   for (const watch of watches) await watch.until((message) => message.job.attempt === 2);
   gates[1]?.resolve();
   for (const watch of watches) {

@@ -3,13 +3,10 @@ import type { JobContext } from '../../src/shared/job/job.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 import type { TestServices } from '../support/test-app.ts';
 
-/** Longer than Warren's own statements may take, and than a test waits by default. */
+/** Longer than Warren's own statements may take. */
 const SLOW_SECONDS = 6;
-const timeout = 60_000;
 
-test('a handler has a plain client: none of the settings and deadlines of Warren’s connections', {
-  timeout,
-}, async () => {
+test('a handler has a plain client: none of the settings and deadlines of Warren’s connections', async () => {
   await using fleet = await startFleet(
     testJob(async (_args, { services: { sql } }: JobContext<TestServices>) => {
       const [row] = await sql`

@@ -166,9 +166,7 @@ test('a worker that is killed leaves no process behind', async () => {
   });
   await fleet.enqueue({ does: 'wait' }, { type: 'in-process' });
   await fleet.enqueue({ does: 'loop' }, { type: 'small-process' }); // it never hears that its worker has gone
-  const { pid } = (await worker.waitForLog((line) => line.msg === 'waits', {
-    timeoutMs: 30_000,
-  })) as unknown as Place;
+  const { pid } = (await worker.waitForLog('waits')) as unknown as Place;
   expect(isAlive(pid)).toBe(true);
   worker.signal('SIGKILL');
   await worker.exited;

@@ -9,6 +9,20 @@ import { listen } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFleet, testJob } from '../support/fleet.ts';
 
+/** Looks again until all samples are there: each is read at a time of its own. */
+async function untilShown(render: () => Promise<string>, samples: readonly string[]): Promise<string> {
+  let text = '';
+  await eventually(
+    async () => {
+      text = await render();
+      return samples.filter((sample) => !text.includes(`\n${sample}\n`));
+    },
+    (missing) => missing.length === 0,
+    { everyMs: 500 },
+  );
+  return text;
+}
+
 test('the API tells of live jobs by state, of the queues in RabbitMQ and of its requests by route', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   await fleet.enqueue({}, { delayMs: 3_600_000 });
@@ -24,12 +38,8 @@ test('the API tells of live jobs by state, of the queues in RabbitMQ and of its 
   await using api = await startApi({ databaseUrl: fleet.testDatabase.url, amqpUrl: fleet.vhost.url });
   await api.get('/v1/jobs/7');
   await api.get('/v1/made/up');
-  const text = await eventually(
-    async () => String((await api.get('/metrics')).body),
-    (body) => body.includes('warren_queue_messages_ready{queue="reports"} 1\n'),
-    { everyMs: 500 },
-  );
-  for (const sample of [
+  const samples = [
+    'warren_queue_messages_ready{queue="reports"} 1',
     'warren_jobs{queue="default",state="available"} 2',
     'warren_jobs{queue="default",state="scheduled"} 1',
     'warren_jobs{queue="reports",state="running"} 0',
@@ -40,9 +50,8 @@ test('the API tells of live jobs by state, of the queues in RabbitMQ and of its 
     'warren_postgres_statements_waiting 0',
     'http_server_request_duration_seconds_count{method="GET",route="/v1/jobs/:id",status="404"} 1',
     'http_server_request_duration_seconds_count{method="GET",route="none",status="404"} 1',
-  ]) {
-    expect(text).toContain(`\n${sample}\n`);
-  }
+  ];
+  const text = await untilShown(async () => String((await api.get('/metrics')).body), samples);
   expect(text).not.toContain('state="completed"} 1');
 });
 
@@ -55,23 +64,16 @@ test('a worker tells of its lane, its presence and its consumers, and of the fle
     queues: ['default'],
     gauges: workerGauges(worker, ['default']),
   });
-  const text = await eventually(
-    () => metrics.render(),
-    (rendered) =>
-      rendered.includes('warren_worker_leader 1\n') && rendered.includes('warren_queue_consumers{'),
-    { everyMs: 500 },
-  );
-  metrics.stop();
-  for (const sample of [
+  await untilShown(() => metrics.render(), [
+    'warren_worker_leader 1',
     'warren_worker_lane{lane="rabbitmq"} 1',
     'warren_worker_lane{lane="postgres"} 0',
     'warren_worker_present 1',
     'warren_worker_consumers{state="registered"} 2',
     'warren_worker_consumers{state="missing"} 0',
     'warren_queue_consumers{queue="default"} 2',
-  ]) {
-    expect(text).toContain(`\n${sample}\n`);
-  }
+  ]);
+  metrics.stop();
 });
 
 test('counting the jobs reads none of them', async () => {

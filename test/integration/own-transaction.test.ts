@@ -21,7 +21,7 @@ beforeAll(async () => {
   fleet = await startFleetWith(
     { limits: { single: { concurrency: 1 } } },
     testJob((args, context) => perform(args, context)),
-    testJob((args, context) => perform(args, context), { type: 'hasty', timeoutMs: 300 }),
+    testJob((args, context) => perform(args, context), { type: 'hasty', timeoutMs: 1_000 }),
     child,
   );
   await fleet.sql(async (sql) => {
@@ -30,11 +30,11 @@ beforeAll(async () => {
       create table book.effects (job bigint, name text default 'effect');
       create function book.sleep() returns trigger language plpgsql as $$
         begin
-          perform pg_catalog.pg_sleep(1.5);
+          perform pg_catalog.pg_sleep(case new.name when 'slow' then 3 else 60 end);
           return null;
         end $$;
       create constraint trigger slow_commit after insert on book.effects deferrable initially deferred
-        for each row when (new.name = 'slow') execute function book.sleep();
+        for each row when (new.name in ('slow', 'endless')) execute function book.sleep();
       grant usage on schema book to public;
       grant all on book.effects to public`);
   });
@@ -179,7 +179,7 @@ test('a commit that the server has not made is not taken for one: the job runs a
   perform = async (_args, context) =>
     context.transaction(async (sql) => {
       const isFirst = context.fence === 1;
-      await write(sql, context, isFirst ? 'slow' : 'effect');
+      await write(sql, context, isFirst ? 'endless' : 'effect');
       const pid = await backendOf(sql);
       if (isFirst) void terminateAtCommit(pid);
       return 'done';

@@ -79,8 +79,11 @@ test('progress and lines of a running job are there for people, and all of them 
     ({ job: { progress } }) => progress !== undefined,
   );
   expect(shown.job.progress).toEqual({ share: 0.5, text: 'row 2', at: expect.any(String) });
-  const answer = await http.request(`/v1/jobs/${job.id}/logs`);
-  expect(await answer.json()).toEqual({
+  const { logs } = await eventually(
+    async () => (await (await http.request(`/v1/jobs/${job.id}/logs`)).json()) as { logs: unknown[] },
+    ({ logs: { length } }) => length > 0,
+  );
+  expect({ logs }).toEqual({
     logs: [{ at: expect.any(String), attempt: 1, level: 'info', message: 'opened {"rows":4}' }],
   });
 

@@ -59,15 +59,13 @@ test('jobs that are committed together share messages of sixteen, and a single o
     [1, 2].map(() => ({ definition: quick, args: {}, queue: 'reports' })), // with a prefetch of 1
   );
   await fleet.publisher.stop(); // all is confirmed
+  // In whatever order: each is published on one of four channels.
   const bodies = async (queue: string) =>
-    (await takeMessages(fleet.vhost, queue)).map(({ content }) => content.toString());
-  expect(await bodies('warren.default')).toEqual([
-    alone,
-    ids.slice(0, 16).join(' '),
-    ids.slice(16, 32).join(' '),
-    ids.slice(32).join(' '),
-  ]);
-  expect(await bodies('warren.reports')).toEqual(long);
+    (await takeMessages(fleet.vhost, queue)).map(({ content }) => content.toString()).sort();
+  expect(await bodies('warren.default')).toEqual(
+    [alone, ids.slice(0, 16).join(' '), ids.slice(16, 32).join(' '), ids.slice(32).join(' ')].sort(),
+  );
+  expect(await bodies('warren.reports')).toEqual(long.toSorted());
 });
 
 test('each job of a message runs once, and none is left in the broker', async () => {
@@ -362,7 +360,6 @@ test('after a lost channel, with long jobs running, what finds no slot comes to 
       return total() - before;
     },
     (count) => count === 0,
-    { timeoutMs: 20_000 },
   );
   open();
   for (const id of [...ids.slice(1), ...more])

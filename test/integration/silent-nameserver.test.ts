@@ -9,12 +9,8 @@ import { startFleet } from '../support/fleet.ts';
 import { startNameserver } from '../support/nameserver.ts';
 
 const DEAD = 60;
-/** For a hang. */
-const timeout = 120_000;
 
-test('sixty webhooks to dead names: good ones are delivered, Postgres is reconnected by name, and the worker stops normally', {
-  timeout,
-}, async () => {
+test('sixty webhooks to dead names: good ones are delivered, Postgres is reconnected by name, and the worker stops normally', async () => {
   await using nameserver = await startNameserver({ isSilent: () => true });
   await using endpoint = await startEndpoint((response) => response.end());
   await using fleet = await startFleet(

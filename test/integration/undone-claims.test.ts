@@ -45,6 +45,15 @@ const row = async (fleet: Fleet, id: string) => {
   );
   return found;
 };
+/** Closes claims as a crash does, and keeps the workers from opening them again. */
+const closeClaims = async (fleet: Fleet) => {
+  await fleet.sql((sql) => sql`delete from warren.claims_open`);
+  await fleet.sql((sql) =>
+    sql.unsafe(`
+      create function public.keep_closed() returns trigger language plpgsql as 'begin return null; end';
+      create trigger keep_closed before insert on warren.claims_open for each row execute function public.keep_closed()`),
+  );
+};
 const areClaimsOpen = async (fleet: Fleet) =>
   (await fleet.sql((sql) => sql`select from warren.claims_open`)).length === 1;
 
@@ -143,7 +152,7 @@ test('the worker that comes too late finds its job with another, under the same 
 
 test('while claims are closed nothing is claimed, by message or without, and what waits runs when they are open again', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
-  await fleet.sql((sql) => sql`delete from warren.claims_open`);
+  await closeClaims(fleet);
   using retried = listen(fleet.events, 'write.retried');
   await fleet.startWorker();
   const id = await fleet.enqueue();
@@ -160,18 +169,14 @@ test('while claims are closed nothing is claimed, by message or without, and wha
   );
   expect(claims).toEqual([]);
   expect(await row(fleet, id)).toMatchObject({ state: 'available', fence: 0 });
+  await fleet.sql((sql) => sql`drop trigger keep_closed on warren.claims_open`);
   expect(await fleet.until(id)).toMatchObject({ state: 'completed', attempt: 1 });
   expect(await areClaimsOpen(fleet)).toBe(true);
 });
 
 test('a worker that drains while claims are closed gives back at once what it could not claim', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
-  await fleet.sql((sql) => sql`delete from warren.claims_open`);
-  await fleet.sql((sql) =>
-    sql.unsafe(`
-      create function public.keep_closed() returns trigger language plpgsql as 'begin return null; end';
-      create trigger keep_closed before insert on warren.claims_open for each row execute function public.keep_closed()`),
-  );
+  await closeClaims(fleet);
   using retried = listen(fleet.events, 'write.retried');
   const worker = await fleet.startWorker({ DRAIN_TIMEOUT_MS: '600000' });
   const id = await fleet.enqueue();

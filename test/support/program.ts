@@ -99,7 +99,7 @@ export class Program {
   /** The same for a line for people; `from` is an index of `text`. */
   async waitForText(
     pattern: RegExp,
-    { timeoutMs = 60_000, from = 0 }: WaitForLogOptions = {},
+    { timeoutMs = HANG_MS, from = 0 }: WaitForLogOptions = {},
   ): Promise<RegExpExecArray> {
     const wanted = `printed ${pattern}`;
     return await this.#waitFor({ lines: this.text, from, timeoutMs, wanted }, (line) => pattern.exec(line));

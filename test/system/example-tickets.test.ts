@@ -22,7 +22,7 @@ let example: RunningExample;
 let sql: postgres.Sql;
 
 beforeAll(async () => {
-  example = await startExample('tickets', { TICKET_SECONDS: '1' });
+  example = await startExample('tickets', { TICKET_SECONDS: '2' });
   sql = postgres(example.databaseUrl, { max: 1, onnotice: () => {} });
 });
 
@@ -122,8 +122,8 @@ describe.skipIf(browserObstacle !== undefined)(browserObstacle ?? 'in a browser'
     await shows(first, 'You are next.');
     await shows(second, '1 before you.');
     await shows(scriptless, '2 before you.');
-    await shows(first, /About 1 s to go/);
-    await shows(scriptless, /About 3 s to go/);
+    await shows(first, /About 2 s to go/);
+    await shows(scriptless, /About 6 s to go/);
     const loaded: string[] = [];
     first.on('framenavigated', (frame) => loaded.push(frame.url()));
 

@@ -88,7 +88,7 @@ describe.each([
           ({ status }) => status,
           () => 0,
         );
-      await eventually(ready, (status) => status === 200, { timeoutMs: 60_000 });
+      await eventually(ready, (status) => status === 200);
       expect(await locks()).toBeGreaterThan(0);
       const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       expect(metrics).toMatch(lost);
