@@ -5,6 +5,11 @@
 import { defineConfig } from 'vitest/config';
 
 const serverSetup = 'test/support/global-setup.ts';
+/**
+ * How often a test that has failed is tried again. Whoever passes only then is named before the closing line. `.ci/run` asks for once. Not for the model and the faults: what
+ * loses a job there once in many runs has lost a job.
+ */
+const retry = Number(process.env['TEST_RETRIES'] ?? 0);
 
 export default defineConfig({
   test: {
@@ -24,6 +29,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: serverSetup,
+          retry,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },
@@ -42,6 +48,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/system/**/*.test.ts'],
           globalSetup: serverSetup,
+          retry,
           testTimeout: 300_000,
           hookTimeout: 180_000,
           fileParallelism: false,

@@ -9,7 +9,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod';
 import type { DeadLetterPage } from '../../src/index.ts';
 import { defineApp, defineJob, Warren } from '../../src/index.ts';
-import { publishConfirmed, publishRaw, readyCount, takeDeadLetters, takeMessages } from '../support/broker.ts';
+import {
+  publishConfirmed,
+  publishRaw,
+  readyCount,
+  takeDeadLetters,
+  takeMessages,
+} from '../support/broker.ts';
 import type { TestBrowser } from '../support/browser.ts';
 import { findBrowserObstacle, startBrowser } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';

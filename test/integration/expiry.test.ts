@@ -132,7 +132,8 @@ test('there is no further attempt after the time over all attempts', async () =>
   expect(job.errors.at(-1)?.message).toMatch(/its time over all attempts/);
   expect(job.attempt).toBeLessThan(100);
   const [row] = await fleet.sql(
-    (sql) => sql`select started_at < deadline_at as "inTime" from warren.jobs where id = ${job.id}::text::bigint`,
+    (sql) =>
+      sql`select started_at < deadline_at as "inTime" from warren.jobs where id = ${job.id}::text::bigint`,
   );
   expect(row?.['inTime']).toBe(true);
   await fleet.stopWorker(worker);

@@ -64,15 +64,18 @@ test('a worker tells of its lane, its presence and its consumers, and of the fle
     queues: ['default'],
     gauges: workerGauges(worker, ['default']),
   });
-  await untilShown(() => metrics.render(), [
-    'warren_worker_leader 1',
-    'warren_worker_lane{lane="rabbitmq"} 1',
-    'warren_worker_lane{lane="postgres"} 0',
-    'warren_worker_present 1',
-    'warren_worker_consumers{state="registered"} 2',
-    'warren_worker_consumers{state="missing"} 0',
-    'warren_queue_consumers{queue="default"} 2',
-  ]);
+  await untilShown(
+    () => metrics.render(),
+    [
+      'warren_worker_leader 1',
+      'warren_worker_lane{lane="rabbitmq"} 1',
+      'warren_worker_lane{lane="postgres"} 0',
+      'warren_worker_present 1',
+      'warren_worker_consumers{state="registered"} 2',
+      'warren_worker_consumers{state="missing"} 0',
+      'warren_queue_consumers{queue="default"} 2',
+    ],
+  );
   metrics.stop();
 });
 

@@ -1,5 +1,6 @@
 // Ends a run with one plain line, `N passed, N failed, N skipped`, that people and scripts can read.
 // Whatever made the run fail counts as failed: a test, a file that could not be loaded, an error outside of any test.
+// Before it, a line for each test that has passed only at a later try: it counts as passed, and is a bug all the same.
 import { writeSync } from 'node:fs';
 
 import type { Reporter, TestModule, TestResult } from 'vitest/node';
@@ -8,9 +9,9 @@ import type { Reporter, TestModule, TestResult } from 'vitest/node';
 // biome-ignore lint/style/noDefaultExport: the reporter contract of vitest
 export default class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
-    const line = closingLine(modules, unhandledErrors.length);
-    // At exit, so that it comes after the summary and after what the servers say while they stop.
-    process.once('exit', () => writeSync(1, `${line}\n`));
+    const lines = [...flakeLines(modules), closingLine(modules, unhandledErrors.length)];
+    // At exit, so that they come after the summary and after what the servers say while they stop.
+    process.once('exit', () => writeSync(1, `${lines.join('\n')}\n`));
   }
 }
 
@@ -31,4 +32,28 @@ export function closingLine(modules: readonly CountedModule[], unhandledErrors: 
     }
   }
   return `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`;
+}
+
+/** What of vitest's TestModule tells of later tries. */
+export type TriedModule = {
+  readonly relativeModuleId: string;
+  readonly children: {
+    allTests(): Iterable<{
+      readonly fullName: string;
+      diagnostic(): { readonly flaky: boolean } | undefined;
+      result(): { readonly errors?: readonly { readonly message: string }[] | undefined };
+    }>;
+  };
+};
+
+/** Names the test, and what it said when it failed. */
+export function flakeLines(modules: readonly TriedModule[]): string[] {
+  const lines: string[] = [];
+  for (const { relativeModuleId, children } of modules)
+    for (const test of children.allTests()) {
+      if (test.diagnostic()?.flaky !== true) continue;
+      const [why = ''] = test.result().errors?.[0]?.message.split('\n') ?? [];
+      lines.push(`passed only at its second try: ${relativeModuleId} > ${test.fullName}: ${why}`);
+    }
+  return lines;
 }
