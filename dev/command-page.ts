@@ -43,6 +43,8 @@ ${Object.entries<{ meaning: string; secret?: true }>(commandSettings)
 (\`NO_COLOR\` is honoured). \`--watch [seconds]\` looks again until Ctrl-C. \`--body FILE\` (\`-\`: standard input) is a whole request as JSON; what is given by options wins over it. An argument or an option that
 is JSON stands in quotes for the shell: \`'{"days":7}'\`. What may be repeated is given several times: \`--tag a --tag b\`.
 
+**A live view**: \`warren top\`, and \`warren top --pods\` with the pods and the autoscalers of a fleet on Kubernetes ([scale-out](scale-out.md#in-the-terminal)); \`--once\` looks once, \`--json\` prints each look as one line.
+
 **Completion**: \`source <(warren completion bash)\`, \`source <(warren completion zsh)\`, \`warren completion fish | source\`; in the shell's start file for good.
 
 | exit code | |

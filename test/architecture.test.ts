@@ -1,6 +1,7 @@
 // Holds the source tree to design.md: who may import whom, what stands where, how long anything may be.
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { optionalPeers } from '../dev/package/manifest.ts';
 import type { Rule, SourceFile } from './support/source-rules.ts';
 import {
   examplesStandOnTheFace,
@@ -100,7 +101,7 @@ test('every package that is imported is a dependency, and every dependency is im
     ),
   );
   expect([...new Set(packages)].sort()).toEqual(
-    Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).sort(),
+    Object.keys({ ...manifest.dependencies, ...optionalPeers(manifest) }).sort(),
   );
 });
 
@@ -246,6 +247,12 @@ describe('a rule sees what breaks it:', () => {
       packagesAtHome,
       one('worker/consumer.ts', "import {\n  a,\n} from 'generic-pool';"),
       'generic-pool',
+    ],
+    [
+      'the client of Kubernetes in another command',
+      packagesAtHome,
+      one('cli/top.ts', "import { KubeConfig } from '@kubernetes/client-node';"),
+      '@kubernetes/client-node',
     ],
     ['postgres in a job', packagesAtHome, one('jobs/a.ts', "import postgres from 'postgres';"), 'postgres'],
     ['process.env', processInFewPlaces, one('jobs/a.ts', 'const { A } = process.env;'), 'reads process.env'],

@@ -1,5 +1,5 @@
 // One table of who holds what: Postgres connections, RabbitMQ connections, channels and consumers, by process, against their maxima. Pure.
-import { alignColumns } from '../scale-out/columns.ts';
+import { textTable } from '../../src/cli/text-table.ts';
 import type { Activity } from './activity.ts';
 import type { BrokerConnections } from './management.ts';
 import type { Maxima, Settings } from './maxima.ts';
@@ -89,6 +89,7 @@ function neededOf(rows: readonly Holding[]): number {
 
 export function renderHoldings({ rows }: Holdings, { activity, broker }: Omit<Sources, 'settings'>): string {
   const head = ['PROCESS', 'POSTGRES', 'ACTIVE', 'RABBITMQ', 'CHANNELS', 'CONSUMERS'];
+  const columns = head.map((heading, at) => [heading, String(at)] as const);
   const unknown = (isKnown: boolean, text: string) => (isKnown ? text : 'unknown');
   const cells = rows.map(({ process, maxima, active, ...held }) => {
     const of = (kind: keyof typeof kinds) =>
@@ -115,5 +116,5 @@ export function renderHoldings({ rows }: Holdings, { activity, broker }: Omit<So
     activity === undefined
       ? []
       : ['', `Every pool full: ${neededOf(rows)} of ${activity.max} Postgres connections.`];
-  return [...alignColumns([head, ...cells, all]), ...room].join('\n');
+  return [textTable([...cells, all], columns, { width: undefined, hasColors: false }), ...room].join('\n');
 }

@@ -4,6 +4,8 @@
 // Each round opens connections of its own: a Service balances connections, and pods that came meanwhile would get none of the old ones.
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import type { Reading } from '../../src/cli/cluster/reading.ts';
+import { explain } from '../../src/cli/cluster/reading.ts';
 import { backoffMs, sleep } from '../../src/shared/base/backoff.ts';
 import { sendRequest } from '../stage/http-request.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
@@ -11,8 +13,6 @@ import type { LoadPlan, LoadRequest } from './load-plan.ts';
 import { toRequest } from './load-plan.ts';
 import type { QueueState } from './queues.ts';
 import { totalQueues } from './queues.ts';
-import type { Reading } from './reading.ts';
-import { explain } from './reading.ts';
 
 export interface LoadOptions {
   url: URL;

@@ -1,9 +1,10 @@
 // What a run leaves behind, as text: Before, During and After as kubectl would have shown them, the three compared, what happened when. Pure.
+import { formatBytes, formatCores } from '../../src/cli/cluster/figures.ts';
+import { listAutoscalers, listPods } from '../../src/cli/cluster/listings.ts';
 import { formatClock, formatFigure } from '../report/figure.ts';
 import { renderTable } from '../report/markdown.ts';
 import type { Cell, Table } from '../report/report.ts';
-import { formatBytes, formatCores } from './columns.ts';
-import { describeConnections, describeUnknown, listAutoscalers, listPods, listQueues } from './listings.ts';
+import { describeConnections, describeUnknown, listQueues } from './listings.ts';
 import type { Figure, PhaseSummary } from './phases.ts';
 import type { Reactions } from './reactions.ts';
 import type { ScalingEvent } from './scaling-events.ts';
@@ -118,16 +119,20 @@ function mostAndLast({ most, last }: Figure): string | null {
   return most === null || last === null ? null : `${formatFigure(most)} (${formatFigure(last)})`;
 }
 
+/** Nothing is cut. */
+const page = { width: undefined, hasColors: false };
+const MAX_PODS = 40;
+
 function renderPhase(phase: Phase, { phases }: RunRecord): string[] {
   const picture = phases[phase]?.picture;
   if (picture === undefined) return [];
   const { snapshot, point, takenAt } = picture;
   const lines = [
-    ...listPods(snapshot, takenAt),
+    listPods(snapshot, { now: takenAt, options: page, most: MAX_PODS }),
     '',
-    ...listAutoscalers(snapshot),
+    listAutoscalers(snapshot, page),
     '',
-    ...listQueues(snapshot),
+    listQueues(snapshot, page),
     '',
     `Jobs/s     ${formatRate(point.jobsPerSecond)}`,
     ...(point.requestsPerSecond === null ? [] : [`Requests/s ${formatRate(point.requestsPerSecond)}`]),

@@ -1,9 +1,9 @@
 // What the scale-out did and when: what the autoscalers wanted, which pods came, became ready and went. Found by comparing what is known
 // now with what was known last; what is not known says nothing, and nothing is concluded from it.
 // Guarantees: bounded: the latest `MAX_EVENTS` are kept, and it is told how many were before them.
-import type { Autoscaler } from './autoscalers.ts';
-import type { Pod } from './pods.ts';
-import { isLive } from './pods.ts';
+import type { Autoscaler } from '../../src/cli/cluster/autoscalers.ts';
+import type { Pod } from '../../src/cli/cluster/pods.ts';
+import { isLive } from '../../src/cli/cluster/pods.ts';
 import type { Snapshot } from './watcher.ts';
 
 export interface ScalingEvent {

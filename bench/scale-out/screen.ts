@@ -1,15 +1,7 @@
 // The live view: what stands on a terminal, and the one line where there is none. Pure: text in, text out.
+import { describeTargets, listAutoscalers, listPods } from '../../src/cli/cluster/listings.ts';
 import { formatClock, formatFigure } from '../report/figure.ts';
-import { UNKNOWN } from './columns.ts';
-import {
-  describeConnections,
-  describeTargets,
-  describeUnknown,
-  formatCount,
-  listAutoscalers,
-  listPods,
-  listQueues,
-} from './listings.ts';
+import { describeConnections, describeUnknown, formatCount, listQueues, UNKNOWN } from './listings.ts';
 import type { Round } from './load.ts';
 import { totalQueues } from './queues.ts';
 import type { Phase, Point } from './timeline.ts';
@@ -47,11 +39,12 @@ const phaseTitles: Readonly<Record<Phase, string>> = { before: 'before', load: '
 /** The whole screen, at most `rows` lines of at most `columns` characters. */
 export function renderScreen(view: View, { rows, columns }: { rows: number; columns: number }): string[] {
   const { snapshot, now } = view;
+  const options = { width: columns, hasColors: false };
   const below = [
     '',
-    ...listAutoscalers(snapshot),
+    ...listAutoscalers(snapshot, options).split('\n'),
     '',
-    ...listQueues(snapshot),
+    ...listQueues(snapshot, options).split('\n'),
     '',
     `Jobs/s     ${formatRate(snapshot.jobsPerSecond)}`,
     ...(view.load === undefined ? [] : [`Requests   ${describeLoad(view.load)}`]),
@@ -60,7 +53,7 @@ export function renderScreen(view: View, { rows, columns }: { rows: number; colu
   ];
   const head = [renderHead(view), ''];
   const podRows = Math.max(1, rows - head.length - below.length - 3);
-  return [...head, ...listPods(snapshot, now, podRows), ...below]
+  return [...head, ...listPods(snapshot, { now, options, most: podRows }).split('\n'), ...below]
     .slice(0, Math.max(1, rows - 1))
     .map((line) => clip(line, columns));
 }

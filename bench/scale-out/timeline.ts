@@ -1,7 +1,8 @@
 // What happened over time, in few numbers per moment, for the JSON file and the plot. Pure.
 // Guarantees: however long it gets, it holds at most `MAX_POINTS` points, evenly spread, the first and the latest among them.
+
+import { isLive } from '../../src/cli/cluster/pods.ts';
 import { programOf } from '../connections/activity.ts';
-import { isLive } from './pods.ts';
 import { totalQueues } from './queues.ts';
 import type { Snapshot } from './watcher.ts';
 

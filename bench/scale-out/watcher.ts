@@ -1,15 +1,15 @@
-// Watches everything at once: the cluster, the queues, Postgres. Each source is asked on its own and may fail on its own.
+// Watches everything at once: the cluster as `warren top --pods` does, the queues, Postgres. Each source is asked on its own and may fail on its own.
 // Guarantees: `snapshot` never waits and never throws; what is not known is told with the reason.
+import type { Cluster } from '../../src/cli/cluster/cluster.ts';
+import type { ClusterSnapshot } from '../../src/cli/cluster/cluster-watcher.ts';
+import { ClusterWatcher } from '../../src/cli/cluster/cluster-watcher.ts';
+import { Poller } from '../../src/cli/cluster/poller.ts';
+import type { Reading } from '../../src/cli/cluster/reading.ts';
 import type { Activity } from '../connections/activity.ts';
 import { ActivityReader } from '../connections/activity.ts';
-import type { Autoscaler } from './autoscalers.ts';
-import type { Cluster } from './cluster.ts';
-import type { Pod, Resources } from './pods.ts';
-import { Poller } from './poller.ts';
 import type { QueueState } from './queues.ts';
 import { findQueues, totalQueues } from './queues.ts';
 import { RateMeter } from './rate-meter.ts';
-import type { Reading } from './reading.ts';
 
 export interface WatcherOptions {
   /** Throws where there is no kubeconfig to use: the cluster is unknown then. */
@@ -23,11 +23,7 @@ export interface WatcherOptions {
 }
 
 /** What is known at one moment. */
-export interface Snapshot {
-  pods: Reading<readonly Pod[]>;
-  /** By the pod's name. */
-  usage: Reading<ReadonlyMap<string, Resources>>;
-  autoscalers: Reading<readonly Autoscaler[]>;
+export interface Snapshot extends ClusterSnapshot {
   queues: Reading<readonly QueueState[]>;
   /** Jobs completed per second; null while not known. */
   jobsPerSecond: number | null;
@@ -35,36 +31,19 @@ export interface Snapshot {
   activity: Reading<Activity> | undefined;
 }
 
-const CLUSTER_DEADLINE_MS = 4_000;
 const SERVER_DEADLINE_MS = 4_000;
 /** The API counts its whole table of jobs for the answer. */
 const QUEUES_DEADLINE_MS = 12_000;
 
 export class Watcher {
-  readonly #pods: Poller<readonly Pod[]>;
-  readonly #usage: Poller<ReadonlyMap<string, Resources>>;
-  readonly #autoscalers: Poller<readonly Autoscaler[]>;
+  readonly #cluster: ClusterWatcher;
   readonly #queues: Poller<readonly QueueState[]>;
   readonly #activity: Poller<Activity> | undefined;
   readonly #activityReader: ActivityReader | undefined;
   readonly #completed = new RateMeter();
 
-  constructor(options: WatcherOptions) {
-    const { url, token, databaseUrl, intervalMs } = options;
-    const cluster = lazily(options.openCluster);
-    const often = { intervalMs, deadlineMs: CLUSTER_DEADLINE_MS };
-    this.#pods = new Poller<readonly Pod[]>({
-      ...often,
-      question: async (signal) => cluster().findPods(signal),
-    });
-    this.#usage = new Poller<ReadonlyMap<string, Resources>>({
-      ...often,
-      question: async (signal) => cluster().findUsage(signal),
-    });
-    this.#autoscalers = new Poller<readonly Autoscaler[]>({
-      ...often,
-      question: async (signal) => cluster().findAutoscalers(signal),
-    });
+  constructor({ openCluster, url, token, databaseUrl, intervalMs }: WatcherOptions) {
+    this.#cluster = new ClusterWatcher({ open: openCluster, intervalMs });
     this.#queues = new Poller<readonly QueueState[]>({
       intervalMs,
       deadlineMs: QUEUES_DEADLINE_MS,
@@ -83,19 +62,17 @@ export class Watcher {
   }
 
   start(): void {
-    for (const poller of this.#pollers()) poller.start();
+    for (const part of this.#parts()) part.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#pollers().map((poller) => poller.stop()));
+    await Promise.all(this.#parts().map((part) => part.stop()));
     await this.#activityReader?.stop();
   }
 
   snapshot(): Snapshot {
     return {
-      pods: this.#pods.latest,
-      usage: this.#usage.latest,
-      autoscalers: this.#autoscalers.latest,
+      ...this.#cluster.snapshot(),
       queues: this.#queues.latest,
       jobsPerSecond: this.#queues.latest.ok ? this.#completed.perSecond : null,
       activity: this.#activity?.latest,
@@ -107,17 +84,7 @@ export class Watcher {
     this.#completed.look(totalQueues(reading.value).completed, performance.now());
   }
 
-  #pollers(): Pick<Poller<unknown>, 'start' | 'stop'>[] {
-    const all = [this.#pods, this.#usage, this.#autoscalers, this.#queues, this.#activity];
-    return all.filter((poller) => poller !== undefined);
+  #parts(): Pick<ClusterWatcher, 'start' | 'stop'>[] {
+    return [this.#cluster, this.#queues, this.#activity].filter((part) => part !== undefined);
   }
-}
-
-/** A kubeconfig may come later: it is looked for again until it is there. */
-function lazily<T>(open: () => T): () => T {
-  let opened: T | undefined;
-  return () => {
-    opened ??= open();
-    return opened;
-  };
 }

@@ -7,6 +7,7 @@ export interface Manifest {
   readonly license: string;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
   readonly [member: string]: unknown;
 }
 
@@ -17,10 +18,13 @@ const SHARED = ['hono', 'zod'];
 /** An application's SDK decides: a copy of the API that is newer than the one which the SDK was registered with finds no SDK. */
 const RANGES: Readonly<Record<string, string>> = { '@opentelemetry/api': '^1.9.0' };
 
+/** What `warren top --pods` alone needs. It is large, so that the images do without it too: here it is a dependency of the development. */
+const ONLY_OF_A_COMMAND = ['@kubernetes/client-node'];
+
 const compiled = (name: string) => ({ types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` });
 
 export function publishedManifest(manifest: Manifest): Record<string, unknown> {
-  const { name, version, description, license, keywords, dependencies, optionalDependencies } = manifest;
+  const { name, version, description, license, keywords, dependencies } = manifest;
   return {
     name,
     version,
@@ -49,15 +53,23 @@ export function publishedManifest(manifest: Manifest): Record<string, unknown> {
       ),
       ...TYPES_OF_NODE,
     },
-    ...optionalPeers(optionalDependencies),
+    ...describePeers(optionalPeers(manifest)),
   };
 }
 
-/** Whoever uses what needs them installs them; npm installs optional dependencies for everybody. */
-function optionalPeers(optional: Manifest['optionalDependencies']): Record<string, unknown> {
-  const names = Object.keys(optional);
+/** By name, with their exact versions. Whoever uses what needs them installs them; npm installs optional dependencies for everybody. */
+export function optionalPeers({
+  optionalDependencies,
+  devDependencies,
+}: Pick<Manifest, 'optionalDependencies' | 'devDependencies'>): Record<string, string> {
+  const ofCommands = ONLY_OF_A_COMMAND.map((name) => [name, devDependencies[name] ?? ''] as const);
+  return { ...optionalDependencies, ...Object.fromEntries(ofCommands) };
+}
+
+function describePeers(peers: Readonly<Record<string, string>>): Record<string, unknown> {
+  const names = Object.keys(peers);
   return {
-    peerDependencies: Object.fromEntries(names.map((name) => [name, `^${optional[name]}`])),
+    peerDependencies: Object.fromEntries(names.map((name) => [name, `^${peers[name]}`])),
     peerDependenciesMeta: Object.fromEntries(names.map((name) => [name, { optional: true }])),
   };
 }

@@ -31,18 +31,17 @@ const stateStyles: ReadonlyMap<string, Style> = new Map(
   }),
 );
 
+/** Numbers, with a unit at most, and what stands where there is none. */
+const numeric = /^(–|none|[\d.]+(m|Mi|%|s|h|d)?)$/;
+
 export function textTable(
   rows: readonly unknown[],
   columns: readonly Column[],
   options: TextOptions,
 ): string {
-  const cells = rows.map((row) => columns.map(([, path]) => toText(memberAt(row, path))));
-  const headings = columns.map(([heading]) => heading);
-  const widths = headings.map((heading, at) =>
-    Math.max(stringWidth(heading), ...cells.map((row) => stringWidth(row[at] ?? ''))),
-  );
+  const { headings, cells, widths } = measure(rows, columns);
   const isNumeric = headings.map(
-    (_, at) => cells.length > 0 && cells.every((row) => /^(–|[\d.]+)$/.test(row[at] ?? '')),
+    (_, at) => cells.length > 0 && cells.every((row) => numeric.test(row[at] ?? '')),
   );
   const line = (row: readonly string[], style: (cell: string, at: number) => string) => {
     let left = options.width ?? Number.POSITIVE_INFINITY;
@@ -64,6 +63,37 @@ export function textTable(
   return [head, ...body].join('\n');
 }
 
+/** The columns that fit beside each other: without those of `least` (paths), the first ones first, as many as it takes. */
+export function fitColumns(
+  rows: readonly unknown[],
+  columns: readonly Column[],
+  { options: { width }, least }: { options: TextOptions; least: readonly string[] },
+): readonly Column[] {
+  const [first, ...others] = least;
+  if (width === undefined || first === undefined) return columns;
+  const { widths } = measure(rows, columns);
+  const needed = widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1));
+  if (needed <= width) return columns;
+  const fewer = columns.filter(([, path]) => path !== first);
+  return fitColumns(rows, fewer, { options: { width, hasColors: false }, least: others });
+}
+
+interface Measured {
+  headings: readonly string[];
+  cells: readonly (readonly string[])[];
+  /** Of the widest cell of each column. */
+  widths: readonly number[];
+}
+
+function measure(rows: readonly unknown[], columns: readonly Column[]): Measured {
+  const cells = rows.map((row) => columns.map(([, path]) => toText(memberAt(row, path))));
+  const headings = columns.map(([heading]) => heading);
+  const widths = headings.map((heading, at) =>
+    Math.max(stringWidth(heading), ...cells.map((row) => stringWidth(row[at] ?? ''))),
+  );
+  return { headings, cells, widths };
+}
+
 /** One thing: a line for each member. */
 export function textMembers(value: unknown, options: TextOptions): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return toText(value);
@@ -75,6 +105,22 @@ export function textMembers(value: unknown, options: TextOptions): string {
       return `${paint(pad(name, width, false), 'bold', options)}${GAP}${paint(text, stateStyles.get(text), options)}`;
     })
     .join('\n');
+}
+
+/** A sentence in lines that fit, broken between words. */
+export function wrapText(text: string, { width = Number.POSITIVE_INFINITY }: TextOptions): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (stringWidth(longer) <= width || line === '') {
+      line = longer;
+      continue;
+    }
+    lines.push(line);
+    line = word;
+  }
+  return [...lines, line].join('\n');
 }
 
 export function paint(text: string, style: Style | undefined, { hasColors }: TextOptions): string {

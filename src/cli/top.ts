@@ -1,120 +1,147 @@
 /**
- * The command `warren top`: queues, workers and throughput in the terminal, live. Stands on two answers of the API, looked at every second or so.
+ * The command `warren top`: queues, workers and throughput in the terminal, live or once, and the pods of a cluster beside them.
  */
 import type { Command } from 'commander';
-import { sleep } from '#shared/base/backoff.ts';
+import { aborted, sleep } from '#shared/base/backoff.ts';
 import { Unavailable } from '#shared/base/errors.ts';
 import type { ConnectionOptions } from './add-api-commands.ts';
 import { appOption, openConnection, secondsOption, urlOption } from './add-api-commands.ts';
-import type { Column } from './api-commands.ts';
-import { queueColumns, workerColumns } from './api-commands.ts';
 import type { ApiConnection } from './api-connection.ts';
+import { ClusterWatcher } from './cluster/cluster-watcher.ts';
+import type { WantedCluster } from './cluster/open-cluster.ts';
+import { openCluster } from './cluster/open-cluster.ts';
+import { exitCodeOfError, exitCodeOfStatus, exitCodes } from './exit-code.ts';
 import { tellProblem } from './run-request.ts';
 import type { Terminal } from './terminal.ts';
 import { Screen, textOptions } from './terminal.ts';
-import type { TextOptions } from './text-table.ts';
-import { paint, textTable } from './text-table.ts';
+import type { Fleet, Look, Refusal } from './top-look.ts';
+import { FleetReader, toJson } from './top-look.ts';
+import { toPicture } from './top-picture.ts';
 
-interface Queue {
-  name: string;
-  counts: Record<string, number>;
+interface TopOptions extends ConnectionOptions, WantedCluster {
+  every: number;
+  once?: true;
+  json?: true;
+  pods?: true;
 }
 
-export interface Look {
-  atMs: number;
-  queues: readonly Queue[];
-  workers: readonly object[];
-}
-
-const ENDED = ['completed', 'discarded', 'cancelled'];
 const CTRL_C = '\u0003';
-const topColumns: readonly Column[] = [...queueColumns, ['ENDED /s', 'endedPerSecond']];
 
 export function addTop(program: Command, terminal: Terminal): void {
-  program
-    .command('top')
-    .summary('Queues, workers and throughput, live; q ends')
-    .description('Queues, workers and throughput, live; q ends. Needs the role viewer.')
+  const command = program.command('top');
+  command
+    .summary('Queues, workers and throughput, live, and the pods of a cluster; q ends')
+    .description(
+      'Queues, workers and throughput, live; q ends. Needs the role viewer. With --pods, also the autoscalers and pods of a namespace in Kubernetes, as the kubeconfig (KUBECONFIG) reaches it: docs/scale-out.md.',
+    )
     .addOption(secondsOption('--every <seconds>', 'look again every so many seconds').default(1))
+    .option('--once', 'look once and end')
+    .option('--json', 'print each look as one line of JSON, for programs')
+    .option('--pods', 'also pods with their CPU and memory, and autoscalers')
+    .option('--namespace <name>', 'of the pods; defaults to that of the context')
+    .option('--context <name>', 'of the kubeconfig; defaults to its current one')
+    .option('--selector <labels>', 'only what has these labels: app.kubernetes.io/part-of=warren')
     .option(...urlOption)
     .option(...appOption)
-    .action(async (options: ConnectionOptions & { every: number }) => {
-      await using connection = await openConnection(options);
-      await watch(connection, options.every * 1_000, terminal);
+    .action(async (options: TopOptions) => {
+      const ofPods = (['namespace', 'context', 'selector'] as const).filter(
+        (name) => options[name] !== undefined,
+      );
+      if (options.pods !== true && ofPods.length > 0)
+        command.error(`error: --${ofPods.join(', --')} chooses pods, and wants --pods`);
+      await using stack = new AsyncDisposableStack();
+      const cluster = await watchCluster(options);
+      if (cluster !== undefined) stack.defer(async () => await cluster.watcher.stop());
+      const connection = stack.use(await openConnection(options));
+      await (options.once === true ? showOnce : watch)({ connection, cluster, options, terminal });
     });
 }
 
-async function watch(connection: ApiConnection, everyMs: number, terminal: Terminal): Promise<void> {
+interface WatchedCluster {
+  watcher: ClusterWatcher;
+  namespace: string;
+}
+
+/** Undefined where no pods are wanted. */
+async function watchCluster(options: TopOptions): Promise<WatchedCluster | undefined> {
+  if (options.pods !== true) return undefined;
+  const { cluster, namespace } = await openCluster(options);
+  const watcher = new ClusterWatcher({ open: () => cluster, intervalMs: options.every * 1_000 });
+  watcher.start();
+  return { watcher, namespace };
+}
+
+interface Top {
+  connection: ApiConnection;
+  cluster: WatchedCluster | undefined;
+  options: TopOptions;
+  terminal: Terminal;
+}
+
+/** The exit code tells what could not be seen: 5 where it was refused, 6 where nobody answered. */
+async function showOnce({ connection, cluster, options, terminal }: Top): Promise<void> {
+  const answer = await lookAtFleet(new FleetReader(connection), { isNeeded: cluster === undefined });
+  if ('status' in answer) {
+    tellProblem(answer, terminal);
+    return;
+  }
+  await cluster?.watcher.untilAsked();
+  const look = toLook(answer, { connection, cluster });
+  terminal.out.write(`${options.json === true ? toJson(look) : toPicture(look, textOptions(terminal))}\n`);
+  const pods = look.cluster?.pods;
+  if (answer instanceof Unavailable) terminal.setExitCode(exitCodeOfError(answer));
+  else if (pods?.ok === false)
+    terminal.setExitCode(
+      pods.status === undefined ? exitCodes.unavailable.code : exitCodeOfStatus(pods.status),
+    );
+}
+
+async function watch({ connection, cluster, options, terminal }: Top): Promise<void> {
   using keys = endByKey(terminal);
   using screen = new Screen(terminal);
-  let before: Look | undefined;
-  let note = connection.remark;
+  const reader = new FleetReader(connection);
+  let last: Fleet | undefined;
+  await Promise.race([cluster?.watcher.untilAsked(), aborted(keys.signal)]);
   while (!keys.signal.aborted) {
-    try {
-      const look = await lookOnce(connection, terminal);
-      if (look === undefined) return;
-      screen.draw(toFrame(look, before, { note, options: textOptions(terminal) }));
-      before = look;
-      note = connection.remark;
-    } catch (error) {
-      if (before === undefined || !(error instanceof Unavailable)) throw error;
-      note = error.message; // what was seen last stays, and is said to be old
-      screen.draw(toFrame(before, undefined, { note, options: textOptions(terminal) }));
+    const isNeeded = cluster === undefined && last === undefined;
+    const answer = await lookAtFleet(reader, { isNeeded });
+    if ('status' in answer) {
+      tellProblem(answer, terminal);
+      return;
     }
-    await sleep(everyMs, keys.signal);
+    const look = toLook(answer, { connection, cluster });
+    last = look.fleet ?? last;
+    if (options.json === true) terminal.out.write(`${toJson(look)}\n`);
+    else screen.draw(toPicture({ ...look, fleet: last }, textOptions(terminal))); // what was seen last stays, and is said to be old
+    await sleep(options.every * 1_000, keys.signal);
   }
 }
 
-/** Undefined where the API refuses, which has been told. */
-async function lookOnce(connection: ApiConnection, terminal: Terminal): Promise<Look | undefined> {
-  const responses = await Promise.all(['/v1/queues', '/v1/workers'].map((path) => connection.request(path)));
-  const bodies = await Promise.all(responses.map((response) => response.text()));
-  for (const [index, { status }] of responses.entries()) {
-    if (status === 503)
-      throw new Unavailable('api_unavailable', 'the API is there, and something that it needs is not');
-    if (status !== 200) {
-      tellProblem({ status, body: bodies[index] ?? '' }, terminal);
-      return undefined;
-    }
+/** Where the fleet is needed, throws `Unavailable` instead of answering with it. */
+async function lookAtFleet(
+  reader: FleetReader,
+  { isNeeded }: { isNeeded: boolean },
+): Promise<Fleet | Refusal | Unavailable> {
+  try {
+    return await reader.read();
+  } catch (error) {
+    if (isNeeded || !(error instanceof Unavailable)) throw error;
+    reader.forget();
+    return error;
   }
-  const [queues = '{}', workers = '{}'] = bodies;
+}
+
+function toLook(
+  answer: Fleet | Unavailable,
+  { connection, cluster }: Pick<Top, 'connection' | 'cluster'>,
+): Look {
+  const isAway = answer instanceof Unavailable;
   return {
-    atMs: performance.now(),
-    queues: (JSON.parse(queues) as { queues: Queue[] }).queues,
-    workers: (JSON.parse(workers) as { workers: object[] }).workers,
+    at: new Date(),
+    fleet: isAway ? undefined : answer,
+    note: isAway ? answer.message : connection.remark,
+    cluster: cluster && { ...cluster.watcher.snapshot(), namespace: cluster.namespace },
   };
-}
-
-interface FrameOptions {
-  note: string | undefined;
-  options: TextOptions;
-}
-
-/** What is drawn. Throughput is what has ended since the look before; what was deleted meanwhile does not count against it. */
-export function toFrame(look: Look, before: Look | undefined, { note, options }: FrameOptions): string {
-  const seconds = before === undefined ? 0 : (look.atMs - before.atMs) / 1_000;
-  const rows = look.queues.map((queue) => {
-    const earlier = before?.queues.find(({ name }) => name === queue.name);
-    const ended = earlier === undefined ? undefined : Math.max(0, endedIn(queue) - endedIn(earlier));
-    return { ...queue, endedPerSecond: ended === undefined || seconds === 0 ? null : ended / seconds };
-  });
-  const sum = (state: string) => look.queues.reduce((total, { counts }) => total + (counts[state] ?? 0), 0);
-  const perSecond = rows.reduce((total, row) => total + (row.endedPerSecond ?? 0), 0);
-  const head = `waiting ${sum('available')}  running ${sum('running')}  scheduled ${sum('scheduled')}  workers ${look.workers.length}  ended ${Math.round(perSecond)}/s`;
-  return [
-    paint(head, 'bold', options),
-    ...(note === undefined ? [] : [paint(`(${note})`, 'yellow', options)]),
-    '',
-    textTable(rows, topColumns, options),
-    '',
-    look.workers.length === 0
-      ? 'no worker has been heard of'
-      : textTable(look.workers, workerColumns, options),
-  ].join('\n');
-}
-
-function endedIn({ counts }: Queue): number {
-  return ENDED.reduce((total, state) => total + (counts[state] ?? 0), 0);
 }
 
 /** `q` and Ctrl-C end it. While keys are read one by one the terminal makes no signal of Ctrl-C. */

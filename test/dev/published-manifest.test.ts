@@ -27,8 +27,10 @@ test('nothing that only the repository needs is published', () => {
 test('what an application may do without is left to those who need it', () => {
   const { peerDependencies, peerDependenciesMeta, optionalDependencies } = publishedManifest(manifest);
   expect(optionalDependencies).toBeUndefined();
-  expect(Object.keys(peerDependencies as object)).toEqual(Object.keys(manifest.optionalDependencies));
-  expect(Object.values(peerDependenciesMeta as object)).toEqual(
-    Object.keys(manifest.optionalDependencies).map(() => ({ optional: true })),
-  );
+  const names = [...Object.keys(manifest.optionalDependencies), '@kubernetes/client-node'];
+  expect(Object.keys(peerDependencies as object)).toEqual(names);
+  expect(peerDependencies).toMatchObject({
+    '@kubernetes/client-node': `^${manifest.devDependencies['@kubernetes/client-node']}`,
+  });
+  expect(Object.values(peerDependenciesMeta as object)).toEqual(names.map(() => ({ optional: true })));
 });

@@ -1,5 +1,6 @@
 // An HTTP server that answers as the Kubernetes API server does, as far as the watcher asks: pods in pages, pod metrics, autoscalers, `Status`
-// objects for refusals, a bearer token. Tests change what it has, and how it behaves: refusing, silent, cut off in the middle, away.
+// objects for refusals, a bearer token with the rights of a Role, label selectors. Tests change what it has, and how it behaves: refusing, silent,
+// cut off in the middle, away.
 // Guarantees: it is gone, with its connections, once disposed of.
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -9,6 +10,30 @@ import type { PodMetric, V1Pod, V2HorizontalPodAutoscaler } from '@kubernetes/cl
 import { KubeConfig } from '@kubernetes/client-node';
 
 export type Resource = 'pods' | 'metrics' | 'autoscalers';
+
+/** As it stands in the `rules` of a Role. */
+export interface RoleRule {
+  apiGroups: readonly string[];
+  resources: readonly string[];
+  verbs: readonly string[];
+}
+
+const names: Readonly<Record<Resource, { group: string; plural: string; kind: string; version: string }>> = {
+  pods: { group: '', plural: 'pods', kind: 'PodList', version: 'v1' },
+  metrics: {
+    group: 'metrics.k8s.io',
+    plural: 'pods',
+    kind: 'PodMetricsList',
+    version: 'metrics.k8s.io/v1beta1',
+  },
+  autoscalers: {
+    group: 'autoscaling',
+    plural: 'horizontalpodautoscalers',
+    kind: 'HorizontalPodAutoscalerList',
+    version: 'autoscaling/v2',
+  },
+};
+const everything: readonly RoleRule[] = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }];
 
 /**
  * `silent`: takes the request and never answers. `cut`: closes the connection in the middle of the answer. `page`: a proxy's page instead.
@@ -28,6 +53,8 @@ export class ClusterApi {
   readonly state: ClusterState = { pods: [], metrics: [], autoscalers: [] };
   /** How each resource is answered; `normal` where nothing is said. */
   readonly behaviours: Partial<Record<Resource, Behaviour>> = {};
+  /** What the Role of the token's user in `namespace` allows; elsewhere he has none. */
+  rights: readonly RoleRule[] = everything;
   /** Pages that have expired: the next use is answered with 410. */
   readonly expired = new Set<string>();
   /** Requests by resource, refused ones included. */
@@ -105,9 +132,10 @@ export class ClusterApi {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', this.url);
-    const resource = this.#resourceOf(url.pathname);
+    const { resource, namespace } = askedFor(url.pathname);
     if (request.headers.authorization !== `Bearer ${TOKEN}`) refuse(response, 401, 'Unauthorized');
-    else if (resource === undefined) refuse(response, 404, refusal(404));
+    else if (resource === undefined || request.method !== 'GET') notFound(response);
+    else if (!this.#isAllowed(resource, namespace)) refuse(response, 403, forbidden(resource, namespace));
     else this.#answerFor(resource, url, response);
   }
 
@@ -115,7 +143,9 @@ export class ClusterApi {
     this.asked[resource] += 1;
     const behaviour = this.behaviours[resource] ?? 'normal';
     const page = url.searchParams.get('continue');
-    if (typeof behaviour === 'number') refuse(response, behaviour, refusal(behaviour, resource));
+    if (behaviour === 404) notFound(response);
+    else if (behaviour === 403) refuse(response, 403, forbidden(resource, this.namespace));
+    else if (typeof behaviour === 'number') refuse(response, behaviour, refusal(behaviour));
     else if (behaviour === 'page')
       response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>');
     else if (page !== null && this.expired.delete(page)) refuse(response, 410, refusal(410));
@@ -132,39 +162,75 @@ export class ClusterApi {
     else response.end(body);
   }
 
-  #resourceOf(path: string): Resource | undefined {
-    const inNamespace = (group: string, plural: string) => `${group}/namespaces/${this.namespace}/${plural}`;
-    if (path === inNamespace('/api/v1', 'pods')) return 'pods';
-    if (path === inNamespace('/apis/metrics.k8s.io/v1beta1', 'pods')) return 'metrics';
-    if (path === inNamespace('/apis/autoscaling/v2', 'horizontalpodautoscalers')) return 'autoscalers';
-    return undefined;
+  #isAllowed(resource: Resource, namespace: string): boolean {
+    const { group, plural } = names[resource];
+    const has = (one: string, all: readonly string[]) => all.includes(one) || all.includes('*');
+    return (
+      namespace === this.namespace &&
+      this.rights.some(
+        ({ apiGroups, resources, verbs }) =>
+          has(group, apiGroups) && has(plural, resources) && has('list', verbs),
+      )
+    );
   }
 
   #list(resource: Resource, { searchParams }: URL): unknown {
     this.#revision += 1;
-    const kinds = {
-      pods: { apiVersion: 'v1', kind: 'PodList' },
-      metrics: { apiVersion: 'metrics.k8s.io/v1beta1', kind: 'PodMetricsList' },
-      autoscalers: { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscalerList' },
-    };
+    const { kind, version } = names[resource];
     const from = Number(searchParams.get('continue') ?? 0);
     const limit = Math.min(Number(searchParams.get('limit') ?? Number.POSITIVE_INFINITY), this.pageSize);
-    const items = this.state[resource];
+    const items = selected(this.state[resource], searchParams.get('labelSelector'));
     const next = from + limit < items.length ? { continue: String(from + limit) } : {};
     return {
-      ...kinds[resource],
+      kind,
+      apiVersion: version,
       metadata: { resourceVersion: String(this.#revision), ...next },
       items: items.slice(from, from + limit),
     };
   }
 }
 
-function refusal(status: number, resource = ''): string {
-  if (status === 403) return `${resource} is forbidden: User "somebody" cannot list resource "${resource}"`;
+/** `/api/v1/namespaces/NAMESPACE/pods`; groups stand below `/apis`. */
+function askedFor(path: string): { resource: Resource | undefined; namespace: string } {
+  const [, version = '', namespace = '', plural] =
+    /^\/apis?\/(.+)\/namespaces\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const isCore = path.startsWith('/api/');
+  const found = (Object.keys(names) as Resource[]).find(
+    (each) =>
+      names[each].version === version &&
+      names[each].plural === plural &&
+      (names[each].group === '') === isCore,
+  );
+  return { resource: found, namespace: decodeURIComponent(namespace) };
+}
+
+/** Equality alone: `name=value,name=value`. */
+function selected(items: readonly { metadata?: object }[], selector: string | null): object[] {
+  const wanted = (selector ?? '').split(',').filter((each) => each !== '');
+  return items.filter(({ metadata }) => {
+    const { labels = {} } = (metadata ?? {}) as { labels?: Record<string, string> };
+    return wanted.every((each) => {
+      const [name = '', value] = each.split('=');
+      return labels[name] === value;
+    });
+  });
+}
+
+function refusal(status: number): string {
   if (status === 410) return 'The provided continue parameter is too old';
   if (status === 500) return 'etcdserver: leader changed';
-  if (status === 503) return 'the server is currently unable to handle the request';
-  return 'the server could not find the requested resource';
+  return 'the server is currently unable to handle the request';
+}
+
+function forbidden(resource: Resource, namespace: string): string {
+  const { group, plural } = names[resource];
+  const full = group === '' ? plural : `${plural}.${group}`;
+  return `${full} is forbidden: User "somebody" cannot list resource "${plural}" in API group "${group}" in the namespace "${namespace}"`;
+}
+
+/** A path that no API serves: no metrics-server, say. */
+function notFound(response: ServerResponse): void {
+  response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('404 page not found\n');
 }
 
 function refuse(response: ServerResponse, code: number, message: string): void {

@@ -14,6 +14,7 @@ export interface PodOptions {
   requests?: Record<string, string>[];
   sidecarRequests?: Record<string, string>;
   limits?: Record<string, string>;
+  labels?: Record<string, string>;
 }
 
 const HASH = '5d9f7c6b8';
@@ -22,14 +23,14 @@ const HASH = '5d9f7c6b8';
 export function deploymentPod(deployment: string, id: string, options: PodOptions = {}): V1Pod {
   const { ready = true, phase = 'Running', waiting, ending = false, restarts = 0 } = options;
   const { createdAt = '2026-01-01T00:00:00Z', readyAt = '2026-01-01T00:00:08Z' } = options;
-  const { requests = [{ cpu: '200m', memory: '96Mi' }], sidecarRequests, limits } = options;
+  const { requests = [{ cpu: '200m', memory: '96Mi' }], sidecarRequests, limits, labels = {} } = options;
   const resources = (one: Record<string, string>) =>
     limits === undefined ? { requests: one } : { requests: one, limits };
   const pod = {
     metadata: {
       name: `${deployment}-${HASH}-${id}`,
       namespace: 'warren',
-      labels: { 'pod-template-hash': HASH },
+      labels: { 'pod-template-hash': HASH, ...labels },
       creationTimestamp: createdAt,
       ...(ending ? { deletionTimestamp: '2026-01-01T01:00:00Z' } : {}),
       ownerReferences: [
@@ -76,7 +77,13 @@ export function deploymentPod(deployment: string, id: string, options: PodOption
 
 export function podUse(pod: V1Pod, ...usages: { cpu: string; memory: string }[]): PodMetric {
   return {
-    metadata: { name: pod.metadata?.name ?? '', namespace: 'warren', selfLink: '', creationTimestamp: '' },
+    metadata: {
+      name: pod.metadata?.name ?? '',
+      namespace: 'warren',
+      selfLink: '',
+      creationTimestamp: '',
+      ...(pod.metadata?.labels && { labels: pod.metadata.labels }), // metrics-server passes them on
+    },
     timestamp: '2026-01-01T00:10:00Z',
     window: '15s',
     containers: usages.map((usage, index) => ({ name: `container-${index}`, usage })),
@@ -90,17 +97,18 @@ export interface AutoscalerOptions {
   cpu?: number | undefined;
   /** Undefined: it scales. */
   problem?: string;
+  labels?: Record<string, string>;
 }
 
 /** From 2 to 8 pods at 70 % CPU. */
 export function autoscaler(target: string, options: AutoscalerOptions = {}): V2HorizontalPodAutoscaler {
-  const { current = 2, desired = current, cpu, problem } = options;
+  const { current = 2, desired = current, cpu, problem, labels = {} } = options;
   const measured = {
     type: 'Resource',
     resource: { name: 'cpu', current: { averageUtilization: cpu, averageValue: '10m' } },
   };
   return {
-    metadata: { name: target, namespace: 'warren' },
+    metadata: { name: target, namespace: 'warren', labels },
     spec: {
       scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: target },
       minReplicas: 2,

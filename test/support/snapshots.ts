@@ -1,9 +1,9 @@
 // What the watcher knows at one moment, made of the objects that a cluster has: for what is drawn and concluded from it.
 import type { PodMetric, V1Pod, V2HorizontalPodAutoscaler } from '@kubernetes/client-node';
-import { toAutoscaler } from '../../bench/scale-out/autoscalers.ts';
-import { toPod, toUsage } from '../../bench/scale-out/pods.ts';
 import type { QueueState } from '../../bench/scale-out/queues.ts';
 import type { Snapshot } from '../../bench/scale-out/watcher.ts';
+import { toAutoscaler } from '../../src/cli/cluster/autoscalers.ts';
+import { toPod, toUsage } from '../../src/cli/cluster/pods.ts';
 
 export interface SnapshotParts {
   /** Undefined: not known. */

@@ -172,6 +172,7 @@ export const statesFromTheTable: Rule = (files) =>
   });
 
 const packageHomes: Record<string, (path: string) => boolean> = {
+  '@kubernetes/client-node': (path) => path.startsWith('cli/cluster/'),
   amqplib: (path) => path.startsWith('shared/rabbitmq/'),
   'generic-pool': (path) => path.startsWith('shared/rabbitmq/'),
   postgres: (path) => path.startsWith('shared/postgres/') || path === 'shared/job/transaction.ts', // a type

@@ -192,6 +192,20 @@ describe('the package', () => {
     expect(await shell(project, 'node serve-grpc.mjs')).toBe('127.0.0.1');
   });
 
+  test('says what is missing where pods are asked for without the client of Kubernetes, and asks with it', async () => {
+    const top =
+      'DATABASE_URL=postgres://127.0.0.1:1/none KUBECONFIG=/nowhere/kubeconfig npx warren top --once --pods 2>&1 || true';
+    expect(await shell(project, top)).toMatch(
+      /^pods need the package @kubernetes\/client-node \(npm install /,
+    );
+    const { peerDependencies } = JSON.parse(
+      readFileSync(join(project.path, 'node_modules/warren/package.json'), 'utf8'),
+    );
+    const version = peerDependencies['@kubernetes/client-node'].slice(1);
+    await shell(project, `npm install --no-audit --no-fund @kubernetes/client-node@${version}`);
+    expect(await shell(project, top)).toMatch(/^the kubeconfig cannot be read: .*\/nowhere\/kubeconfig/);
+  });
+
   test('exports what it promises, and nothing else', async () => {
     const names = ['.', './app', './examples/shop', './package.json', './proto/*', './testing'];
     const { exports } = JSON.parse(

@@ -95,7 +95,7 @@ test('a run sends real jobs, sees the fleet grow and shrink through an outage of
   await untilPrinted(program, /under load .*! pods.* unknown: .*ECONNREFUSED/);
   await kubernetes.comeBack();
   kubernetes.behaviours.metrics = 503;
-  await untilPrinted(program, /under load .*warren-worker 4 ready.*! pod metrics unknown: 503/);
+  await untilPrinted(program, /under load .*warren-worker 4 ready.*! CPU and memory unknown: 503/);
   kubernetes.behaviours.metrics = 'normal';
   program.signal('SIGINT');
   showPods(2);

@@ -63,11 +63,11 @@ describe('what is held', () => {
   test('stands in one table with its maxima', () => {
     const holdings = compareHoldings({ activity, broker: [api, worker], settings });
     expect(renderHoldings(holdings, { activity, broker: [api, worker] }).split('\n')).toEqual([
-      'PROCESS             POSTGRES   ACTIVE   RABBITMQ   CHANNELS   CONSUMERS',
-      'psql                3          1        0          0          0',
-      'warren-api@a:1      10/10      1        1/1        4/5        0/0',
-      'warren-worker@b:2   11/21      2        2/2        21/23      20/20',
-      '(all)               24/97      4        3          25         20',
+      'PROCESS            POSTGRES  ACTIVE  RABBITMQ  CHANNELS  CONSUMERS',
+      'psql               3              1  0         0         0',
+      'warren-api@a:1     10/10          1  1/1       4/5       0/0',
+      'warren-worker@b:2  11/21          2  2/2       21/23     20/20',
+      '(all)              24/97          4  3         25        20',
       '',
       'Every pool full: 34 of 97 Postgres connections.',
     ]);
@@ -109,7 +109,7 @@ describe('what is held', () => {
     const holdings = compareHoldings({ activity: undefined, broker: [api], settings });
     expect(holdings.exceeded).toEqual([]);
     expect(renderHoldings(holdings, { activity: undefined, broker: [api] })).toContain(
-      'warren-api@a:1   unknown    unknown   1/1        4/5        0/0',
+      'warren-api@a:1  unknown   unknown  1/1       4/5       0/0',
     );
   });
 });

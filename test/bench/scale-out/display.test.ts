@@ -57,17 +57,17 @@ describe('the screen', () => {
     expect(renderScreen(viewOf(whole), wide)).toEqual([
       'Warren scale-out, namespace warren   under load 00:44 of 120 s   total 01:14',
       '',
-      'NAME                        READY   STATUS    RESTARTS   CPU       OF REQUEST   MEMORY    OF REQUEST   AGE',
-      'warren-worker-5d9f7c6b8-a   yes     Running   1          212m      106%         88Mi      92%          5m',
-      'warren-worker-5d9f7c6b8-b   no      Pending   0          unknown   unknown      unknown   unknown      5m',
+      'POD                        READY  STATUS   RESTARTS  AGE   CPU  %REQ  %LIM  MEMORY  %REQ  %LIM',
+      'warren-worker-5d9f7c6b8-a  yes    Running         1   5m  212m  106%  none    88Mi   92%  none',
+      'warren-worker-5d9f7c6b8-b  no     Pending         0   5m     –     –  none       –     –  none',
       '',
-      'HPA             REFERENCE       TARGETS         MINPODS   MAXPODS   REPLICAS   DESIRED',
-      'warren-worker   warren-worker   cpu: 106%/70%   2         8         2          4',
+      'AUTOSCALER     SCALES         CURRENT  DESIRED  MIN  MAX  MEASURES',
+      'warren-worker  warren-worker        2        4    2    8  cpu: 106%/70%',
       '',
-      'QUEUE     WAITING   RUNNING   CONSUMERS',
-      'default   1 234     400       20',
-      'reports   0         0         5',
-      '(all)     1 234     400       25',
+      'QUEUE    WAITING  RUNNING  CONSUMERS',
+      'default     1234      400         20',
+      'reports        0        0          5',
+      '(all)       1234      400         25',
       '',
       'Jobs/s     2 310',
       'Requests   2 290/s GET /api/test/:id, 98 765 answered, round 32 1.31 s p50 31 ms p99 88 ms, failed 2 (503 at /api/test/:id)',
@@ -77,15 +77,15 @@ describe('the screen', () => {
 
   test('says unknown, and why, where nothing is known', () => {
     const lines = renderScreen(viewOf({}), wide);
-    for (const line of ['pods: unknown', 'hpa: unknown', 'queues: unknown', 'Jobs/s     unknown'])
+    for (const line of ['pods: unknown', 'autoscalers: unknown', 'queues: unknown', 'Jobs/s     unknown'])
       expect(lines).toContain(line);
-    expect(lines).toContain('! pods, pod metrics, hpa, queues unknown: nobody answers');
+    expect(lines).toContain('! pods, CPU and memory, autoscalers, queues unknown: nobody answers');
   });
 
   test('tells where there are no pods and no autoscalers', () => {
     const lines = renderScreen(viewOf({ pods: [], autoscalers: [], metrics: [], queues: [] }), wide);
-    expect(lines).toContain('No pods in this namespace.');
-    expect(lines).toContain('No autoscalers (HPA) in this namespace.');
+    expect(lines).toContain('no pods');
+    expect(lines).toContain('no autoscalers');
   });
 
   test('tells why an autoscaler does not scale', () => {

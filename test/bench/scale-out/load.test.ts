@@ -4,7 +4,7 @@ import { Load } from '../../../bench/scale-out/load.ts';
 import type { LoadPlan } from '../../../bench/scale-out/load-plan.ts';
 import { toRequest } from '../../../bench/scale-out/load-plan.ts';
 import type { QueueState } from '../../../bench/scale-out/queues.ts';
-import type { Reading } from '../../../bench/scale-out/reading.ts';
+import type { Reading } from '../../../src/cli/cluster/reading.ts';
 import { eventually } from '../../support/eventually.ts';
 import { queue } from '../../support/snapshots.ts';
 import { WarrenApiDouble } from '../../support/warren-api-double.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Cluster } from '../../../bench/scale-out/cluster.ts';
 import type { Snapshot, WatcherOptions } from '../../../bench/scale-out/watcher.ts';
 import { Watcher } from '../../../bench/scale-out/watcher.ts';
+import { Cluster } from '../../../src/cli/cluster/cluster.ts';
 import { ClusterApi } from '../../support/cluster-api.ts';
 import { autoscaler, deploymentPod, podUse } from '../../support/cluster-objects.ts';
 import { eventually } from '../../support/eventually.ts';

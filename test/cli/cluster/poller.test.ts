@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Poller } from '../../../bench/scale-out/poller.ts';
-import type { Reading } from '../../../bench/scale-out/reading.ts';
+import { Poller } from '../../../src/cli/cluster/poller.ts';
+import type { Reading } from '../../../src/cli/cluster/reading.ts';
 import { eventually, HANG_MS } from '../../support/eventually.ts';
 
 test('asks one question at a time, and keeps the latest answer', async () => {

@@ -1,5 +1,7 @@
-// Pods as `kubectl top pods` and `kubectl get pods` tell of them together: state, use, and what was requested. Pure.
-// Requests are added up here: the client's `topPods` (2.0.1) adds a pod's memory limits to its requests, and finds use by the pod's name alone.
+/**
+ * Pods as `kubectl top pods` and `kubectl get pods` tell of them together: state, use, and what was requested. Pure.
+ * Requests are added up here: the client's `topPods` (2.0.1) adds a pod's memory limits to its requests, and finds use by the pod's name alone.
+ */
 import type { PodMetric, V1Container, V1Pod } from '@kubernetes/client-node';
 import { parseQuantity } from './quantity.ts';
 
@@ -21,6 +23,8 @@ export interface Pod {
   /** Since when it has been ready. */
   readyAt: Date | undefined;
   requests: Resources;
+  /** Undefined where a container of it has none: then the pod has none. */
+  limits: Resources;
 }
 
 export function toPod(pod: V1Pod): Pod {
@@ -28,6 +32,7 @@ export function toPod(pod: V1Pod): Pod {
   const containers = status?.containerStatuses ?? [];
   const condition = status?.conditions?.find(({ type }) => type === 'Ready');
   const ready = condition?.status === 'True';
+  const running = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []).filter(isSidecar)];
   return {
     name: metadata?.name ?? '',
     workload: workloadOf(pod),
@@ -36,11 +41,8 @@ export function toPod(pod: V1Pod): Pod {
     restarts: containers.reduce((sum, { restartCount }) => sum + restartCount, 0),
     createdAt: toDate(metadata?.creationTimestamp),
     readyAt: ready ? toDate(condition.lastTransitionTime) : undefined,
-    requests: sumResources(
-      [...(spec?.containers ?? []), ...(spec?.initContainers ?? []).filter(isSidecar)].map(
-        ({ resources }) => resources?.requests,
-      ),
-    ),
+    requests: sumResources(running.map(({ resources }) => resources?.requests)),
+    limits: sumLimits(running),
   };
 }
 
@@ -83,6 +85,14 @@ function sumResources(all: readonly (Amounts | undefined)[]): Resources {
     return amounts.length === 0 ? undefined : amounts.reduce((sum, amount) => sum + amount, 0);
   };
   return { cores: total('cpu'), bytes: total('memory') };
+}
+
+/** What one container may use without a limit, the pod may. */
+function sumLimits(containers: readonly V1Container[]): Resources {
+  const limits = containers.map(({ resources }) => resources?.limits);
+  const { cores, bytes } = sumResources(limits);
+  const areAllSet = (resource: 'cpu' | 'memory') => limits.every((one) => one?.[resource] !== undefined);
+  return { cores: areAllSet('cpu') ? cores : undefined, bytes: areAllSet('memory') ? bytes : undefined };
 }
 
 /** As quantities. */

@@ -1,4 +1,6 @@
-// Horizontal pod autoscalers as `kubectl get hpa` tells of them, and why one does not act. Pure.
+/**
+ * Horizontal pod autoscalers as `kubectl get hpa` tells of them, and why one does not act. Pure.
+ */
 import type { V2HorizontalPodAutoscaler, V2MetricSpec, V2MetricStatus } from '@kubernetes/client-node';
 import { parseQuantity } from './quantity.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Cluster } from '../../../bench/scale-out/cluster.ts';
-import type { Reading } from '../../../bench/scale-out/reading.ts';
-import { ask } from '../../../bench/scale-out/reading.ts';
+import { Cluster } from '../../../src/cli/cluster/cluster.ts';
+import type { Reading } from '../../../src/cli/cluster/reading.ts';
+import { ask } from '../../../src/cli/cluster/reading.ts';
 import type { Behaviour, Resource } from '../../support/cluster-api.ts';
 import { ClusterApi } from '../../support/cluster-api.ts';
 import { autoscaler, deploymentPod, podUse } from '../../support/cluster-objects.ts';
@@ -50,6 +50,22 @@ describe('the API server tells', () => {
     expect(told).toMatchObject({ target: 'warren-worker', current: 2, desired: 3, min: 2, max: 8 });
   });
 
+  test('only what has the labels that were asked for', async () => {
+    const labels = { 'app.kubernetes.io/part-of': 'warren' };
+    const ours = deploymentPod('warren-worker', 'a', { labels });
+    const others = deploymentPod('shop', 'a');
+    kubernetes.state.pods = [ours, others];
+    kubernetes.state.metrics = [ours, others].map((pod) => podUse(pod, { cpu: '1m', memory: '1Mi' }));
+    kubernetes.state.autoscalers = [autoscaler('warren-worker', { labels }), autoscaler('shop')];
+    const { namespace } = kubernetes;
+    const selector = 'app.kubernetes.io/part-of=warren';
+    cluster = new Cluster({ config: kubernetes.config(), namespace, selector });
+    const signal = AbortSignal.timeout(HANG_MS);
+    expect((await cluster.findPods(signal)).map(({ workload }) => workload)).toEqual(['warren-worker']);
+    expect([...(await cluster.findUsage(signal)).keys()]).toEqual([ours.metadata?.name]);
+    expect((await cluster.findAutoscalers(signal)).map(({ name }) => name)).toEqual(['warren-worker']);
+  });
+
   test.each(resources)('that there are no %s', async (resource) => {
     expect(await askFor(resource)).toEqual({ ok: true, value: resource === 'metrics' ? new Map() : [] });
   });
@@ -77,9 +93,17 @@ describe('many pods', () => {
   });
 });
 
+const forbidden: Readonly<Record<Resource, string>> = {
+  pods: '403 pods is forbidden: User "somebody" cannot list resource "pods" in API group "" in the namespace "warren"',
+  metrics:
+    '403 pods.metrics.k8s.io is forbidden: User "somebody" cannot list resource "pods" in API group "metrics.k8s.io" in the namespace "warren"',
+  autoscalers:
+    '403 horizontalpodautoscalers.autoscaling is forbidden: User "somebody" cannot list resource "horizontalpodautoscalers" in API group "autoscaling" in the namespace "warren"',
+};
+
 describe('a refusal is told in one line, and the next answer is heard', () => {
   const cases: [Resource, Behaviour, string][] = resources.flatMap((resource) => [
-    [resource, 403, `403 ${resource} is forbidden: User "somebody" cannot list resource "${resource}"`],
+    [resource, 403, forbidden[resource]],
     [resource, 500, '500 etcdserver: leader changed'],
     [resource, 410, '410 The provided continue parameter is too old'],
     [resource, 'page', '502 <html>bad gateway</html>'],
@@ -87,7 +111,8 @@ describe('a refusal is told in one line, and the next answer is heard', () => {
 
   test.each(cases)('%s: %s', async (resource, behaviour, reason) => {
     kubernetes.behaviours[resource] = behaviour;
-    expect(await askFor(resource)).toEqual({ ok: false, reason });
+    const status = Number(reason.slice(0, 3));
+    expect(await askFor(resource)).toEqual({ ok: false, reason, status });
     kubernetes.behaviours[resource] = 'normal';
     expect(await askFor(resource)).toMatchObject({ ok: true });
   });
@@ -105,12 +130,12 @@ describe('a refusal is told in one line, and the next answer is heard', () => {
       config: kubernetes.config({ token: 'another' }),
       namespace: kubernetes.namespace,
     });
-    expect(await askFor('pods')).toEqual({ ok: false, reason: '401 Unauthorized' });
+    expect(await askFor('pods')).toEqual({ ok: false, reason: '401 Unauthorized', status: 401 });
   });
 
   test('another namespace', async () => {
     cluster = new Cluster({ config: kubernetes.config(), namespace: 'another' });
-    expect(await askFor('autoscalers')).toMatchObject({ ok: false, reason: expect.stringMatching(/^404 /) });
+    expect(await askFor('autoscalers')).toMatchObject({ ok: false, status: 403 });
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseQuantity } from '../../../bench/scale-out/quantity.ts';
+import { parseQuantity } from '../../../src/cli/cluster/quantity.ts';
 
 test.each([
   ['2', 2],

@@ -1,6 +1,8 @@
-// Asks one question again and again and keeps the latest answer, so that a slow server delays nothing but its own numbers.
-// Guarantees: one question at a time, each with a deadline; asking takes at most a fifth of the server's time when it is slow.
-import { sleep } from '../../src/shared/base/backoff.ts';
+/**
+ * Asks one question again and again and keeps the latest answer, so that a slow server delays nothing but its own numbers.
+ * Guarantees: one question at a time, each with a deadline; asking takes at most a fifth of the server's time when it is slow.
+ */
+import { sleep } from '#shared/base/backoff.ts';
 import type { Reading } from './reading.ts';
 import { ask, notYet } from './reading.ts';
 
@@ -18,6 +20,7 @@ const REST = 4;
 export class Poller<T> {
   readonly #options: PollerOptions<T>;
   readonly #stopping = new AbortController();
+  readonly #asked = Promise.withResolvers<void>();
   #latest: Reading<T> = notYet;
   #life: Promise<void> | undefined;
 
@@ -30,12 +33,18 @@ export class Poller<T> {
     return this.#latest;
   }
 
+  /** Resolves with the first answer, and where it was stopped before. */
+  get asked(): Promise<void> {
+    return this.#asked.promise;
+  }
+
   start(): void {
     this.#life ??= this.#live();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#asked.resolve();
     await this.#life;
   }
 
@@ -48,6 +57,7 @@ export class Poller<T> {
       if (signal.aborted) return; // what was called off says nothing
       this.#latest = reading;
       onReading?.(reading);
+      this.#asked.resolve();
       const tookMs = performance.now() - startedAt;
       await sleep(Math.max(intervalMs - tookMs, reading.ok ? tookMs * REST : 0), signal);
     }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { toAutoscaler } from '../../../bench/scale-out/autoscalers.ts';
-import { describeTargets } from '../../../bench/scale-out/listings.ts';
+import { toAutoscaler } from '../../../src/cli/cluster/autoscalers.ts';
+import { describeTargets } from '../../../src/cli/cluster/listings.ts';
 import { autoscaler } from '../../support/cluster-objects.ts';
 
 test('an autoscaler tells its bounds, what there is, what it wants and why', () => {

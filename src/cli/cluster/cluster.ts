@@ -1,6 +1,8 @@
-// A namespace of a cluster: its pods, what they use, and its autoscalers, asked of the Kubernetes API server.
-// Lists are asked for anew each time and nothing is watched: an open watch may be silent because nothing happens or because the line is dead,
-// and the objects tell themselves when they were created and became ready. Every call heeds its signal and leaves no connection behind.
+/**
+ * A namespace of a cluster: its pods, what they use, and its autoscalers, asked of the Kubernetes API server.
+ * Lists are asked for anew each time and nothing is watched: an open watch may be silent because nothing happens or because the line is dead,
+ * and the objects tell themselves when they were created and became ready. Every call heeds its signal and leaves no connection behind.
+ */
 import type { ConfigurationOptions, PodMetricsList, RequestContext } from '@kubernetes/client-node';
 import {
   ApiException,
@@ -10,10 +12,12 @@ import {
   KubeConfig,
   Observable,
 } from '@kubernetes/client-node';
+import { Misconfigured } from '#shared/base/errors.ts';
 import type { Autoscaler } from './autoscalers.ts';
 import { toAutoscaler } from './autoscalers.ts';
 import type { Pod, Resources } from './pods.ts';
 import { toPod, toUsage } from './pods.ts';
+import { explain } from './reading.ts';
 
 const PAGE = 250;
 /** More pods than that are somebody else's; the rest is not read. */
@@ -25,28 +29,52 @@ const UNAVAILABLE = 503;
 /** What the client takes where it finds nothing else. */
 const NO_CONFIG = 'http://localhost:8080';
 
-/** What the file or the service account says. Throws where there is neither, and where a context is wanted that it does not have. */
+/** What the file or the service account says. Throws `Misconfigured` where there is neither, and where a context is wanted that it does not have. */
 export function loadKubeConfig(context: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  config.loadFromDefault();
-  if (config.getCurrentCluster()?.server === NO_CONFIG)
-    throw new Error('no kubeconfig: neither KUBECONFIG nor ~/.kube/config');
+  loadDefault(config);
   if (context !== undefined) {
     if (config.getContextObject(context) === null)
-      throw new Error(`the kubeconfig has no context "${context}"`);
+      throw new Misconfigured(`the kubeconfig has no context "${context}"`);
     config.setCurrentContext(context);
   }
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined) throw new Misconfigured('the kubeconfig has no current context: give --context');
+  if (server === NO_CONFIG) throw new Misconfigured('no kubeconfig: neither KUBECONFIG nor ~/.kube/config');
   return config;
+}
+
+function loadDefault(config: KubeConfig): void {
+  try {
+    config.loadFromDefault();
+  } catch (error) {
+    throw new Misconfigured(`the kubeconfig cannot be read: ${explain(error)}`);
+  }
+}
+
+/** The namespace of the current context, as kubectl takes it. */
+export function namespaceOf(config: KubeConfig): string {
+  return config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
+}
+
+export interface ClusterOptions {
+  config: KubeConfig;
+  namespace: string;
+  /** Only what has these labels: `app.kubernetes.io/part-of=warren`. Defaults to everything. */
+  selector?: string | undefined;
 }
 
 export class Cluster {
   readonly #namespace: string;
+  /** Parameters of every list. */
+  readonly #selection: { labelSelector?: string };
   readonly #core: CoreV1Api;
   readonly #autoscaling: AutoscalingV2Api;
   readonly #custom: CustomObjectsApi;
 
-  constructor({ config, namespace }: { config: KubeConfig; namespace: string }) {
+  constructor({ config, namespace, selector }: ClusterOptions) {
     this.#namespace = namespace;
+    this.#selection = selector === undefined ? {} : { labelSelector: selector };
     this.#core = config.makeApiClient(CoreV1Api);
     this.#autoscaling = config.makeApiClient(AutoscalingV2Api);
     this.#custom = config.makeApiClient(CustomObjectsApi);
@@ -66,9 +94,10 @@ export class Cluster {
   /** What pods use, by their name. A pod has no entry before its first measurement, about half a minute after its start. */
   async findUsage(signal: AbortSignal): Promise<Map<string, Resources>> {
     const group = { group: 'metrics.k8s.io', version: 'v1beta1', plural: 'pods', namespace: this.#namespace };
+    const question = { ...group, ...this.#selection };
     try {
       const list: PodMetricsList = await this.#call(signal, (options) =>
-        this.#custom.listNamespacedCustomObject(group, options),
+        this.#custom.listNamespacedCustomObject(question, options),
       );
       return new Map((list.items ?? []).map((metric) => [metric.metadata.name, toUsage(metric)]));
     } catch (error) {
@@ -81,20 +110,21 @@ export class Cluster {
   /** Every autoscaler of the namespace, by name. */
   async findAutoscalers(signal: AbortSignal): Promise<Autoscaler[]> {
     const list = await this.#call(signal, (options) =>
-      this.#autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: this.#namespace }, options),
+      this.#autoscaling.listNamespacedHorizontalPodAutoscaler(
+        { namespace: this.#namespace, ...this.#selection },
+        options,
+      ),
     );
     return byName((list.items ?? []).map(toAutoscaler));
   }
 
   async #listPods(signal: AbortSignal): Promise<Pod[]> {
     const pods: Pod[] = [];
+    const all = { namespace: this.#namespace, limit: PAGE, ...this.#selection };
     let next: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const { items, metadata } = await this.#call(signal, (options) =>
-        this.#core.listNamespacedPod(
-          { namespace: this.#namespace, limit: PAGE, ...(next === undefined ? {} : { _continue: next }) },
-          options,
-        ),
+        this.#core.listNamespacedPod(next === undefined ? all : { ...all, _continue: next }, options),
       );
       pods.push(...(items ?? []).map(toPod));
       next = metadata?._continue || undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isLive, toPod, toUsage } from '../../../bench/scale-out/pods.ts';
+import { isLive, toPod, toUsage } from '../../../src/cli/cluster/pods.ts';
 import { deploymentPod, podUse } from '../../support/cluster-objects.ts';
 
 const MIB = 2 ** 20;
@@ -34,6 +34,16 @@ describe('a pod', () => {
     const pod = toPod(deploymentPod('warren-api', 'a', { requests, limits, sidecarRequests }));
     expect(pod.requests.cores).toBeCloseTo(1.3);
     expect(pod.requests.bytes).toBe(144 * MIB);
+  });
+
+  test('is limited to what its containers and sidecars are together, and not at all where one of them is not', () => {
+    const limits = { cpu: '500m', memory: '192Mi' };
+    const two = { requests: [{ cpu: '250m' }, { cpu: '1' }], limits };
+    const { cores, bytes } = toPod(deploymentPod('warren-api', 'a', two)).limits;
+    expect({ cores, bytes }).toEqual({ cores: 1, bytes: 384 * MIB });
+    const unlimited = toPod(deploymentPod('warren-api', 'a', { limits: { memory: '192Mi' } }));
+    expect(unlimited.limits).toEqual({ cores: undefined, bytes: 192 * MIB });
+    expect(toPod(deploymentPod('warren-api', 'a')).limits).toEqual({ cores: undefined, bytes: undefined });
   });
 
   test('requests nothing where nothing is requested', () => {

@@ -1,5 +1,7 @@
-// Quantities as Kubernetes writes them: `250m` CPU, `96Mi` of memory, `129e6`. Pure.
-// The client's own parser throws at fractions such as `1.5Gi`, mixes numbers with BigInt and takes `e` for a suffix.
+/**
+ * Quantities as Kubernetes writes them: `250m` CPU, `96Mi` of memory, `129e6`. Pure.
+ * The client's own parser throws at fractions such as `1.5Gi`, mixes numbers with BigInt and takes `e` for a suffix.
+ */
 
 const factors: Readonly<Record<string, number>> = {
   n: 1e-9,

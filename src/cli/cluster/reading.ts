@@ -1,12 +1,19 @@
-// What a server was asked and what came of it: a value, or the reason why there is none.
-// Guarantees: asking never throws and always ends, at its deadline at the latest, also where the question does not heed its signal.
+/**
+ * What a server was asked and what came of it: a value, or the reason why there is none.
+ * Guarantees: asking never throws and always ends, at its deadline at the latest, also where the question does not heed its signal.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { ApiException } from '@kubernetes/client-node';
-import { withDeadline } from '../../src/shared/base/backoff.ts';
+import { withDeadline } from '#shared/base/backoff.ts';
 
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** Of HTTP, where an answer came. */
+      readonly status?: number;
+    };
 
 export const notYet: Reading<never> = { ok: false, reason: 'not asked yet' };
 
@@ -26,11 +33,14 @@ export async function ask<T>(
     const answer = withDeadline(question(controller.signal), deadlineMs, late, signal);
     return { ok: true, value: await answer };
   } catch (error) {
-    return { ok: false, reason: explain(error) };
+    return { ok: false, reason: explain(error), ...(isApiException(error) && { status: error.code }) };
   } finally {
     controller.abort(); // what is late is not waited for
   }
 }
+
+/** A refusal names the user, the resource and the namespace. */
+const MAX_CHARACTERS = 300;
 
 /** One short line for people. */
 export function explain(error: unknown): string {
@@ -62,5 +72,5 @@ function statusMessage({ body, code }: ApiException<unknown>): string {
 }
 
 function firstLine(text: string): string {
-  return (text.trim().split('\n', 1)[0] ?? '').slice(0, 160);
+  return (text.trim().split('\n', 1)[0] ?? '').slice(0, MAX_CHARACTERS);
 }
