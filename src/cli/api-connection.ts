@@ -6,6 +6,7 @@
  */
 import { sleep, withDeadline } from '#shared/base/backoff.ts';
 import { Misconfigured, Unavailable } from '#shared/base/errors.ts';
+import { assertReachable } from '#shared/postgres/assert-reachable.ts';
 import type { CommandTarget } from '#shared/settings/config.ts';
 import { personAtTerminal } from './person.ts';
 
@@ -78,10 +79,11 @@ async function connectToServers(
   ]);
   await using stack = new AsyncDisposableStack();
   const warren = stack.use(new Warren({ app: await loadApp(module), databaseUrl, amqpUrl, settings }));
+  await assertReachable(databaseUrl);
   await withDeadline(
     warren.start(),
     START_MS,
-    () => new Unavailable('postgres_unavailable', `Postgres was not there within ${START_MS / 1_000} s`),
+    () => new Unavailable('postgres_unavailable', `Postgres was not ready within ${START_MS / 1_000} s`),
   );
   const api = warren.http({ isOpen: true, actor: personAtTerminal() });
   const request = async (path: string, init?: RequestInit) =>

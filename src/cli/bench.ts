@@ -7,6 +7,7 @@ import { defineJob } from '#jobs/define.ts';
 import { withDeadline } from '#shared/base/backoff.ts';
 import { Unavailable } from '#shared/base/errors.ts';
 import { defineApp } from '#shared/job/app.ts';
+import { assertReachable } from '#shared/postgres/assert-reachable.ts';
 import type { CommandTarget } from '#shared/settings/config.ts';
 import { Warren } from '#warren.ts';
 
@@ -51,6 +52,7 @@ export async function bench(
   const app = defineApp({ name: QUEUE, queues: { [QUEUE]: { channels: 5, prefetch: 20 } }, jobs: [trivial] });
   const { WORKER_QUEUES: _, ...others } = settings; // of another application
   await using warren = new Warren({ app, databaseUrl, amqpUrl, settings: others });
+  await assertReachable(databaseUrl);
   await warren.start();
 
   const enqueueingAt = performance.now();

@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { version } from '#shared/base/version.ts';
+import { assertReachable } from '#shared/postgres/assert-reachable.ts';
 import { migrate } from '#shared/postgres/migrate/migrate.ts';
 import { settingsHelp } from '#shared/program/help.ts';
 import { loadApp } from '#shared/program/load-app.ts';
@@ -53,7 +54,9 @@ addProgram(
 );
 addProgram('migrate', 'brings the schema of the database at DATABASE_URL up to date', async (module) => {
   const app = await loadApp(module);
-  const { applied } = await migrate({ databaseUrl: readMigrationUrl(), app });
+  const databaseUrl = readMigrationUrl();
+  await assertReachable(databaseUrl);
+  const { applied } = await migrate({ databaseUrl, app });
   console.log(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
 });
 

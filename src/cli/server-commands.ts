@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { openAudit } from '#queue/audit.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { assertCurrent } from '#shared/postgres/assert-reachable.ts';
 import { republishJobs } from '#shared/postgres/republish.ts';
 import { readCommandTarget, readMigrationUrl } from '#shared/settings/config.ts';
 import { countOption, jsonOption } from './add-api-commands.ts';
@@ -24,6 +25,7 @@ export function addServerCommands(program: Command, terminal: Terminal): void {
     .option(...jsonOption)
     .action(async ({ json = false }: { json?: boolean }) => {
       const databaseUrl = readMigrationUrl();
+      await assertCurrent(databaseUrl);
       await using audit = openAudit(databaseUrl);
       const entry = {
         who: personAtTerminal(),

@@ -79,7 +79,7 @@ async function migrateApplication(run: NonNullable<App['migrate']>, databaseUrl:
 }
 
 /** Throws `Misconfigured` where the database's schema is older than this code; `Unavailable` where nobody can tell. */
-export async function assertSchemaIsCurrent(database: Database): Promise<void> {
+export async function assertSchemaIsCurrent(database: Pick<Database, 'query'>): Promise<void> {
   const wanted = newestVersion();
   const found = await database.query(async (sql) => {
     try {
