@@ -61,7 +61,8 @@ async function assertLimits(client: CallersClient, jobs: readonly NewJob[]): Pro
   if (unknown.length > 0) throw unknownLimits(unknown.map(({ name }) => name));
 }
 
-async function findOrInsert(client: CallersClient, job: NewJob): Promise<Enqueued> {
+/** What became of a job that was not inserted because its unique key was held: the holder, or the job itself where the key is free again. */
+export async function findOrInsert(client: CallersClient, job: NewJob): Promise<Enqueued> {
   for (let tries = 0; tries < MAX_UNIQUE_TRIES; tries += 1) {
     const settled = await settleConflict((statement) => queryThrough<HolderRow>(client, statement), job);
     if (settled !== undefined) return settled;

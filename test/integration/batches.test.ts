@@ -266,3 +266,64 @@ test('a batch does not end while a job joins it, and who joins it too late is re
     code: 'batch_ended',
   });
 });
+
+test('where another job holds the unique key of a member, its id is told, again where the request is repeated', async () => {
+  const job = member(async () => {});
+  await using fleet = await startFleetWith({}, job, noted);
+  const batches = batchesOf(fleet);
+  const { job: holder } = await fleet.enqueuer.enqueue({ ...request(job), uniqueKey: 'acme' });
+  const held = { ...request(job, { n: 1 }), uniqueKey: 'acme' };
+  const own = request(job, { n: 2 });
+  const created = await batches.create({ jobs: [held, own] }, 'nightly');
+  expect(created.ids[0]).toBe(holder.id);
+  expect(created.batch).toMatchObject({ total: 1 });
+  expect(await batches.create({ jobs: [held, own] }, 'nightly')).toMatchObject({
+    batch: { id: created.batch.id },
+    ids: created.ids,
+  });
+
+  const empty = await batches.create({ jobs: [held] }, 'hourly');
+  expect(empty.ids).toEqual([holder.id]);
+  expect(await batches.create({ jobs: [held] }, 'hourly')).toMatchObject({ batch: { id: empty.batch.id } });
+
+  const replacing = { ...request(job, { n: 3 }), unique: { key: 'acme', onConflict: 'replace' } as const };
+  expect((await batches.create({ jobs: [replacing] })).ids).toEqual([holder.id]);
+  const [row] = await fleet.sql((sql) => sql`select args, batch_id from warren.jobs where id = ${holder.id}`);
+  expect(row).toMatchObject({ args: { n: 3 }, batch_id: null });
+});
+
+test('a batch that is cancelled takes no more jobs from inside, and what is locked meanwhile is cancelled, too', async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const refusals: unknown[] = [];
+  const grows: JobDefinition<Record<string, unknown>> = member(async (_args, { batchId, signal }) => {
+    await cancelled.promise;
+    await fleet.enqueuer.enqueue({ ...request(grows), batch: batchId }).catch((error) => refusals.push(error));
+    signal.throwIfAborted();
+  });
+  await using fleet = await startFleetWith({}, grows);
+  const batches = batchesOf(fleet);
+  const jobs = [request(grows), { ...request(grows), delayMs: 3_600_000 }];
+  const { batch, ids } = await batches.create({ jobs });
+  await fleet.startWorker();
+  await eventually(
+    () => batches.find(batch.id),
+    ({ counts }) => counts.running === 1,
+  );
+  const cancelling = await fleet.database.transaction(async (sql) => {
+    await sql`select from warren.jobs where id = ${ids[1] ?? ''} for update`; // as where it is just being made available
+    const result = batches.cancel(batch.id);
+    await eventually(
+      () => fleet.sql((other) => other`select cancel_requested_at is not null as asked from warren.jobs where id = ${ids[0] ?? ''}`),
+      ([row]) => row?.['asked'] === true,
+    );
+    return { result };
+  });
+  await cancelling.result;
+  cancelled.resolve();
+  expect(await untilEnded(fleet, batch.id)).toMatchObject({
+    state: 'cancelled',
+    total: 2,
+    counts: { cancelled: 2 },
+  });
+  expect(refusals).toMatchObject([{ code: 'batch_ended' }]);
+});

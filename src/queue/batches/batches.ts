@@ -3,6 +3,7 @@
  *
  * Guarantees: a batch and its first jobs are committed together; what is told of it is counted from rows.
  */
+import { sleep } from '#shared/base/backoff.ts';
 import { Conflict, InvalidInput, NotFound } from '#shared/base/errors.ts';
 import { parseId } from '#shared/base/row-id.ts';
 import type { App } from '#shared/job/app.ts';
@@ -19,6 +20,7 @@ import {
   cancelWaitingMembers,
   closeBatch,
   findBatch,
+  hasUnaskedMembers,
   listBatches,
 } from '#shared/postgres/statements/batches.ts';
 import { findUnknownLimits } from '#shared/postgres/statements/limits.ts';
@@ -51,6 +53,8 @@ export interface BatchPage {
 }
 
 const PAGE_BATCHES = 50;
+/** Between two rounds of a cancel, in milliseconds: what was locked is free then, mostly. */
+const NEXT_ROUND_MS = 50;
 
 /** All throw `Unavailable` where nobody can tell now. */
 export interface Batches {
@@ -62,7 +66,10 @@ export interface Batches {
   list(page?: BatchPageRequest): Promise<BatchPage>;
   /** Lets an open batch end when its jobs have. Throws `NotFound`, and `Conflict` where it has ended. */
   close(id: string): Promise<Batch>;
-  /** Cancels its jobs that wait, asks those that run to stop, and closes it. Throws as `close` does. */
+  /**
+   * Cancels its jobs that wait, asks those that run to stop, and closes it: no job joins it from then on. After twenty seconds at most, some may be left
+   * then. Throws as `close` does.
+   */
   cancel(id: string): Promise<Batch>;
 }
 
@@ -123,13 +130,14 @@ export function createBatches({ database, events, app, encryption, enqueuer }: B
     cancel: async (id) => {
       await change(id, (sql) => askToCancelBatch(sql, id));
       const endsAt = performance.now() + GIVES_UP_AFTER_MS;
-      await cancelInChunks(
-        { database, events },
-        (sql, limit) => cancelWaitingMembers(sql, id, limit),
-        endsAt,
-      );
-      await database.query((sql) => askRunningMembers(sql, id));
-      return await look(id);
+      const cancelWaiting = (sql: Sql, limit: number) => cancelWaitingMembers(sql, id, limit);
+      for (;;) {
+        await cancelInChunks({ database, events }, cancelWaiting, endsAt);
+        await database.query((sql) => askRunningMembers(sql, id));
+        const isDone = !(await database.query((sql) => hasUnaskedMembers(sql, id)));
+        if (isDone || performance.now() > endsAt) return await look(id);
+        await sleep(NEXT_ROUND_MS); // some were locked: just being claimed, or made available
+      }
     },
   };
 }

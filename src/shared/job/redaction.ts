@@ -10,6 +10,8 @@ import type { AttemptError, JobDefinition } from './job.ts';
 export const REDACTED = '[redacted]';
 /** Instead of the arguments and the output of an encrypted type. */
 export const ENCRYPTED = '[encrypted]';
+/** Instead of an object within itself. */
+const CIRCULAR = '[circular]';
 /** A shorter value is too common a text to be looked for elsewhere. */
 const MIN_SOUGHT_CHARACTERS = 6;
 
@@ -121,13 +123,20 @@ function collect(value: unknown, values: Set<string>): void {
     if (sought.length >= MIN_SOUGHT_CHARACTERS) values.add(sought);
 }
 
-function redactValues(value: unknown, values: readonly string[]): unknown {
+/** `within`: the objects that the value is in. */
+function redactValues(value: unknown, values: readonly string[], within: readonly object[] = []): unknown {
   if (values.length === 0) return value;
   if (typeof value === 'string') return redactText(value, values);
-  if (Array.isArray(value)) return value.map((item) => redactValues(item, values));
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return values.includes(String(value)) ? REDACTED : value;
   if (typeof value !== 'object' || value === null) return value;
+  if (within.includes(value)) return CIRCULAR; // a handler may log anything
+  const path = [...within, value];
+  if (Array.isArray(value)) return value.map((item) => redactValues(item, values, path));
   if ('toJSON' in value) return redactValues(JSON.parse(JSON.stringify(value)), values); // a date, say
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValues(item, values)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, redactValues(item, values, path)]),
+  );
 }
 
 function redactText(text: string, values: readonly string[]): string {

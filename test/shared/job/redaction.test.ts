@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define.ts';
 import { deliverWebhook } from '../../../src/jobs/deliver-webhook.ts';
 import type { JobDefinition } from '../../../src/shared/job/job.ts';
-import { redactEnding, redactJob } from '../../../src/shared/job/redaction.ts';
+import { createRedactor, redactEnding, redactJob } from '../../../src/shared/job/redaction.ts';
 
 const type = (redact?: readonly string[]): JobDefinition =>
   defineJob({
@@ -100,4 +100,20 @@ test('the stack and the causes of an error are redacted too, in the history and 
 test('values too short to be told from other text are hidden in the arguments alone', () => {
   const shown = redactJob(job({ pin: '1234' }, null, 'after 1234 ms'), type(['pin']));
   expect(shown).toMatchObject({ args: { pin: '[redacted]' }, errors: [{ message: 'after 1234 ms' }] });
+});
+
+test('a number that is hidden is hidden where it shows as a number, too', () => {
+  const shown = redactJob(job({ card: 4111111111111111, n: 7 }, { charged: 4111111111111111, n: 7 }), type(['card']));
+  expect(shown.output).toEqual({ charged: '[redacted]', n: 7 });
+});
+
+test('what a handler logs may have circles', () => {
+  const details: Record<string, unknown> = { token: 'hunter22', list: [] };
+  details['self'] = details;
+  (details['list'] as unknown[]).push(details['list'], 'hunter22');
+  expect(createRedactor({ password: 'hunter22' }, type(['password']))(details)).toEqual({
+    token: '[redacted]',
+    list: ['[circular]', '[redacted]'],
+    self: '[circular]',
+  });
 });

@@ -71,11 +71,12 @@ export async function listBatches(
     order by id desc limit ${limit}`;
 }
 
-/** The batch that a job belongs to. */
-export async function findBatchOf(sql: Sql, jobId: string): Promise<string | undefined> {
-  const [row] = await sql<{ id: string | null }[]>`
-    select batch_id as id from warren.jobs where id = ${jobId}::text::bigint`;
-  return row?.id ?? undefined;
+/** The batch that was created with this idempotency key. Undefined where one of them is kept no longer. */
+export async function findKeyedBatch(sql: Sql, key: string): Promise<string | undefined> {
+  const [row] = await sql<{ id: string }[]>`
+    select batch.id from warren.idempotency_keys keyed join warren.batches batch on batch.id = keyed.batch_id
+    where keyed.key = ${key}`;
+  return row?.id;
 }
 
 /** Lets it end as soon as its jobs have. False where there is none that is open. */
@@ -85,7 +86,7 @@ export async function closeBatch(sql: Sql, id: string): Promise<boolean> {
   return count > 0;
 }
 
-/** Notes that it is to be cancelled, and closes it. False where there is none that has not ended. */
+/** Notes that it is to be cancelled, and closes it: from the commit on no job joins it. False where there is none that has not ended. */
 export async function askToCancelBatch(sql: Sql, id: string): Promise<boolean> {
   const { count } = await sql`
     update warren.batches set is_open = false, cancel_requested_at = coalesce(cancel_requested_at, now())
@@ -103,15 +104,28 @@ export async function cancelWaitingMembers(sql: Sql, id: string, limit: number):
     ${cancelOfWaiting(sql)}`;
 }
 
-/** Asks the owners of the batch's running jobs to let go. Index: jobs_batch. */
+/** Asks the owners of the batch's running jobs to let go; what is locked is just being recorded, and left. Index: jobs_batch. */
 export async function askRunningMembers(sql: Sql, id: string): Promise<void> {
   await sql`
-    with asked as (
-      update warren.jobs set cancel_requested_at = now()
+    with running as (
+      select id from warren.jobs
       where batch_id = ${id}::text::bigint and ${may(sql, 'askToCancel')} and cancel_requested_at is null
-      returning id
+      for update skip locked
+    ),
+    asked as (
+      update warren.jobs job set cancel_requested_at = now() from running where job.id = running.id
+      returning job.id
     )
     select pg_notify(${NOTICE_CHANNEL}, 'cancel:' || id) from asked`;
+}
+
+/** Whether a job of the batch lives that nobody has asked to stop. Index: jobs_batch. */
+export async function hasUnaskedMembers(sql: Sql, id: string): Promise<boolean> {
+  const [row] = await sql<{ has: boolean }[]>`
+    select exists (
+      select from warren.jobs where batch_id = ${id}::text::bigint and ${isLive(sql)} and cancel_requested_at is null
+    ) as has`;
+  return row?.has === true;
 }
 
 /** Of these batches those of which something has become that nobody has noted yet. Two looks into jobs_batch for each. */

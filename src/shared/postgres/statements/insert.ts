@@ -18,7 +18,7 @@ export interface Statement {
 }
 
 /**
- * `duplicate`: a live job holds the unique key. `known`: the idempotency key was used before. `ended-batch`: its batch has ended, or there is none. In all
+ * `duplicate`: a live job holds the unique key. `known`: the idempotency key was used before. `ended-batch`: its batch has ended or was cancelled, or there is none. In all
  * three cases the job was not inserted.
  */
 export interface InsertedJob {
@@ -64,6 +64,7 @@ const FIRST_GATE = `coalesce('order:' || queue || ':' || ordering_key, 'limit:' 
  * time come first, so that two statements with the same keys do not wait for each other.
  */
 const RARE = {
+  keyed: ['', ''],
   given: `, priority smallint, group_key text, ordering_key text, tags text[], limits text[], expires_at timestamptz,
       expires_ms float8, total_ms float8, waiting_key text, period_key text, period_ms float8,
       batch_id bigint, callback_of bigint`,
@@ -98,10 +99,11 @@ const RARE = {
  */
 const OF_BATCHES: typeof RARE = {
   ...RARE,
+  keyed: [', batch_id', ', min(batch_id)'],
   terms: `${RARE.terms}
   open_batches as (
     select id from warren.batches
-    where id = any(array(select batch_id from input where batch_id is not null)) and finished_at is null
+    where id = any(array(select batch_id from input where batch_id is not null)) and finished_at is null and cancel_requested_at is null
     order by id for share
   ),`,
   condition: `${RARE.condition} and (batch_id is null or batch_id in (select id from open_batches))`,
@@ -109,6 +111,7 @@ const OF_BATCHES: typeof RARE = {
 };
 
 const PLAIN: typeof RARE = {
+  keyed: ['', ''],
   given: '',
   terms: '',
   columns: '',
@@ -135,8 +138,8 @@ const insertText = (more: typeof RARE) => `
       unique_key text, request int, key text, fingerprint text, trace jsonb${more.given})
   ),
   keyed as (
-    insert into warren.idempotency_keys (key, fingerprint, job_ids)
-    select key, fingerprint, array_agg(id order by n) from input where key is not null
+    insert into warren.idempotency_keys (key, fingerprint, job_ids${more.keyed[0]})
+    select key, fingerprint, array_agg(id order by n)${more.keyed[1]} from input where key is not null
     group by request, key, fingerprint order by key, request
     on conflict (key) do nothing
     returning job_ids
