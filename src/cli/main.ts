@@ -52,13 +52,18 @@ addProgram(
     await runWorker(module);
   },
 );
-addProgram('migrate', 'brings the schema of the database at DATABASE_URL up to date', async (module) => {
-  const app = await loadApp(module);
-  const databaseUrl = readMigrationUrl();
-  await assertReachable(databaseUrl);
-  const { applied } = await migrate({ databaseUrl, app });
-  console.log(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
-});
+addProgram(
+  'migrate',
+  'brings the schema of the database at DATABASE_URL up to date',
+  async (module, { json }) => {
+    const app = await loadApp(module);
+    const databaseUrl = readMigrationUrl();
+    await assertReachable(databaseUrl);
+    const { applied } = await migrate({ databaseUrl, app });
+    if (json) console.log(JSON.stringify({ applied }));
+    else console.log(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
+  },
+);
 
 try {
   if (!programs.includes(process.argv[2] ?? '')) {
@@ -76,13 +81,21 @@ try {
 }
 
 /** Each takes the application's module, which is loaded where the command runs. */
-function addProgram(name: string, description: string, run: (module: string) => Promise<void>): void {
+function addProgram(
+  name: string,
+  description: string,
+  run: (module: string, options: { json: boolean }) => Promise<void>,
+): void {
   program
     .command(name)
     .description(description)
     .option('--app <module>', 'the module that exports the application as `app`; defaults to WARREN_APP')
+    .option('--json', 'print what it does as JSON; the api and the worker do so in any case')
     .addHelpText('after', () => `\nIts settings are environment variables:\n\n${settingsHelp()}`)
-    .action(async ({ app }: { app?: string }) => await run(app ?? readAppModule()));
+    .action(
+      async ({ app, json = false }: { app?: string; json?: boolean }) =>
+        await run(app ?? readAppModule(), { json }),
+    );
 }
 
 /** `warren jobs list | head`: nobody reads on. */

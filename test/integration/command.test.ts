@@ -152,10 +152,15 @@ test('it migrates, again too, and runs the worker and the API of the application
   expect(first).toMatchObject({ status: 0, stdout: expect.stringMatching(/^applied 0001-jobs\.sql, /) });
   const again = await warren(['migrate'], { ...env, WARREN_APP: app });
   expect(again).toMatchObject({ status: 0, stdout: 'the schema is up to date' });
+  const forPrograms = await warren(['migrate', '--json'], { ...env, WARREN_APP: app });
+  expect(JSON.parse(forPrograms.stdout)).toEqual({ applied: [] });
 
   const ports = { PORT: '0', WORKER_HEALTH_PORT: '0' };
   await using worker = await startFile('src/cli/main.ts', { ...env, ...ports }, ['worker', '--app', app]);
-  await using api = await startFile('src/cli/main.ts', { ...env, ...ports, WARREN_APP: app }, ['api']);
+  await using api = await startFile('src/cli/main.ts', { ...env, ...ports, WARREN_APP: app }, [
+    'api',
+    '--json', // its log is JSON without it, too
+  ]);
   const started = await worker.waitForLog('worker started', { timeoutMs: HANG_MS });
   expect(started['queues']).toEqual([{ queue: 'mail', channels: 1, prefetch: 3 }]);
   const { url } = await api.waitForLog('api serving', { timeoutMs: HANG_MS });
