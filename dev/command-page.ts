@@ -59,7 +59,7 @@ ${Object.values(exitCodes)
 |---|---|
 | \`warren api\` | the HTTP API, until it is told to stop |
 | \`warren worker\` | runs the application's jobs, until it is told to stop |
-| \`warren migrate\` | brings the schema up to date |
+| \`warren migrate\` | brings the schema up to date; with \`--json\` it prints \`{"applied":[…]}\` |
 
 ${sections().join('\n\n')}
 

@@ -12,6 +12,7 @@ import type { JobDefinition } from '#shared/job/job.ts';
 import type { JobFilter } from '#shared/job/job-filter.ts';
 import type { PersonsAct } from '#shared/job/transitions.ts';
 import { createJobPresenter } from '../job-presentation.ts';
+import { actOnChosen } from './act-on-chosen.ts';
 import { readChanges } from './edit-form.ts';
 import { hasMoreThanCounts, readFilter, statesOf, toQuery } from './job-filter.ts';
 import { jobPage } from './job-page.ts';
@@ -81,7 +82,7 @@ export function registerJobPages(pages: Pages, dependencies: JobPagesDependencie
   });
 }
 
-/** To the jobs that were chosen, one after the other; to all that match, by a job of its own. The number is told first. */
+/** To the jobs that were chosen, some at a time; to all that match, by a job of its own. The number is told first. */
 function registerMany(pages: Pages, { browser, bulk, control }: JobPagesDependencies): void {
   pages.ask('/dashboard/jobs/review', async ({ viewer, fields }) => {
     const { action, filter, search } = readMany(fields);
@@ -106,9 +107,7 @@ function registerMany(pages: Pages, { browser, bulk, control }: JobPagesDependen
           : { to: '/dashboard/jobs' };
       }
       const ids = readIds(fields);
-      const failures: { id: string; reason: string }[] = [];
-      for (const id of ids)
-        await control[action](id).catch((error: Error) => failures.push({ id, reason: error.message }));
+      const failures = await actOnChosen(ids, (id) => control[action](id));
       if (failures.length > 0)
         return failuresPage(viewer, { action, done: ids.length - failures.length, failures });
       return { to: '/dashboard/jobs', query: { ...toQuery(filter), done: 'acted' } };

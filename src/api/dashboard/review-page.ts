@@ -4,6 +4,7 @@
 import { html } from 'hono/html';
 import type { JobFilter } from '#shared/job/job-filter.ts';
 import type { PersonsAct } from '#shared/job/transitions.ts';
+import type { Failure } from './act-on-chosen.ts';
 import type { Page, Viewer } from './frame.ts';
 import { count, table } from './html.ts';
 import { statesOf, tellFilter } from './job-filter.ts';
@@ -65,7 +66,7 @@ ${typeof jobs === 'number' ? '' : jobs.map((id) => html`<input type="hidden" nam
 export interface Failures {
   action: SimpleAct;
   done: number;
-  failures: readonly { id: string; reason: string }[];
+  failures: readonly Failure[];
 }
 
 export function failuresPage({ link }: Viewer, { action, done, failures }: Failures): Page {
