@@ -5,6 +5,7 @@
 import type { ChannelModel } from 'amqplib';
 import { connect } from 'amqplib';
 import { nodeUrls } from '../base/amqp-url.ts';
+import { resolvedWithin, withDeadline } from '../base/backoff.ts';
 import { brokerQueue, DEAD_EXCHANGE, DEAD_QUEUE, EXCHANGE } from './topology.ts';
 
 export interface BrokerFacts {
@@ -38,6 +39,10 @@ export interface BrokerOptions {
 }
 
 const DEADLINE_MS = 5_000;
+/** What one node may take for all questions. */
+const ANSWERS_MS = 10_000;
+const CLOSE_MS = 1_000;
+const HEARTBEAT_S = 5;
 /** By a policy or an argument, these take messages away that nobody has worked off. */
 const LOSING = ['message-ttl', 'max-length', 'max-length-bytes', 'expires', 'delivery-limit'];
 
@@ -59,26 +64,37 @@ async function askOverAmqp(
 ): Promise<Omit<BrokerFacts, 'management'>> {
   let problem = 'AMQP_URL names no node';
   for (const url of nodeUrls(amqpUrl)) {
-    let model: ChannelModel | undefined;
     try {
-      model = await connect(url, {
-        timeout: DEADLINE_MS,
-        clientProperties: { connection_name: 'warren-doctor' },
-      });
-      model.on('error', () => {}); // the question that failed tells
-      const missingQueues: string[] = [];
-      for (const queue of queues)
-        if ((await countMessages(model, brokerQueue(queue))) === undefined) missingQueues.push(queue);
-      const deadLetters = (await countMessages(model, DEAD_QUEUE)) ?? null;
-      return { problem: undefined, missingQueues, deadLetters };
+      return { problem: undefined, ...(await askNode(url, queues)) };
     } catch (error) {
       const { host } = new URL(url);
       problem = `${host}: ${(error as Error).message}`;
-    } finally {
-      await model?.close().catch(() => {}); // it was lost, which has been told
     }
   }
   return { problem, missingQueues: [], deadLetters: null };
+}
+
+/** Throws where it does not answer in time. */
+async function askNode(url: string, queues: readonly string[]): Promise<Pick<BrokerFacts, 'missingQueues' | 'deadLetters'>> {
+  const watched = new URL(url);
+  watched.searchParams.set('heartbeat', String(HEARTBEAT_S)); // a connection to a node that has fallen silent ends by that
+  const model = await connect(watched.href, {
+    timeout: DEADLINE_MS,
+    clientProperties: { connection_name: 'warren-doctor' },
+  });
+  model.on('error', () => {}); // the question that failed tells
+  const asking = (async () => {
+    const missingQueues: string[] = [];
+    for (const queue of queues)
+      if ((await countMessages(model, brokerQueue(queue))) === undefined) missingQueues.push(queue);
+    return { missingQueues, deadLetters: (await countMessages(model, DEAD_QUEUE)) ?? null };
+  })();
+  try {
+    return await withDeadline(asking, ANSWERS_MS, () => new Error(`no answer within ${ANSWERS_MS / 1_000} s`));
+  } finally {
+    const closing = model.close().catch(() => {}); // it was lost, which has been told
+    await resolvedWithin(closing, CLOSE_MS);
+  }
 }
 
 /** Undefined where there is no such queue: the broker closes the channel that has asked. */
