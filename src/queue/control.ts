@@ -82,13 +82,13 @@ export function createControl(options: ControlOptions): Control {
     id: string,
     name: Exclude<PersonsAct, 'cancel'>,
     statement: (sql: Sql) => Promise<ActedJob[]>,
-    { inTransaction = false } = {},
+    { inTransaction = false, maxAttempts }: { inTransaction?: boolean; maxAttempts?: number | undefined } = {},
   ) => {
     if (parseId(id) === null) throw noSuchJob();
     const [acted] = await (inTransaction ? database.transaction(statement) : database.query(statement)).catch(
       refuseHeldKey,
     );
-    if (acted === undefined) throw refusal(await findJob(database, id), name);
+    if (acted === undefined) throw refusal(await findJob(database, id), name, maxAttempts);
     publishAct(events, name, acted);
     outbox.admit(acted.gates ?? []);
     if (acted.startsAnew) void outbox.publish([acted]); // never throws; the relay repeats what fails
@@ -106,7 +106,7 @@ export function createControl(options: ControlOptions): Control {
         if (checked.queue !== undefined) await holdAdmission(sql);
         return await editJobs(sql, byId(sql, id), checked);
       },
-      { inTransaction: checked.queue !== undefined },
+      { inTransaction: checked.queue !== undefined, maxAttempts: checked.maxAttempts },
     );
     return await findJob(database, id);
   };
@@ -165,15 +165,20 @@ function refuseHeldKey(error: unknown): never {
 }
 
 /** Why nothing was done to the job, which is so now. */
-function refusal({ id, state }: Job, act: PersonsAct): Conflict | Unavailable {
-  const isAllowed = transition(act).from.includes(state);
-  if (isAllowed && act !== 'edit')
-    // not a moment ago; or a crash of Postgres may have undone its claim
-    return new Unavailable(
-      'job_busy',
-      `job ${id} is just changing, and cannot be ${VERBS[act]} at this moment`,
+function refusal(
+  { id, state, attempt }: Job,
+  act: PersonsAct,
+  maxAttempts = Number.POSITIVE_INFINITY,
+): Conflict | Unavailable {
+  if (!transition(act).from.includes(state))
+    return new Conflict('state_forbids', `job ${id} is ${state} and cannot be ${VERBS[act]}`);
+  if (maxAttempts <= attempt)
+    return new Conflict(
+      'state_forbids',
+      `job ${id} has made ${attempt} attempts: give it more of them, or cancel it`,
     );
-  return new Conflict('state_forbids', `job ${id} is ${state} and cannot be ${VERBS[act]}`);
+  // not a moment ago; or a crash of Postgres may have undone its claim
+  return new Unavailable('job_busy', `job ${id} is just changing, and cannot be ${VERBS[act]} at this moment`);
 }
 
 async function findJob(database: Database, id: string): Promise<Job> {

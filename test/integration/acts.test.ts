@@ -161,7 +161,10 @@ test('an edit makes all of its changes or none, and says which one is wrong', as
   });
   expect(await refused({ priority: 3, runAt: 'tomorrow' })).toMatchObject({ status: 422 });
   expect(await refused({ priority: 3, state: 'completed' })).toMatchObject({ status: 422 });
-  expect(await refused({ priority: 3, maxAttempts: 1 })).toMatchObject({ status: 409 });
+  expect(await refused({ priority: 3, maxAttempts: 1 })).toMatchObject({
+    status: 409,
+    detail: expect.stringMatching(/has made 1 attempts: give it more/),
+  });
   expect(await stored(id)).toEqual(before);
   const runAt = inTwoHours();
   const changes = { priority: 3, maxAttempts: 9, runAt, queue: 'critical', args: { orderId: '18' } };
