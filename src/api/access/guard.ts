@@ -26,6 +26,8 @@ declare module 'hono' {
   interface ContextVariableMap {
     /** Who sends the request; on routes that everybody may use, undefined where nobody is known. */
     identity: Identity | undefined;
+    /** Whether the one who sends it would be let in now: an answer that lasts outlives tokens and sessions. */
+    mayStill: () => boolean;
   }
 }
 
@@ -55,7 +57,8 @@ export function guard({ events, audit, tokens, sessions, hosts, routes }: GuardO
       const foreignOrigin = findForeignOrigin(c);
       if (foreignOrigin !== undefined) return forbid(foreignOrigin, 'foreign_origin');
     }
-    const identity = tokens.isOpen ? tokens.anybody : identify(c, authorization);
+    const whoIsIt = () => (tokens.isOpen ? tokens.anybody : identify(c, authorization));
+    const identity = whoIsIt();
     if (access.role !== 'none') {
       if (identity === undefined) return unknown(events, c, authorization);
       const refusal = refuse(c, {
@@ -68,6 +71,7 @@ export function guard({ events, audit, tokens, sessions, hosts, routes }: GuardO
       if (refusal !== undefined) return refusal;
     }
     c.set('identity', identity);
+    c.set('mayStill', () => mayUse(access.role, whoIsIt()));
     if (!access.isAudited || identity === undefined) await next();
     else await act(c, next, { events, audit, identity, pattern: access.pattern });
     return undefined;
@@ -79,6 +83,10 @@ export function guard({ events, audit, tokens, sessions, hosts, routes }: GuardO
     const session = getCookie(c, SESSION_COOKIE, 'host') ?? getCookie(c, SESSION_COOKIE);
     return session === undefined ? undefined : sessions.find(session, tokens, Date.now());
   }
+}
+
+function mayUse(role: Role | 'none', identity: Identity | undefined): boolean {
+  return role === 'none' || (identity !== undefined && allows(identity.role, role));
 }
 
 interface Asked {

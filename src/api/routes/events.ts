@@ -2,7 +2,8 @@
  * The events of jobs as server-sent events.
  *
  * Guarantees: nothing is answered before the watch is there, so that an error is a problem; a client that reads nothing for half a minute while something
- * waits for it is cut off; a stop of the process ends each stream cleanly.
+ * waits for it is cut off; a stop of the process ends each stream cleanly, and so does the end of the session or of the token that has opened it, within
+ * a quarter of a minute.
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { EventHub } from '#queue/events/event-hub.ts';
@@ -35,22 +36,30 @@ export function registerEvents(app: OpenAPIHono, { jobEvents }: EventDependencie
     const items = jobEvents.watch({ jobs, queues, types, kinds }, { from, signal })[Symbol.asyncIterator]();
     const first = await items.next(); // throws what is wrong with the request
     const { outgoing } = (c.env ?? {}) as { outgoing?: { destroy(): void } };
-    const body = toStream(first, items, { leaving, cut: outgoing && (() => outgoing.destroy()) });
+    const cut = outgoing && (() => outgoing.destroy());
+    const body = toStream(first, items, { leaving, cut, mayStill: c.var.mayStill });
     return new Response(body, { headers: HEADERS });
   });
 }
 
-/** `leaving` aborts when the client has gone; `cut` ends its connection: an error of the stream would be printed by the server. */
+interface Reader {
+  /** Aborts when the client has gone. */
+  leaving: AbortController;
+  /** Ends its connection: an error of the stream would be printed by the server. */
+  cut: (() => void) | undefined;
+  mayStill: () => boolean;
+}
+
 function toStream(
   first: IteratorResult<WatchItem>,
   items: AsyncIterator<WatchItem>,
-  { leaving, cut }: { leaving: AbortController; cut: (() => void) | undefined },
+  { leaving, cut, mayStill }: Reader,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let pulled = Promise.withResolvers<void>();
   const send = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
     controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n`));
-    for (let next = first; next.done !== true; next = await items.next()) {
+    for (let next = first; next.done !== true && mayStill(); next = await items.next()) {
       pulled = Promise.withResolvers();
       controller.enqueue(encoder.encode(toText(next.value)));
       if ((controller.desiredSize ?? 0) > 0) continue;
