@@ -82,7 +82,10 @@ export function createControl(options: ControlOptions): Control {
     id: string,
     name: Exclude<PersonsAct, 'cancel'>,
     statement: (sql: Sql) => Promise<ActedJob[]>,
-    { inTransaction = false, maxAttempts }: { inTransaction?: boolean; maxAttempts?: number | undefined } = {},
+    {
+      inTransaction = false,
+      maxAttempts,
+    }: { inTransaction?: boolean; maxAttempts?: number | undefined } = {},
   ) => {
     if (parseId(id) === null) throw noSuchJob();
     const [acted] = await (inTransaction ? database.transaction(statement) : database.query(statement)).catch(
@@ -178,7 +181,10 @@ function refusal(
       `job ${id} has made ${attempt} attempts: give it more of them, or cancel it`,
     );
   // not a moment ago; or a crash of Postgres may have undone its claim
-  return new Unavailable('job_busy', `job ${id} is just changing, and cannot be ${VERBS[act]} at this moment`);
+  return new Unavailable(
+    'job_busy',
+    `job ${id} is just changing, and cannot be ${VERBS[act]} at this moment`,
+  );
 }
 
 async function findJob(database: Database, id: string): Promise<Job> {

@@ -71,6 +71,10 @@ test('each act is noted with who, from where, on what and how it went; filtered,
   const { nextCursor, entries: page } = await list('?limit=3');
   expect(page).toHaveLength(3);
   expect(await acts(`?limit=3&cursor=${nextCursor}`)).toEqual([`jobs.cancel ${id} done`]);
+  await sql`select setval('warren.audit_id_seq', 9)`; // the next number is longer, and smaller as a text
+  await api.put('/v1/limits/stripe', { concurrency: 4 }, admin);
+  const all = (await list()).entries.map((entry: { id: string }) => Number(entry.id));
+  expect(all).toEqual([10, 4, 3, 2, 1]);
   expect((await api.get('/v1/audit?cursor=x', admin)).status).toBe(422);
   expect((await api.get('/v1/audit', operator)).status).toBe(403);
 

@@ -297,7 +297,9 @@ test('a batch that is cancelled takes no more jobs from inside, and what is lock
   const refusals: unknown[] = [];
   const grows: JobDefinition<Record<string, unknown>> = member(async (_args, { batchId, signal }) => {
     await cancelled.promise;
-    await fleet.enqueuer.enqueue({ ...request(grows), batch: batchId }).catch((error) => refusals.push(error));
+    await fleet.enqueuer
+      .enqueue({ ...request(grows), batch: batchId })
+      .catch((error) => refusals.push(error));
     signal.throwIfAborted();
   });
   await using fleet = await startFleetWith({}, grows);
@@ -313,7 +315,11 @@ test('a batch that is cancelled takes no more jobs from inside, and what is lock
     await sql`select from warren.jobs where id = ${ids[1] ?? ''} for update`; // as where it is just being made available
     const result = batches.cancel(batch.id);
     await eventually(
-      () => fleet.sql((other) => other`select cancel_requested_at is not null as asked from warren.jobs where id = ${ids[0] ?? ''}`),
+      () =>
+        fleet.sql(
+          (other) =>
+            other`select cancel_requested_at is not null as asked from warren.jobs where id = ${ids[0] ?? ''}`,
+        ),
       ([row]) => row?.['asked'] === true,
     );
     return { result };

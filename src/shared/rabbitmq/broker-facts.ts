@@ -75,7 +75,10 @@ async function askOverAmqp(
 }
 
 /** Throws where it does not answer in time. */
-async function askNode(url: string, queues: readonly string[]): Promise<Pick<BrokerFacts, 'missingQueues' | 'deadLetters'>> {
+async function askNode(
+  url: string,
+  queues: readonly string[],
+): Promise<Pick<BrokerFacts, 'missingQueues' | 'deadLetters'>> {
   const watched = new URL(url);
   watched.searchParams.set('heartbeat', String(HEARTBEAT_S)); // a connection to a node that has fallen silent ends by that
   const model = await connect(watched.href, {
@@ -90,7 +93,11 @@ async function askNode(url: string, queues: readonly string[]): Promise<Pick<Bro
     return { missingQueues, deadLetters: (await countMessages(model, DEAD_QUEUE)) ?? null };
   })();
   try {
-    return await withDeadline(asking, ANSWERS_MS, () => new Error(`no answer within ${ANSWERS_MS / 1_000} s`));
+    return await withDeadline(
+      asking,
+      ANSWERS_MS,
+      () => new Error(`no answer within ${ANSWERS_MS / 1_000} s`),
+    );
   } finally {
     const closing = model.close().catch(() => {}); // it was lost, which has been told
     await resolvedWithin(closing, CLOSE_MS);

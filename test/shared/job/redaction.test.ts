@@ -103,7 +103,10 @@ test('values too short to be told from other text are hidden in the arguments al
 });
 
 test('a number that is hidden is hidden where it shows as a number, too', () => {
-  const shown = redactJob(job({ card: 4111111111111111, n: 7 }, { charged: 4111111111111111, n: 7 }), type(['card']));
+  const shown = redactJob(
+    job({ card: 4111111111111111, n: 7 }, { charged: 4111111111111111, n: 7 }),
+    type(['card']),
+  );
   expect(shown.output).toEqual({ charged: '[redacted]', n: 7 });
 });
 

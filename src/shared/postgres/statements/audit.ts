@@ -39,7 +39,7 @@ export async function beginAudit(sql: Sql, entry: NewAuditEntry): Promise<string
   const [row] = await sql<{ id: string }[]>`
     insert into warren.audit (who, role, address, act, target, detail)
     values (${who}, ${role}, ${address}, ${act}, ${target}, ${JSON.stringify(detail)}::text::jsonb)
-    returning id::text as id`;
+    returning id`;
   if (row === undefined) throw new Error('the act was not recorded');
   return row.id;
 }
@@ -69,7 +69,7 @@ export async function listAudit(
   }: AuditFilter & { cursor?: string | undefined; limit: number },
 ): Promise<AuditEntry[]> {
   return await sql<AuditEntry[]>`
-    select id::text as id, at, who, role, address, act, target, detail, outcome from warren.audit
+    select id, at, who, role, address, act, target, detail, outcome from warren.audit
     where true ${cursor === undefined ? sql`` : sql`and id < ${cursor}::text::bigint`}
       ${who === undefined ? sql`` : sql`and who = ${who}`} ${act === undefined ? sql`` : sql`and ${act} in (act, split_part(act, '.', 1))`}
       ${target === undefined ? sql`` : sql`and (target = ${target} or detail -> 'changes' -> 'id' ? ${target})`}

@@ -129,7 +129,7 @@ export async function lockOutdated(
   { ids, skipsLocked }: Chosen,
 ): Promise<SealedJob[]> {
   return await sql<SealedJob[]>`
-    select id::text as id, type, args, output from warren.jobs job
+    select id, type, args, output from warren.jobs job
     where id = any(${bigints(ids)}::text::bigint[]) and ${matches(sql, act.filter)} and ${mayAct(sql, act)}
     order by id for update ${skipsLocked ? sql`skip locked` : sql``}`;
 }
