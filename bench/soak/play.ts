@@ -59,6 +59,8 @@ const DOWN_MS = 3_000;
 const LOOK_MS = 250;
 const START_TIMEOUT_MS = 120_000;
 const DRAIN_TIMEOUT_MS = 300_000;
+/** Several of them. */
+const PASSES_OF_PRUNER_MS = 60_000;
 /** 0.0005 days, 43 seconds: the whole way from the enqueue to the deletion is walked again and again. */
 const RETENTION_DAYS = '0.0005';
 
@@ -187,7 +189,7 @@ class Course {
     for (const job of await sql<{ id: string; type: string; state: string }[]>`
       select id::text, type, state from warren.jobs where state in ('completed', 'discarded', 'cancelled')`)
       this.#ledger.end(job);
-    const orphans = await findOrphans(sql);
+    const orphans = await this.#orphans();
     await Promise.all(members.map((member) => member.end('SIGTERM')));
     await this.#ledger.read(bookFolder);
     return {
@@ -205,6 +207,16 @@ class Course {
       unfinished,
       orphans,
     };
+  }
+
+  /** What is left by a killed worker is found by the pruner's next pass, ten seconds later. */
+  async #orphans(): Promise<Record<string, number>> {
+    const until = performance.now() + PASSES_OF_PRUNER_MS;
+    for (;;) {
+      const orphans = await findOrphans(this.#parts.sql);
+      if (Object.values(orphans).every((rows) => rows === 0) || performance.now() > until) return orphans;
+      await delay(1_000);
+    }
   }
 
   /** One worker after the other; the first lives through, so that its memory can be followed. */

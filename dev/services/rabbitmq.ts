@@ -92,6 +92,8 @@ function configuration({ password, ports }: Node): string {
     'disk_free_limit.absolute = 200MB',
     // Connections and rates appear in the management API after a second instead of five.
     'collect_statistics_interval = 1000',
+    // As in the manifests: RabbitMQ keeps in memory what its log on disk has not passed on, 512 MiB otherwise.
+    'raft.wal_max_size_bytes = 134217728',
     'log.console = false',
     '',
   ].join('\n');

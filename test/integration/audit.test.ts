@@ -103,7 +103,14 @@ test('each act is noted with who, from where, on what and how it went; filtered,
   });
   const retention = { completed: null, cancelled: null, discarded: null };
   const auditMs = 90 * 86_400_000;
-  await createPruner({ database: kept, events, retention, idempotencyKeyMs: 3_600_000, auditMs })();
+  await createPruner({
+    database: kept,
+    events,
+    onFreed: () => {},
+    retention,
+    idempotencyKeyMs: 3_600_000,
+    auditMs,
+  })();
   await kept.stop();
   expect(await acts('?act=jobs.cancel')).toEqual([]);
   expect((await acts()).length).toBeGreaterThan(2);

@@ -57,7 +57,8 @@ beforeEach(async () => {
   await fleet.sql((sql) => sql`truncate warren.jobs, warren.idempotency_keys`);
 });
 
-const pruner = (batch: number) => createPruner({ database, events: fleet.events, ...config, batch });
+const onFreed = () => {};
+const pruner = (batch: number) => createPruner({ database, events: fleet.events, onFreed, ...config, batch });
 
 interface Row {
   type?: string;
@@ -226,11 +227,11 @@ test('a job of a batch that runs stays, archived or not; when the batch has ende
   const archived: string[] = [];
   const archive = archiveOf({ archive: async (jobs) => void archived.push(...jobs.map(({ id }) => id)) });
   await pass(1_000);
-  await createPruner({ database, events: fleet.events, ...config, archive })();
+  await createPruner({ database, events: fleet.events, onFreed, ...config, archive })();
   expect(archived).toEqual([]);
   expect(await left()).toEqual(['other completed']);
   await fleet.sql((sql) => sql`update warren.batches set finished_at = now()`);
-  await createPruner({ database, events: fleet.events, ...config, archive })();
+  await createPruner({ database, events: fleet.events, onFreed, ...config, archive })();
   expect(archived).toHaveLength(1);
   expect(await left()).toEqual([]);
 });
@@ -245,7 +246,7 @@ test('0 days keep for ever', async () => {
     RETENTION_DISCARDED_DAYS: '0',
   });
   await insert([{ state: 'completed', daysOld: 4_000 }]);
-  const round = createPruner({ database, events: fleet.events, ...forEver });
+  const round = createPruner({ database, events: fleet.events, onFreed, ...forEver });
   expect(await round()).toBe(HOUR_MS);
   expect(await left()).toEqual(['other completed']);
 });
@@ -262,8 +263,45 @@ test('an idempotency key is remembered for a day, or as the settings have it', a
   );
   await pass(1_000);
   expect(await keys()).toEqual(['b']);
-  await createPruner({ database, events: fleet.events, ...config, idempotencyKeyMs: HOUR_MS })();
+  await createPruner({ database, events: fleet.events, onFreed, ...config, idempotencyKeyMs: HOUR_MS })();
   expect(await keys()).toEqual([]);
+});
+
+test('places at gates whose job is gone are given up; a start that a rate has not counted is left to the admission', async () => {
+  const { id } = await fleet.sql(async (sql) => {
+    await sql`truncate warren.passes, warren.gates, warren.limits`;
+    await sql`insert into warren.limits (origin, name, rate_count, rate_per_ms, burst) values ('run time', 'rate', 1, 1000, 1)`;
+    await insert([{ state: 'available', daysOld: 0 }]);
+    const [job] = await sql<{ id: string }[]>`select id::text from warren.jobs`;
+    await sql`
+      insert into warren.passes (gate, job_id, since, fence)
+      select gate, job_id, now(), 0 from unnest(array['order:default:k', 'group:default:g', 'limit:gone', 'limit:rate', 'limit:rate:key']) as gate,
+        unnest(array[${job?.id ?? ''}::bigint, -1]) as job_id`;
+    await sql`insert into warren.gates (gate, full_at_ms) values ('limit:old', 0), ('limit:new', extract(epoch from now()) * 1000)`;
+    return job as { id: string };
+  });
+  const freed: string[] = [];
+  await createPruner({
+    database,
+    events: fleet.events,
+    ...config,
+    onFreed: (gates) => void freed.push(...gates),
+  })();
+  expect(freed.toSorted()).toEqual(['limit:rate', 'limit:rate:key']);
+  const left = await fleet.sql(
+    (sql) => sql`select gate, job_id::text as job from warren.passes order by job_id::text, gate`,
+  );
+  expect(left.map(({ gate, job }) => [job === id, gate])).toEqual([
+    [false, 'limit:rate'],
+    [false, 'limit:rate:key'],
+    ...['group:default:g', 'limit:gone', 'limit:rate', 'limit:rate:key', 'order:default:k'].map((gate) => [
+      true,
+      gate,
+    ]),
+  ]);
+  expect([...(await fleet.sql((sql) => sql`select gate from warren.gates`))]).toEqual([
+    { gate: 'limit:new' },
+  ]);
 });
 
 test('jobs are archived before they are deleted; what the archive refuses stays, and comes again', async () => {
@@ -284,7 +322,7 @@ test('jobs are archived before they are deleted; what the archive refuses stays,
       calls.push(jobs.map(({ id }) => id));
     },
   });
-  const round = createPruner({ database, events: fleet.events, ...config, archive });
+  const round = createPruner({ database, events: fleet.events, onFreed, ...config, archive });
   await expect(round()).rejects.toThrow('the archive is full');
   expect(await left()).toHaveLength(252);
   await round();
@@ -306,7 +344,7 @@ test('a job that is retried while it is being archived is not deleted', async ()
       );
     },
   });
-  await createPruner({ database, events: fleet.events, ...config, archive })();
+  await createPruner({ database, events: fleet.events, onFreed, ...config, archive })();
   expect(await left()).toEqual(['other available']);
 });
 
@@ -324,7 +362,7 @@ test('the archive file has a line of JSON for each job, what is redacted left ou
   ]);
   await fleet.sql((sql) => sql`update warren.jobs set args = '{"password":"hidden","name":"Ada"}'`);
   const archive = archiveOf({ archiveFile }, [secret, plain]);
-  await createPruner({ database, events: fleet.events, ...config, archive })();
+  await createPruner({ database, events: fleet.events, onFreed, ...config, archive })();
   const [torn, ...lines] = (await readFile(archiveFile, 'utf8')).trimEnd().split('\n');
   expect(torn).toBe('{"id":"1","torn');
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
@@ -357,7 +395,7 @@ test('a leader whose application archives nothing leaves alone what another appl
       archived.push(...jobs.map(({ type }) => type));
     },
   });
-  await createPruner({ database, events: fleet.events, ...config, archive })();
+  await createPruner({ database, events: fleet.events, onFreed, ...config, archive })();
   expect(archived).toEqual(['theirs', 'theirs']);
   expect(await left()).toEqual([]);
   await fleet.sql((sql) => sql`delete from warren.job_types where name in ('theirs', 'ours')`);

@@ -276,7 +276,11 @@ test('the history is kept as long as the jobs that are kept longest', async () =
   const day = 86_400_000;
   const parts = { database: sql, events: new Events(), idempotencyKeyMs: day };
   const left = async (discarded: number | null) => {
-    await createPruner({ ...parts, retention: { completed: day / 2, cancelled: day, discarded } })();
+    await createPruner({
+      ...parts,
+      onFreed: () => {},
+      retention: { completed: day / 2, cancelled: day, discarded },
+    })();
     return (await warren.schedules.history('report')).ticks.length;
   };
   expect(await left(null)).toBe(3);

@@ -63,7 +63,7 @@ export function createChores({
     ['expirer', createExpirer({ database, events, onFreed: admit })],
     ['count-folder', createCountFolder({ database })],
     ['event-pruner', createEventPruner({ database })],
-    ['pruner', createPruner({ database, events, ...kept })],
+    ['pruner', createPruner({ database, events, onFreed: admit, ...kept })],
   ]);
 }
 

@@ -1,5 +1,6 @@
 /**
- * Deletes what is kept no longer: jobs some time after their end, idempotency keys, unique keys whose time is over, what became of ticks, batches, workers that are gone.
+ * Deletes what is kept no longer: jobs some time after their end, idempotency keys, unique keys whose time is over, what became of ticks, batches, workers that are gone,
+ * places at gates that nobody has given up.
  *
  * Guarantees: only jobs that have ended are deleted, each when its type says so or the settings of its own application, whichever one's worker this
  * is; an idempotency key is kept as long as the application says that keeps them longest, a tick as long as any job may be; a round looks at a bounded number of rows and waits for
@@ -22,6 +23,8 @@ import {
   findOverdueJobs,
   pruneIdempotencyKeys,
   pruneJobs,
+  prunePlaces,
+  pruneRates,
   pruneUniquePeriods,
 } from '#shared/postgres/statements/pruning.ts';
 import { findJobs } from '#shared/postgres/statements/read.ts';
@@ -68,6 +71,8 @@ export interface PrunerOptions {
   auditMs?: number | null;
   /** Takes jobs before they are deleted. Defaults to nobody. */
   archive?: Archive | undefined;
+  /** Has these gates looked at soon. */
+  onFreed: (gates: readonly string[]) => void;
   /** Rows that a round looks at. Defaults to 1000. */
   batch?: number;
 }
@@ -79,6 +84,7 @@ export function createPruner({
   idempotencyKeyMs,
   auditMs = null,
   archive,
+  onFreed,
   batch = AT_ONCE,
 }: PrunerOptions): Chore {
   let after = BEGINNING;
@@ -141,6 +147,8 @@ export function createPruner({
     if (goesOn && !isWorthwhile) walkedPastMs += restMs;
     if (goesOn || [keys, periods, ticks, batches, acts].includes(batch)) return restMs;
     await database.query(pruneWorkers);
+    await database.query(pruneRates);
+    onFreed(await database.query((sql) => prunePlaces(sql, { limit: batch })));
     return Math.min(HOUR_MS, Math.max(MIN_PAUSE_MS, PAUSE_SHARE * shortestMs, REST_FACTOR * walkedPastMs));
   };
 }

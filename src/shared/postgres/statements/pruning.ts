@@ -133,3 +133,29 @@ export async function pruneIdempotencyKeys(
       order by created_at limit ${limit}))`;
   return count;
 }
+
+/**
+ * Forgets places at gates whose job is gone: left behind by a process that died before it could give them up, at gates where nobody waits any more. Returns
+ * the gates, at most `limit`, where starts of such jobs have still to be counted against a rate: the next admission there does that. Reads all places,
+ * which are those of jobs that are available or running.
+ */
+export async function prunePlaces(sql: Sql, { limit }: { limit: number }): Promise<string[]> {
+  const rows = await sql<{ gate: string }[]>`
+    with orphaned as (
+      select gate, job_id, gate like 'limit:%' and not started and exists (
+        select from warren.limits where name = split_part(gate, ':', 2) and rate_count is not null) as counts
+      from warren.passes pass where not exists (select from warren.jobs job where job.id = pass.job_id)
+    ),
+    forgotten as (
+      delete from warren.passes pass using orphaned
+      where pass.gate = orphaned.gate and pass.job_id = orphaned.job_id and not counts
+    )
+    select distinct gate from orphaned where counts limit ${limit}`;
+  return rows.map(({ gate }) => gate);
+}
+
+/** Forgets what is known of rates that nobody has used for a day and that have their full burst again, as one of which nothing is known. Reads all of them. */
+export async function pruneRates(sql: Sql): Promise<void> {
+  await sql`
+    delete from warren.gates where turn is null and full_at_ms < extract(epoch from now() - interval '1 day') * 1000`;
+}
