@@ -70,6 +70,7 @@ export async function measurePruning(databaseUrl: string, rows: number): Promise
 function prune(database: Database): { stop: () => Promise<void> } {
   const stopping = new AbortController();
   const round = createPruner({
+    onFreed: () => {},
     database,
     events: new Events(),
     retention: { completed: 7 * DAY_MS, cancelled: 30 * DAY_MS, discarded: 30 * DAY_MS },
