@@ -1,5 +1,5 @@
-// The pages of docs/ that are derived from the code (settings, events, errors, states, metrics, the command line), and Grafana's boards. `npm run docs` writes them; a test
-// compares them.
+// The pages of docs/ that are derived from the code (settings, events, errors, states, metrics, the command line), Grafana's boards, and the alert rules
+// as a file. `npm run docs` writes them; a test compares them.
 import { globSync, readFileSync } from 'node:fs';
 import { settings } from '../src/shared/settings/settings.ts';
 import { boards } from './boards/boards.ts';
@@ -7,6 +7,7 @@ import { boardText } from './boards/grafana.ts';
 import { weather } from './boards/weather.ts';
 import { commandPage } from './command-page.ts';
 import { metricsPage } from './metrics-page.ts';
+import { rulesFile, rulesText } from './rules-file.ts';
 import { statesPage } from './states-page.ts';
 
 export type Page = { readonly path: string; readonly text: string };
@@ -19,6 +20,7 @@ export function referencePages(): Page[] {
     { path: 'docs/metrics.md', text: metricsPage(derived('src/**/*.ts')) },
     { path: 'docs/states.md', text: statesPage(derived('src/shared/job/transitions.ts')) },
     { path: 'docs/command-line.md', text: commandPage(derived('src/cli/*.ts')) },
+    { path: rulesFile, text: rulesText() },
     ...boards.map((board) => ({
       path: `k8s/components/boards/${board.uid}.json`,
       text: boardText(board, 'warren'),
