@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 
 const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
-/** Each block of SQL of a page, in order. */
-export function documentedBlocks(name: string): string[] {
-  return [...page(name).matchAll(/^```sql\n(.*?)^```/gms)].map(([, block = '']) => block);
+/** Each block of a page in this language, in order. */
+export function documentedBlocks(name: string, language = 'sql'): string[] {
+  const blocks = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms');
+  return [...page(name).matchAll(blocks)].map(([, block = '']) => block);
 }
 
 /** The statements of each block of SQL of a page, in order. None of them may have a semicolon inside. */

@@ -1,0 +1,270 @@
+// Where alerts are provoked: the real API and workers on a database and a vhost of their own, some of them through proxies that can be cut, and a
+// Prometheus with the documented configuration and the shipped rules, sixty times as fast.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type postgres from 'postgres';
+import { parse } from 'yaml';
+import { freePorts } from '../../../dev/free-port.ts';
+import { asAdministrator } from '../../support/administrator.ts';
+import { documentedBlocks } from '../../support/documented.ts';
+import { eventually } from '../../support/eventually.ts';
+import type { FaultyProxy } from '../../support/faulty-proxy.ts';
+import { startFaultyProxy } from '../../support/faulty-proxy.ts';
+import { hurryRules } from '../../support/hurried-rules.ts';
+import { Prometheus } from '../../support/prometheus.ts';
+import type { AlertRule } from '../../support/promtool.ts';
+import type { Program } from '../../support/program.ts';
+import { startProgram } from '../../support/program.ts';
+import type { TestDatabase, TestVhost } from '../../support/servers.ts';
+import { asRole, asUser, createDatabase, createVhost } from '../../support/servers.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const RULES = 'warren-rules.yaml';
+
+/** As they are shipped. */
+export const rules: AlertRule[] = parse(
+  readFileSync(join(root, 'k8s/components/service-monitor', RULES), 'utf8'),
+).groups[0].rules;
+
+/** Each worker, and what it is there for. */
+const workers = {
+  /** Runs what has no worker of its own. */
+  main: 'default:1:10,paused:1:10,returned:1:10,crash:1:10',
+  /** Has little room for arguments. */
+  small: 'large:1:10',
+  /** Holds its advisory lock through a proxy. */
+  cutOff: 'lonely:1:10',
+  /** Blocks its event loop. */
+  spinner: 'spin:1:10',
+  /** Is killed again and again. */
+  crasher: 'crash:1:10',
+} as const;
+
+export type WorkerName = keyof typeof workers;
+export type ProgramName = 'api' | WorkerName | 'denied' | 'mute';
+
+/** Between two scrapes in milliseconds: longer than the second that a scrape may wait for the servers. */
+const SCRAPE_MS = 1_500;
+const EVALUATE_MS = 500;
+const TOKEN = 'alerts-test-token';
+/** In which an alert has to fire or to clear. Other work may share the machine. */
+const ALERT_TIMEOUT_MS = 150_000;
+
+export class AlertStage implements AsyncDisposable {
+  readonly database: TestDatabase;
+  readonly vhost: TestVhost;
+  /** Between the programs and RabbitMQ. */
+  readonly broker: FaultyProxy;
+  /** Between the worker `cutOff` and Postgres, for its advisory lock alone. */
+  readonly presence: FaultyProxy;
+  readonly prometheus: Prometheus;
+  readonly #programs = new Map<ProgramName, Program>();
+  readonly #ports: Readonly<Record<ProgramName, number>>;
+  readonly #folder: string;
+  readonly #stack: AsyncDisposableStack;
+  #files = 0;
+
+  private constructor(parts: Parts) {
+    this.database = parts.database;
+    this.vhost = parts.vhost;
+    this.broker = parts.broker;
+    this.presence = parts.presence;
+    this.prometheus = parts.prometheus;
+    this.#ports = parts.ports;
+    this.#folder = parts.folder;
+    this.#stack = parts.stack;
+  }
+
+  /** The programs do not run yet. */
+  static async open(): Promise<AlertStage> {
+    await using stack = new AsyncDisposableStack();
+    const folder = mkdtempSync(join(tmpdir(), 'warren-alerts-'));
+    stack.defer(() => rmSync(folder, { recursive: true }));
+    const database = stack.use(await createDatabase());
+    const vhost = stack.use(await createVhost());
+    const broker = stack.use(await startFaultyProxy(vhost.url));
+    const presence = stack.use(await startFaultyProxy(database.url));
+    const names: ProgramName[] = ['api', ...(Object.keys(workers) as WorkerName[]), 'denied', 'mute'];
+    const free = await freePorts(names.length);
+    const ports = Object.fromEntries(names.map((name, index) => [name, free[index]])) as Parts['ports'];
+    const prometheus = stack.use(
+      await Prometheus.start(documentedConfiguration(ports), {
+        'warren-token': TOKEN,
+        [RULES]: { groups: [{ name: 'warren', rules: hurryRules(rules) }] },
+      }),
+    );
+    return new AlertStage({ database, vhost, broker, presence, prometheus, ports, folder, stack: stack.move() });
+  }
+
+  /** Starts a program and waits until it is ready; `denied` has a user of its own, which the test makes. */
+  async start(name: ProgramName): Promise<Program> {
+    const kind = name === 'api' ? 'api' : 'worker';
+    const program = await startProgram(kind, this.environment(name));
+    this.#programs.set(name, program);
+    await this.#ready(name);
+    return program;
+  }
+
+  /** Starts the API and all workers but those whose being there is a cause. */
+  async startAll(): Promise<void> {
+    await Promise.all((['api', ...Object.keys(workers)] as ProgramName[]).map((name) => this.start(name)));
+  }
+
+  async kill(...names: ProgramName[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#programs.get(name)?.[Symbol.asyncDispose]()));
+  }
+
+  get running(): ProgramName[] {
+    return [...this.#programs.keys()];
+  }
+
+  environment(name: ProgramName): Record<string, string> {
+    const kind = name === 'api' ? 'api' : 'worker';
+    const port = String(this.#ports[name]);
+    return {
+      WARREN_APP: join(import.meta.dirname, 'app.ts'),
+      DATABASE_URL: asRole(this.database.url, kind),
+      AMQP_URL: through(this.broker, asUser(this.vhost.url, kind)),
+      ...(kind === 'api'
+        ? { PORT: port, API_TOKEN: TOKEN, DATABASE_POOL_MAX: '3' }
+        : { WORKER_HEALTH_PORT: port, WORKER_QUEUES: workers[name as WorkerName] ?? '' }),
+      ...(name === 'small' ? { WORKER_ARGS_MAX_BYTES: '65536' } : {}),
+      ...(name === 'cutOff'
+        ? { DATABASE_DIRECT_URL: through(this.presence, asRole(this.database.url, 'worker')) }
+        : {}),
+    };
+  }
+
+  /** What the alerts call a program. */
+  pod(name: ProgramName): string {
+    return `127.0.0.1:${this.#ports[name]}`;
+  }
+
+  /** A request to the API. Throws where it is not answered with 2xx. */
+  async ask<T>(method: string, path: string, body?: object): Promise<T> {
+    const response = await this.request(method, path, body);
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  async request(method: string, path: string, body?: object): Promise<Response> {
+    return await fetch(`http://${this.pod('api')}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(30_000),
+    });
+  }
+
+  /** Enqueues a job over HTTP; returns its id. */
+  async enqueue(type: string, args: object, options: object = {}): Promise<string> {
+    return (await this.ask<{ id: string }>('POST', '/v1/jobs', { type, args, ...options })).id;
+  }
+
+  async untilState(id: string, ...states: string[]): Promise<void> {
+    await eventually(
+      async () => (await this.sql((sql) => sql`select state from warren.jobs where id = ${id}`))[0]?.['state'],
+      (state) => states.includes(String(state)),
+    );
+  }
+
+  /** A statement of an administrator, past every proxy. */
+  async sql<T>(statement: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+    return await asAdministrator(this.database.url, statement);
+  }
+
+  /** A file that is not there yet, and what writes it. */
+  newFile(): { path: string; write: () => void } {
+    this.#files += 1;
+    const path = join(this.#folder, `file-${this.#files}`);
+    return { path, write: () => writeFileSync(path, '') };
+  }
+
+  async firing(alert: string, labels: Record<string, string>): Promise<void> {
+    await this.#untilActive(alert, labels, (state) => state === 'firing', 'to fire');
+  }
+
+  async cleared(alert: string, labels: Record<string, string>): Promise<void> {
+    await this.#untilActive(alert, labels, (state) => state === undefined, 'to clear');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill(...this.running);
+    await this.#stack.disposeAsync();
+  }
+
+  async #untilActive(
+    alert: string,
+    labels: Record<string, string>,
+    isWanted: (state: string | undefined) => boolean,
+    what: string,
+  ): Promise<void> {
+    const wanted = Object.entries({ ...labels, alertname: alert });
+    try {
+      await eventually(
+        async () =>
+          (await this.prometheus.alerts()).find((active) =>
+            wanted.every(([name, value]) => active.labels[name] === value),
+          )?.state,
+        isWanted,
+        { timeoutMs: ALERT_TIMEOUT_MS, everyMs: 200 },
+      );
+    } catch (error) {
+      throw new Error(`waited for ${alert} ${JSON.stringify(labels)} ${what}`, { cause: error });
+    }
+  }
+
+  async #ready(name: ProgramName): Promise<void> {
+    await eventually(
+      () => fetch(`http://${this.pod(name)}/readyz`).then(({ status }) => status, () => 0),
+      (status) => status === 200 || name === 'denied',
+      { everyMs: 100 },
+    );
+  }
+}
+
+interface Parts {
+  database: TestDatabase;
+  vhost: TestVhost;
+  broker: FaultyProxy;
+  presence: FaultyProxy;
+  prometheus: Prometheus;
+  ports: Readonly<Record<ProgramName, number>>;
+  folder: string;
+  stack: AsyncDisposableStack;
+}
+
+/** The same URL, by way of the proxy. */
+function through(proxy: FaultyProxy, url: string): string {
+  const changed = new URL(url);
+  changed.host = new URL(proxy.url).host;
+  return changed.href;
+}
+
+interface ScrapeConfiguration {
+  global: object;
+  scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
+}
+
+/** The example of docs/alerts.md, with the addresses of these programs and shorter times. */
+function documentedConfiguration(ports: Readonly<Record<ProgramName, number>>): object {
+  const [text = ''] = documentedBlocks('alerts.md', 'yaml');
+  const documented = parse(text) as ScrapeConfiguration;
+  const { api, ...others } = ports;
+  const targets: Record<string, number[]> = { 'warren-api': [api], 'warren-worker': Object.values(others) };
+  const times = { scrape_interval: SCRAPE_MS, scrape_timeout: SCRAPE_MS, evaluation_interval: EVALUATE_MS };
+  return {
+    ...documented,
+    global: Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, `${ms}ms`])),
+    scrape_configs: documented.scrape_configs.map((scrape) => ({
+      ...scrape,
+      static_configs: scrape.static_configs.map((targeted) => ({
+        ...targeted,
+        targets: (targets[scrape.job_name] ?? []).map((port) => `127.0.0.1:${port}`),
+      })),
+    })),
+  };
+}
