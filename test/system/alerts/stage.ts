@@ -1,15 +1,13 @@
 // Where alerts are provoked: the real API and workers on a database and a vhost of their own, some of them through proxies that can be cut, and a
 // Prometheus with the documented configuration and the shipped rules, sixty times as fast.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type postgres from 'postgres';
 import { parse } from 'yaml';
 import { freePorts } from '../../../dev/free-port.ts';
 import { asAdministrator } from '../../support/administrator.ts';
-import { documentedBlocks } from '../../support/documented.ts';
+import { documentedBlocks, documentedPermissions } from '../../support/documented.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { FaultyProxy } from '../../support/faulty-proxy.ts';
 import { startFaultyProxy } from '../../support/faulty-proxy.ts';
@@ -19,7 +17,7 @@ import type { AlertRule } from '../../support/promtool.ts';
 import type { Program } from '../../support/program.ts';
 import { startProgram } from '../../support/program.ts';
 import type { TestDatabase, TestVhost } from '../../support/servers.ts';
-import { asRole, asUser, createDatabase, createVhost } from '../../support/servers.ts';
+import { asRole, asUser, createDatabase, createVhost, setRolesForPooler } from '../../support/servers.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const RULES = 'warren-rules.yaml';
@@ -41,10 +39,18 @@ const workers = {
   spinner: 'spin:1:10',
   /** Is killed again and again. */
   crasher: 'crash:1:10',
+  /** Has a user of RabbitMQ of its own, who may not do everything. */
+  denied: 'denied:1:10',
+  /** Cannot write its log. */
+  mute: 'default:1:10',
 } as const;
 
 export type WorkerName = keyof typeof workers;
-export type ProgramName = 'api' | WorkerName | 'denied' | 'mute';
+export type ProgramName = 'api' | WorkerName;
+
+const names = ['api', ...(Object.keys(workers) as WorkerName[])] as const;
+/** Those whose coming is a cause. */
+const late: readonly ProgramName[] = ['denied', 'mute'];
 
 /** Between two scrapes in milliseconds: longer than the second that a scrape may wait for the servers. */
 const SCRAPE_MS = 1_500;
@@ -60,11 +66,11 @@ export class AlertStage implements AsyncDisposable {
   readonly broker: FaultyProxy;
   /** Between the worker `cutOff` and Postgres, for its advisory lock alone. */
   readonly presence: FaultyProxy;
-  readonly prometheus: Prometheus;
   readonly #programs = new Map<ProgramName, Program>();
   readonly #ports: Readonly<Record<ProgramName, number>>;
   readonly #folder: string;
   readonly #stack: AsyncDisposableStack;
+  #prometheus: Prometheus | undefined;
   #files = 0;
 
   private constructor(parts: Parts) {
@@ -72,7 +78,6 @@ export class AlertStage implements AsyncDisposable {
     this.vhost = parts.vhost;
     this.broker = parts.broker;
     this.presence = parts.presence;
-    this.prometheus = parts.prometheus;
     this.#ports = parts.ports;
     this.#folder = parts.folder;
     this.#stack = parts.stack;
@@ -84,33 +89,43 @@ export class AlertStage implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), 'warren-alerts-'));
     stack.defer(() => rmSync(folder, { recursive: true }));
     const database = stack.use(await createDatabase());
+    await setRolesForPooler(database); // so that a worker may hold its lock by a way of its own
     const vhost = stack.use(await createVhost());
+    stack.defer(() => vhost.management.deleteUser(`${vhost.name}_denied`));
     const broker = stack.use(await startFaultyProxy(vhost.url));
     const presence = stack.use(await startFaultyProxy(database.url));
-    const names: ProgramName[] = ['api', ...(Object.keys(workers) as WorkerName[]), 'denied', 'mute'];
     const free = await freePorts(names.length);
     const ports = Object.fromEntries(names.map((name, index) => [name, free[index]])) as Parts['ports'];
-    const prometheus = stack.use(
-      await Prometheus.start(documentedConfiguration(ports), {
+    return new AlertStage({ database, vhost, broker, presence, ports, folder, stack: stack.move() });
+  }
+
+  /** Starts a program and waits until it is ready; with `isReady` false, until it runs. */
+  async start(name: ProgramName, { isReady = true } = {}): Promise<void> {
+    const program = await startProgram(name === 'api' ? 'api' : 'worker', this.environment(name));
+    this.#programs.set(name, program);
+    if (!isReady) return;
+    await Promise.race([
+      this.#ready(name),
+      program.exited.then(() => program.waitForLog('a line that tells why it has ended')),
+    ]);
+  }
+
+  /** Starts the API and all workers but those whose coming is a cause; then Prometheus. The worker `main` leads. */
+  async startAll(): Promise<void> {
+    await Promise.all([this.start('api'), this.start('main')]);
+    const others = names.filter((name) => !late.includes(name) && !this.#programs.has(name));
+    await Promise.all(others.map((name) => this.start(name)));
+    this.#prometheus = this.#stack.use(
+      await Prometheus.start(documentedConfiguration(this.#ports), {
         'warren-token': TOKEN,
         [RULES]: { groups: [{ name: 'warren', rules: hurryRules(rules) }] },
       }),
     );
-    return new AlertStage({ database, vhost, broker, presence, prometheus, ports, folder, stack: stack.move() });
   }
 
-  /** Starts a program and waits until it is ready; `denied` has a user of its own, which the test makes. */
-  async start(name: ProgramName): Promise<Program> {
-    const kind = name === 'api' ? 'api' : 'worker';
-    const program = await startProgram(kind, this.environment(name));
-    this.#programs.set(name, program);
-    await this.#ready(name);
-    return program;
-  }
-
-  /** Starts the API and all workers but those whose being there is a cause. */
-  async startAll(): Promise<void> {
-    await Promise.all((['api', ...Object.keys(workers)] as ProgramName[]).map((name) => this.start(name)));
+  get prometheus(): Prometheus {
+    if (this.#prometheus === undefined) throw new Error('startAll starts it');
+    return this.#prometheus;
   }
 
   async kill(...names: ProgramName[]): Promise<void> {
@@ -127,10 +142,10 @@ export class AlertStage implements AsyncDisposable {
     return {
       WARREN_APP: join(import.meta.dirname, 'app.ts'),
       DATABASE_URL: asRole(this.database.url, kind),
-      AMQP_URL: through(this.broker, asUser(this.vhost.url, kind)),
+      AMQP_URL: through(this.broker, name === 'denied' ? this.#deniedUrl : asUser(this.vhost.url, kind)),
       ...(kind === 'api'
         ? { PORT: port, API_TOKEN: TOKEN, DATABASE_POOL_MAX: '3' }
-        : { WORKER_HEALTH_PORT: port, WORKER_QUEUES: workers[name as WorkerName] ?? '' }),
+        : { WORKER_HEALTH_PORT: port, WORKER_QUEUES: workers[name as WorkerName] }),
       ...(name === 'small' ? { WORKER_ARGS_MAX_BYTES: '65536' } : {}),
       ...(name === 'cutOff'
         ? { DATABASE_DIRECT_URL: through(this.presence, asRole(this.database.url, 'worker')) }
@@ -161,13 +176,34 @@ export class AlertStage implements AsyncDisposable {
 
   /** Enqueues a job over HTTP; returns its id. */
   async enqueue(type: string, args: object, options: object = {}): Promise<string> {
-    return (await this.ask<{ id: string }>('POST', '/v1/jobs', { type, args, ...options })).id;
+    return (await this.ask<{ job: { id: string } }>('POST', '/v1/jobs', { type, args, ...options })).job.id;
   }
 
   async untilState(id: string, ...states: string[]): Promise<void> {
     await eventually(
       async () => (await this.sql((sql) => sql`select state from warren.jobs where id = ${id}`))[0]?.['state'],
       (state) => states.includes(String(state)),
+    );
+  }
+
+  /** Says what the user of the worker `denied` may read in RabbitMQ; makes the user. */
+  async permitDenied(read: string): Promise<void> {
+    await this.vhost.management.createUser({
+      name: `${this.vhost.name}_denied`,
+      password: this.vhost.name,
+      permissions: { ...documentedPermissions('warren_worker'), read },
+    });
+  }
+
+  /** Resolves when Prometheus has seen the process that runs now under this name. */
+  async scraped(name: ProgramName): Promise<void> {
+    const token = { headers: { authorization: `Bearer ${TOKEN}` } };
+    const metrics = await (await fetch(`http://${this.pod(name)}/metrics`, token)).text();
+    const [, startedAt] = /^process_start_time_seconds (\S+)$/m.exec(metrics) ?? [];
+    await eventually(
+      () => this.prometheus.query(`process_start_time_seconds{pod="${this.pod(name)}"}`),
+      ([sample]) => Number(sample?.value[1]) === Number(startedAt),
+      { everyMs: 100 },
     );
   }
 
@@ -196,6 +232,13 @@ export class AlertStage implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
+  get #deniedUrl(): string {
+    const url = new URL(this.vhost.url);
+    url.username = `${this.vhost.name}_denied`;
+    url.password = this.vhost.name;
+    return url.href;
+  }
+
   async #untilActive(
     alert: string,
     labels: Record<string, string>,
@@ -220,7 +263,7 @@ export class AlertStage implements AsyncDisposable {
   async #ready(name: ProgramName): Promise<void> {
     await eventually(
       () => fetch(`http://${this.pod(name)}/readyz`).then(({ status }) => status, () => 0),
-      (status) => status === 200 || name === 'denied',
+      (status) => status === 200,
       { everyMs: 100 },
     );
   }
@@ -231,7 +274,6 @@ interface Parts {
   vhost: TestVhost;
   broker: FaultyProxy;
   presence: FaultyProxy;
-  prometheus: Prometheus;
   ports: Readonly<Record<ProgramName, number>>;
   folder: string;
   stack: AsyncDisposableStack;

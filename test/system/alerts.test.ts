@@ -1,0 +1,80 @@
+// Every alert, on the real programs: its cause is provoked, a Prometheus with the shipped rules and the documented configuration sees the alert fire, the
+// cause is taken away, and the alert clears. Minutes of the rules are seconds here. Needs Debian's package prometheus.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findPromtoolObstacle } from '../support/promtool.ts';
+import type { Cause } from './alerts/cause.ts';
+import { deathCauses, notProvoked, serverCauses } from './alerts/outage-causes.ts';
+import { AlertStage, rules } from './alerts/stage.ts';
+import { insertGoneJob, workCauses } from './alerts/work-causes.ts';
+
+/** Of a phase all causes are there at once; one phase after the other. */
+const phases: [name: string, causes: readonly Cause[]][] = [
+  ['with jobs and single workers', workCauses],
+  ['with the servers', serverCauses],
+  ['with everything', deathCauses],
+];
+/** Long before the first cause. */
+const SETTLED_SECONDS = 60;
+/** Fires for anybody while other work takes the processor. */
+const ANYTIME = 'WarrenEventLoopBlocked';
+
+const obstacle = await findPromtoolObstacle();
+let stage: AlertStage;
+
+describe.skipIf(obstacle !== undefined)(`alerts${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+  beforeAll(async () => {
+    stage = await AlertStage.open();
+    await insertGoneJob(stage);
+    await stage.startAll();
+  });
+
+  afterAll(async () => {
+    await stage?.[Symbol.asyncDispose]();
+  });
+
+  test('the causes raise every alert there is, or it is said why not', () => {
+    const raised = phases.flatMap(([, causes]) => causes.flatMap(({ raises }) => Object.keys(raises(stage))));
+    const named = new Set([...raised, ...Object.keys(notProvoked)]);
+    expect([...named].sort()).toEqual(rules.map(({ alert }) => alert).sort());
+  });
+
+  test('a fleet that is well raises none', async () => {
+    await Promise.all(stage.running.map((name) => stage.scraped(name)));
+    expect(await firedWithin(SETTLED_SECONDS)).toEqual([]);
+  });
+
+  test.each(phases)('what goes wrong %s raises its alerts and no other; undone, they clear', async (_, causes) => {
+    const since = performance.now();
+    const endings = await Promise.allSettled(causes.map(raiseAndClear));
+    const failures = endings.flatMap((ending) => (ending.status === 'rejected' ? [String(ending.reason)] : []));
+    expect(failures).toEqual([]);
+    const expected = new Set(causes.flatMap(({ raises }) => Object.keys(raises(stage))));
+    const fired = await firedWithin(Math.ceil((performance.now() - since) / 1_000));
+    expect(fired.filter((alert) => !expected.has(alert) && alert !== ANYTIME)).toEqual([]);
+  });
+});
+
+/** Rejects with what did not happen. */
+async function raiseAndClear({ what, raises, provoke }: Cause): Promise<void> {
+  const alerts = Object.entries(raises(stage));
+  const said = (state: string) => process.stderr.write(`${Math.round(performance.now())} ${state}: ${what}\n`);
+  try {
+    const undo = await provoke(stage);
+    said('provoked');
+    await Promise.all(alerts.map(([alert, labels]) => stage.firing(alert, labels).then(() => said(alert))));
+    said('fire');
+    await undo();
+    await Promise.all(alerts.map(([alert, labels]) => stage.cleared(alert, labels)));
+    said('clear');
+  } catch (error) {
+    throw new Error(`${what}: ${error}`);
+  }
+}
+
+/** The names of the alerts that have fired in the last seconds. */
+async function firedWithin(seconds: number): Promise<string[]> {
+  const found = await stage.prometheus.query(
+    `count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[${seconds}s]))`,
+  );
+  return found.map(({ metric }) => metric['alertname'] ?? '').sort();
+}
