@@ -29,7 +29,7 @@ export function databaseGauges(database: Database, queues: readonly string[]): G
     },
     {
       name: 'warren_jobs_unpublished',
-      help: 'Available jobs whose message the broker has not confirmed (counted up to 100 000).',
+      help: 'Available jobs whose message the broker should have confirmed seconds ago and has not (counted up to 100 000).',
       read: async () => [{ value: await database.query(countUnpublished) }],
     },
     {

@@ -46,7 +46,7 @@ test('a paused type starts nothing and its messages do not go round, while the o
     });
   await eventually(spent, (count) => count === 20);
   await fleet.sql(
-    (sql) => sql`update warren.jobs set relay_at = now() - interval '1 s' where type = 'paused-job'`,
+    (sql) => sql`update warren.jobs set relay_at = now() - interval '10 s' where type = 'paused-job'`,
   );
   const before = delivered.all.length;
   await relayPasses(fleet, 3);

@@ -33,11 +33,23 @@ const example = (name: string, fires: string, silent: string, labels: Record<str
   silent: [series(name, silent)],
   labels,
 });
+/** Of this job nobody answers in one namespace, or its targets are no more; all is well in the other. */
+function gone(job: string): Example {
+  const up = (more: string, values: string) => series(`up{job="${job}",${more}}`, values);
+  const elsewhere = up('namespace="staging",pod="w-1"', '1x40');
+  return {
+    fires: [up(at, '1x5 0x3 _x40'), up('namespace="shop",pod="w-2"', '1x8 _x40'), elsewhere],
+    silent: [up(at, '1x5 0x40'), up('namespace="shop",pod="w-2"', '1x40'), elsewhere],
+    labels: { namespace },
+  };
+}
 const connected = (value: number) => series(`warren_broker_connected{${at}}`, `${value}x40`);
+const taken = (values: string) => series(`warren_jobs_taken_over_total{${at}}`, values);
+const rescued = (values: string) => series(`warren_maintenance_jobs_total{${at},task="rescuer"}`, values);
 
 const examples: Record<string, Example> = {
-  WarrenNoWorker: example('up{job="warren-worker"}', '1x10 0x40', '1x40', {}),
-  WarrenNoApi: example('up{job="warren-api"}', '1x10 0x40', '1x40', {}),
+  WarrenNoWorker: gone('warren-worker'),
+  WarrenNoApi: gone('warren-api'),
   WarrenNoLeader: {
     fires: [
       series(`warren_worker_leader{${at}}`, '0x40'),
@@ -71,7 +83,11 @@ const examples: Record<string, Example> = {
     ],
     labels: { namespace, queue: 'reports' },
   },
-  WarrenJobsUnpublished: example(`warren_jobs_unpublished{${at}}`, '3x40', '3x18 0x3 3x3 0x9', { namespace }),
+  WarrenJobsUnpublished: {
+    fires: [series(`warren_jobs_unpublished{${at}}`, '3x40'), connected(0)],
+    silent: [series(`warren_jobs_unpublished{${at}}`, '3x18 0x3 3x3 0x9'), connected(1)],
+    labels: { namespace },
+  },
   WarrenJobsOfUnknownType: example(
     `warren_jobs_unknown_type{${at},queue="default",type="gone"}`,
     '3x40',
@@ -96,7 +112,11 @@ const examples: Record<string, Example> = {
     ],
     labels: { namespace, type: 'send' },
   },
-  WarrenJobsTakenOver: example(`warren_jobs_taken_over_total{${at}}`, FIRST, NONE, { namespace }),
+  WarrenJobsTakenOver: {
+    fires: [taken(NONE), rescued(FIRST)],
+    silent: [taken(NONE), rescued(NONE), series(`warren_maintenance_jobs_total{${at},task="relay"}`, FIRST)],
+    labels: { namespace },
+  },
   WarrenCrashLoop: example(
     `process_start_time_seconds{${at},job="warren-worker"}`,
     '1x5 2x5 3x5 4x15',
@@ -215,6 +235,28 @@ describe.skipIf(obstacle !== undefined)(`promtool${obstacle === undefined ? '' :
     expect(await testRules(rules, { alert, input: fires, at: momentOf(rule), fires: [labels] })).toBe('');
     expect(await testRules(rules, { alert, input: silent, at: momentOf(rule), fires: [] })).toBe('');
   });
+});
+
+/** What an alert says beside its example. */
+const more: [what: string, alert: string, input: InputSeries[], fires: Record<string, string>[]][] = [
+  ['no worker was ever seen', 'WarrenNoWorker', [], [{ job: 'warren-worker' }]],
+  ['no API was ever seen', 'WarrenNoApi', [], [{ job: 'warren-api' }]],
+  [
+    'jobs wait without a message and no broker is configured',
+    'WarrenJobsUnpublished',
+    [series(`warren_jobs_unpublished{${at}}`, '3x40')],
+    [],
+  ],
+  [
+    'jobs were taken over by the worker that got their message',
+    'WarrenJobsTakenOver',
+    [taken(FIRST), rescued(NONE)],
+    [{ namespace }],
+  ],
+];
+
+test.skipIf(obstacle !== undefined).each(more)('%s: %s', { timeout: 120_000 }, async (_, alert, input, fires) => {
+  expect(await testRules(rules, { alert, input, at: '25m', fires })).toBe('');
 });
 
 test('every metric of an alert is one that the programs expose', () => {

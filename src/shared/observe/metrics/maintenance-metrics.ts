@@ -16,6 +16,9 @@ const TASKS = [
   'unserved-types',
   'untold-schedules',
   'pruner',
+  'gatekeeper',
+  'count-folder',
+  'event-pruner',
 ];
 
 export function countMaintenance(registry: Registry, events: Events): (() => void)[] {

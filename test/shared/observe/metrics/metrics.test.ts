@@ -3,6 +3,8 @@ import { Events } from '../../../../src/shared/observe/events.ts';
 import type { GaugeSource } from '../../../../src/shared/observe/metrics/gauge-source.ts';
 import type { Metrics } from '../../../../src/shared/observe/metrics/metrics.ts';
 import { createMetrics } from '../../../../src/shared/observe/metrics/metrics.ts';
+import type { ChoreOptions } from '../../../../src/worker/maintenance/chores.ts';
+import { createChores } from '../../../../src/worker/maintenance/chores.ts';
 import { queueNames } from '../../../support/shop.ts';
 
 const types = ['process-order'];
@@ -41,6 +43,15 @@ test('requests that end in a 503 are counted by code, from 0 on', async () => {
   expect(await allSamples(name)).toContain(`${name}{code="postgres_unavailable"} 0`);
   events.publish('request.unavailable', { code: 'postgres_unavailable', error: new Error('away') });
   expect(await samples(name)).toEqual([`${name}{code="postgres_unavailable"} 1`]);
+});
+
+test('every chore of the leader has counters that stand at 0 before its first round', async () => {
+  metrics = createMetrics({ events, types, queues: queueNames, gauges: [] });
+  const chores = createChores({ events, kept: {} } as ChoreOptions);
+  for (const name of ['warren_maintenance_jobs_total', 'warren_maintenance_failures_total']) {
+    const expected = [...chores.keys()].map((task) => `${name}{task="${task}"} 0`);
+    expect((await allSamples(name)).sort()).toEqual(expected.sort());
+  }
 });
 
 test('an attempt is running between its start and its end, then counted by its outcome', async () => {
