@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../src/shared/observe/metrics/metrics.ts';
 import { countJobs } from '../../src/shared/postgres/statements/counts.ts';
+import { countUnpublished } from '../../src/shared/postgres/statements/read.ts';
 import { workerGauges } from '../../src/worker/worker-gauges.ts';
 import { startApi } from '../support/api.ts';
 import { publishRaw } from '../support/broker.ts';
@@ -53,6 +54,19 @@ test('the API tells of live jobs by state, of the queues in RabbitMQ and of its 
   ];
   const text = await untilShown(async () => String((await api.get('/metrics')).body), samples);
   expect(text).not.toContain('state="completed"} 1');
+});
+
+test('a job counts as unpublished when the relay is seconds behind with it, not in the moments before its mark', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  await fleet.sql(
+    (sql) => sql`
+      insert into warren.jobs (type, queue, state, max_attempts, args, run_at, published_at, relay_at)
+      values ('test-job', 'default', 'available', 1, '{}', now() - interval '1 hour', null, now() - interval '10 s'),
+        ('test-job', 'default', 'available', 1, '{}', now() - interval '1 hour', null, now() - interval '1 s'),
+        ('test-job', 'default', 'available', 1, '{}', now(), null, now() + interval '2 s'),
+        ('test-job', 'default', 'available', 1, '{}', now(), now(), now() - interval '10 s')`,
+  );
+  expect(await fleet.database.query(countUnpublished)).toBe(1);
 });
 
 test('a worker tells of its lane, its presence and its consumers, and of the fleet as its leader', async () => {
