@@ -197,14 +197,21 @@ export class AlertStage implements AsyncDisposable {
 
   /** Resolves when Prometheus has seen the process that runs now under this name. */
   async scraped(name: ProgramName): Promise<void> {
-    const token = { headers: { authorization: `Bearer ${TOKEN}` } };
-    const metrics = await (await fetch(`http://${this.pod(name)}/metrics`, token)).text();
-    const [, startedAt] = /^process_start_time_seconds (\S+)$/m.exec(metrics) ?? [];
+    const startedAt = await eventually(
+      () => this.#startTime(name).catch(() => undefined), // it does not listen yet
+      (time) => time !== undefined,
+    );
     await eventually(
       () => this.prometheus.query(`process_start_time_seconds{pod="${this.pod(name)}"}`),
-      ([sample]) => Number(sample?.value[1]) === Number(startedAt),
+      ([sample]) => Number(sample?.value[1]) === startedAt,
       { everyMs: 100 },
     );
+  }
+
+  async #startTime(name: ProgramName): Promise<number> {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const metrics = await (await fetch(`http://${this.pod(name)}/metrics`, { headers })).text();
+    return Number(/^process_start_time_seconds (\S+)$/m.exec(metrics)?.[1]);
   }
 
   /** A statement of an administrator, past every proxy. */

@@ -170,16 +170,23 @@ export const workCauses: readonly Cause[] = [
     },
   },
   {
-    what: 'a worker is killed three times',
+    what: 'a worker is killed again and again',
     raises: (stage) => ({ WarrenCrashLoop: { pod: stage.pod('crasher') } }),
     provoke: async (stage) => {
-      await stage.scraped('crasher');
-      for (let death = 1; death <= 3; death += 1) {
-        await stage.kill('crasher');
-        await stage.start('crasher');
-        await stage.scraped('crasher');
-      }
-      return () => {};
+      const isOver = new AbortController();
+      const killing = repeat(
+        async () => {
+          await stage.scraped('crasher');
+          await stage.kill('crasher');
+          await stage.start('crasher', { isReady: false });
+        },
+        0,
+        isOver.signal,
+      );
+      return async () => {
+        isOver.abort();
+        await killing;
+      };
     },
   },
 ];
