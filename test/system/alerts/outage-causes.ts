@@ -4,7 +4,7 @@ import { repeat } from './work-causes.ts';
 import type { Cause } from './cause.ts';
 import { raise } from './cause.ts';
 
-/** The class of the advisory locks by which workers are known to live, as docs/operations.md names it. */
+/** The class of the advisory locks by which workers are known to live, which nobody else uses. */
 const WORKER_LOCKS = 2002874994;
 /** No worker has it. */
 const NOBODY = 1;
@@ -22,7 +22,7 @@ export const serverCauses: readonly Cause[] = [
     provoke: async (stage) => {
       await stage.ask('POST', '/v1/queues/paused/pause');
       stage.broker.cut();
-      await stage.enqueue('fail', {}, { queue: 'paused' });
+      await stage.enqueueQuick({ queue: 'paused' });
       return async () => {
         stage.broker.restore();
         await stage.ask('POST', '/v1/queues/paused/resume');

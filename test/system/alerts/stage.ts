@@ -179,6 +179,13 @@ export class AlertStage implements AsyncDisposable {
     return (await this.ask<{ job: { id: string } }>('POST', '/v1/jobs', { type, args, ...options })).job.id;
   }
 
+  /** A job that ends as soon as it runs. */
+  async enqueueQuick(options: object): Promise<string> {
+    const end = this.newFile();
+    end.write();
+    return await this.enqueue('hold', { until: end.path }, options);
+  }
+
   async untilState(id: string, ...states: string[]): Promise<void> {
     await eventually(
       async () => (await this.sql((sql) => sql`select state from warren.jobs where id = ${id}`))[0]?.['state'],

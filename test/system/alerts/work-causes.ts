@@ -22,7 +22,7 @@ export const workCauses: readonly Cause[] = [
     raises: raise({ WarrenJobsWait: { queue: 'paused' }, WarrenQueueUnserved: { queue: 'paused' } }),
     provoke: async (stage) => {
       await stage.ask('POST', '/v1/queues/paused/pause');
-      await stage.enqueue('fail', {}, { queue: 'paused' });
+      await stage.enqueueQuick({ queue: 'paused' });
       return () => stage.ask('POST', '/v1/queues/paused/resume');
     },
   },
@@ -103,10 +103,10 @@ export const workCauses: readonly Cause[] = [
       const { management, name } = stage.vhost;
       const between = `/bindings/${name}/e/warren/q/warren.returned`;
       await management.request('DELETE', `${between}/returned`);
-      const id = await stage.enqueue('fail', {}, { queue: 'returned' });
+      const id = await stage.enqueueQuick({ queue: 'returned' });
       return async () => {
         await management.request('POST', between, { routing_key: 'returned' });
-        await stage.untilState(id, 'discarded');
+        await stage.untilState(id, 'completed');
       };
     },
   },
@@ -140,7 +140,7 @@ export const workCauses: readonly Cause[] = [
       const asking = repeat(
         async () => {
           await stage.request('GET', '/v1/schedules');
-          await stage.enqueue('fail', {}, { delayMs: 500 });
+          await stage.enqueueQuick({ delayMs: 500 });
         },
         500,
         isOver.signal,
@@ -186,6 +186,7 @@ export const workCauses: readonly Cause[] = [
       return async () => {
         isOver.abort();
         await killing;
+        await stage.scraped('crasher'); // its last start counts, too
       };
     },
   },
