@@ -255,9 +255,13 @@ const more: [what: string, alert: string, input: InputSeries[], fires: Record<st
   ],
 ];
 
-test.skipIf(obstacle !== undefined).each(more)('%s: %s', { timeout: 120_000 }, async (_, alert, input, fires) => {
-  expect(await testRules(rules, { alert, input, at: '25m', fires })).toBe('');
-});
+test.skipIf(obstacle !== undefined).each(more)(
+  '%s: %s',
+  { timeout: 120_000 },
+  async (_, alert, input, fires) => {
+    expect(await testRules(rules, { alert, input, at: '25m', fires })).toBe('');
+  },
+);
 
 test('every metric of an alert is one that the programs expose', () => {
   const { api, worker } = describePrograms();

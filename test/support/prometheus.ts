@@ -52,7 +52,11 @@ export class Prometheus implements AsyncDisposable {
     await once(child, 'spawn');
     const started = new Prometheus(child, `http://127.0.0.1:${port}`, folder);
     await eventually(
-      () => fetch(`${started.#url}/-/ready`).then(({ ok }) => ok || child.exitCode !== null, () => child.exitCode !== null),
+      () =>
+        fetch(`${started.#url}/-/ready`).then(
+          ({ ok }) => ok || child.exitCode !== null,
+          () => child.exitCode !== null,
+        ),
       Boolean,
     );
     if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}`);
@@ -70,7 +74,9 @@ export class Prometheus implements AsyncDisposable {
   }
 
   async #ask<T>(path: string): Promise<T> {
-    const response = await fetch(`${this.#url}/api/v1/${path}`, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
+    const response = await fetch(`${this.#url}/api/v1/${path}`, {
+      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+    });
     const answer = (await response.json()) as { data: T; error?: string };
     if (!response.ok) throw new Error(`${path}: ${answer.error}`);
     return answer.data;

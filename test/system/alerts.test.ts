@@ -43,15 +43,20 @@ describe.skipIf(obstacle !== undefined)(`alerts${obstacle === undefined ? '' : `
     await eventually(active, (alerts) => alerts.every((alert) => alert === ANYTIME));
   });
 
-  test.each(phases)('what goes wrong %s raises its alerts and no other; undone, they clear', async (_, causes) => {
-    const since = performance.now();
-    const endings = await Promise.allSettled(causes.map(raiseAndClear));
-    const failures = endings.flatMap((ending) => (ending.status === 'rejected' ? [String(ending.reason)] : []));
-    expect(failures).toEqual([]);
-    const expected = new Set(causes.flatMap(({ raises }) => Object.keys(raises(stage))));
-    const fired = await firedWithin(Math.ceil((performance.now() - since) / 1_000));
-    expect(fired.filter((alert) => !expected.has(alert) && alert !== ANYTIME)).toEqual([]);
-  });
+  test.each(phases)(
+    'what goes wrong %s raises its alerts and no other; undone, they clear',
+    async (_, causes) => {
+      const since = performance.now();
+      const endings = await Promise.allSettled(causes.map(raiseAndClear));
+      const failures = endings.flatMap((ending) =>
+        ending.status === 'rejected' ? [String(ending.reason)] : [],
+      );
+      expect(failures).toEqual([]);
+      const expected = new Set(causes.flatMap(({ raises }) => Object.keys(raises(stage))));
+      const fired = await firedWithin(Math.ceil((performance.now() - since) / 1_000));
+      expect(fired.filter((alert) => !expected.has(alert) && alert !== ANYTIME)).toEqual([]);
+    },
+  );
 });
 
 /** Rejects with what did not happen. */

@@ -12,10 +12,10 @@ import { eventually } from '../../support/eventually.ts';
 import type { FaultyProxy } from '../../support/faulty-proxy.ts';
 import { startFaultyProxy } from '../../support/faulty-proxy.ts';
 import { hurryRules } from '../../support/hurried-rules.ts';
-import { Prometheus } from '../../support/prometheus.ts';
-import type { AlertRule } from '../../support/promtool.ts';
 import type { Program } from '../../support/program.ts';
 import { startProgram } from '../../support/program.ts';
+import { Prometheus } from '../../support/prometheus.ts';
+import type { AlertRule } from '../../support/promtool.ts';
 import type { TestDatabase, TestVhost } from '../../support/servers.ts';
 import { asRole, asUser, createDatabase, createVhost, setRolesForPooler } from '../../support/servers.ts';
 
@@ -188,7 +188,8 @@ export class AlertStage implements AsyncDisposable {
 
   async untilState(id: string, ...states: string[]): Promise<void> {
     await eventually(
-      async () => (await this.sql((sql) => sql`select state from warren.jobs where id = ${id}`))[0]?.['state'],
+      async () =>
+        (await this.sql((sql) => sql`select state from warren.jobs where id = ${id}`))[0]?.['state'],
       (state) => states.includes(String(state)),
     );
   }
@@ -276,7 +277,11 @@ export class AlertStage implements AsyncDisposable {
 
   async #ready(name: ProgramName): Promise<void> {
     await eventually(
-      () => fetch(`http://${this.pod(name)}/readyz`).then(({ status }) => status, () => 0),
+      () =>
+        fetch(`http://${this.pod(name)}/readyz`).then(
+          ({ status }) => status,
+          () => 0,
+        ),
       (status) => status === 200,
       { everyMs: 100 },
     );
