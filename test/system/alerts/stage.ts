@@ -1,31 +1,20 @@
-// Where alerts are provoked: the real API and workers on a database and a vhost of their own, some of them through proxies that can be cut, and a
-// Prometheus with the documented configuration and the shipped rules, sixty times as fast.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Where alerts are provoked: the real API and workers on a database and a vhost of their own, some of them through proxies that can be cut, watched by a
+// Prometheus.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type postgres from 'postgres';
-import { parse } from 'yaml';
 import { freePorts } from '../../../dev/free-port.ts';
 import { asAdministrator } from '../../support/administrator.ts';
-import { documentedBlocks, documentedPermissions } from '../../support/documented.ts';
+import { documentedPermissions } from '../../support/documented.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { FaultyProxy } from '../../support/faulty-proxy.ts';
 import { startFaultyProxy } from '../../support/faulty-proxy.ts';
-import { hurryRules } from '../../support/hurried-rules.ts';
 import type { Program } from '../../support/program.ts';
 import { startProgram } from '../../support/program.ts';
-import { Prometheus } from '../../support/prometheus.ts';
-import type { AlertRule } from '../../support/promtool.ts';
 import type { TestDatabase, TestVhost } from '../../support/servers.ts';
 import { asRole, asUser, createDatabase, createVhost, setRolesForPooler } from '../../support/servers.ts';
-
-const root = resolve(import.meta.dirname, '../../..');
-const RULES = 'warren-rules.yaml';
-
-/** As they are shipped. */
-export const rules: AlertRule[] = parse(
-  readFileSync(join(root, 'k8s/components/service-monitor', RULES), 'utf8'),
-).groups[0].rules;
+import { AlertWatch } from './watch.ts';
 
 /** Each worker, and what it is there for. */
 const workers = {
@@ -52,13 +41,7 @@ const names = ['api', ...(Object.keys(workers) as WorkerName[])] as const;
 /** Those whose coming is a cause. */
 const late: readonly ProgramName[] = ['denied', 'mute'];
 
-/** Between two scrapes in milliseconds: longer than the second that a scrape may wait for the servers. */
-const SCRAPE_MS = 1_500;
-const EVALUATE_MS = 500;
 const TOKEN = 'alerts-test-token';
-/** In which an alert has to fire or to clear. Other work may share the machine. */
-const ALERT_TIMEOUT_MS = 150_000;
-
 export class AlertStage implements AsyncDisposable {
   readonly database: TestDatabase;
   readonly vhost: TestVhost;
@@ -70,7 +53,7 @@ export class AlertStage implements AsyncDisposable {
   readonly #ports: Readonly<Record<ProgramName, number>>;
   readonly #folder: string;
   readonly #stack: AsyncDisposableStack;
-  #prometheus: Prometheus | undefined;
+  #watch: AlertWatch | undefined;
   #files = 0;
 
   private constructor(parts: Parts) {
@@ -110,22 +93,19 @@ export class AlertStage implements AsyncDisposable {
     ]);
   }
 
-  /** Starts the API and all workers but those whose coming is a cause; then Prometheus. The worker `main` leads. */
+  /** Starts the API and all workers but those whose coming is a cause; then the watch. The worker `main` leads. */
   async startAll(): Promise<void> {
     await Promise.all([this.start('api'), this.start('main')]);
     const others = names.filter((name) => !late.includes(name) && !this.#programs.has(name));
     await Promise.all(others.map((name) => this.start(name)));
-    this.#prometheus = this.#stack.use(
-      await Prometheus.start(documentedConfiguration(this.#ports), {
-        'warren-token': TOKEN,
-        [RULES]: { groups: [{ name: 'warren', rules: hurryRules(rules) }] },
-      }),
-    );
+    const [api, ...workerPods] = names.map((name) => this.pod(name));
+    const targets = { 'warren-api': [api ?? ''], 'warren-worker': workerPods };
+    this.#watch = this.#stack.use(await AlertWatch.start(targets, TOKEN));
   }
 
-  get prometheus(): Prometheus {
-    if (this.#prometheus === undefined) throw new Error('startAll starts it');
-    return this.#prometheus;
+  get watch(): AlertWatch {
+    if (this.#watch === undefined) throw new Error('startAll starts it');
+    return this.#watch;
   }
 
   async kill(...names: ProgramName[]): Promise<void> {
@@ -205,21 +185,11 @@ export class AlertStage implements AsyncDisposable {
 
   /** Resolves when Prometheus has seen the process that runs now under this name. */
   async scraped(name: ProgramName): Promise<void> {
-    const startedAt = await eventually(
+    const startTime = await eventually(
       () => this.#startTime(name).catch(() => undefined), // it does not listen yet
       (time) => time !== undefined,
     );
-    await eventually(
-      () => this.prometheus.query(`process_start_time_seconds{pod="${this.pod(name)}"}`),
-      ([sample]) => Number(sample?.value[1]) === startedAt,
-      { everyMs: 100 },
-    );
-  }
-
-  async #startTime(name: ProgramName): Promise<number> {
-    const headers = { authorization: `Bearer ${TOKEN}` };
-    const metrics = await (await fetch(`http://${this.pod(name)}/metrics`, { headers })).text();
-    return Number(/^process_start_time_seconds (\S+)$/m.exec(metrics)?.[1]);
+    await this.watch.scraped(this.pod(name), startTime ?? 0);
   }
 
   /** A statement of an administrator, past every proxy. */
@@ -234,14 +204,6 @@ export class AlertStage implements AsyncDisposable {
     return { path, write: () => writeFileSync(path, '') };
   }
 
-  async firing(alert: string, labels: Record<string, string>): Promise<void> {
-    await this.#untilActive(alert, labels, (state) => state === 'firing', 'to fire');
-  }
-
-  async cleared(alert: string, labels: Record<string, string>): Promise<void> {
-    await this.#untilActive(alert, labels, (state) => state === undefined, 'to clear');
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill(...this.running);
     await this.#stack.disposeAsync();
@@ -252,27 +214,6 @@ export class AlertStage implements AsyncDisposable {
     url.username = `${this.vhost.name}_denied`;
     url.password = this.vhost.name;
     return url.href;
-  }
-
-  async #untilActive(
-    alert: string,
-    labels: Record<string, string>,
-    isWanted: (state: string | undefined) => boolean,
-    what: string,
-  ): Promise<void> {
-    const wanted = Object.entries({ ...labels, alertname: alert });
-    try {
-      await eventually(
-        async () =>
-          (await this.prometheus.alerts()).find((active) =>
-            wanted.every(([name, value]) => active.labels[name] === value),
-          )?.state,
-        isWanted,
-        { timeoutMs: ALERT_TIMEOUT_MS, everyMs: 200 },
-      );
-    } catch (error) {
-      throw new Error(`waited for ${alert} ${JSON.stringify(labels)} ${what}`, { cause: error });
-    }
   }
 
   async #ready(name: ProgramName): Promise<void> {
@@ -303,29 +244,4 @@ function through(proxy: FaultyProxy, url: string): string {
   const changed = new URL(url);
   changed.host = new URL(proxy.url).host;
   return changed.href;
-}
-
-interface ScrapeConfiguration {
-  global: object;
-  scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
-}
-
-/** The example of docs/alerts.md, with the addresses of these programs and shorter times. */
-function documentedConfiguration(ports: Readonly<Record<ProgramName, number>>): object {
-  const [text = ''] = documentedBlocks('alerts.md', 'yaml');
-  const documented = parse(text) as ScrapeConfiguration;
-  const { api, ...others } = ports;
-  const targets: Record<string, number[]> = { 'warren-api': [api], 'warren-worker': Object.values(others) };
-  const times = { scrape_interval: SCRAPE_MS, scrape_timeout: SCRAPE_MS, evaluation_interval: EVALUATE_MS };
-  return {
-    ...documented,
-    global: Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, `${ms}ms`])),
-    scrape_configs: documented.scrape_configs.map((scrape) => ({
-      ...scrape,
-      static_configs: scrape.static_configs.map((targeted) => ({
-        ...targeted,
-        targets: (targets[scrape.job_name] ?? []).map((port) => `127.0.0.1:${port}`),
-      })),
-    })),
-  };
 }

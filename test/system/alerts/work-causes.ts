@@ -28,7 +28,10 @@ export const workCauses: readonly Cause[] = [
   },
   {
     what: 'a job waits whose type nobody has known for ten minutes',
-    raises: raise({ WarrenJobsOfUnknownType: { queue: 'default', type: GONE } }),
+    raises: raise({
+      WarrenJobsOfUnknownType: { queue: 'default', type: GONE },
+      WarrenJobsWait: { queue: 'default' },
+    }),
     provoke: async (stage) => {
       const backdate = () =>
         stage.sql(
