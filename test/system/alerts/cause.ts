@@ -1,4 +1,5 @@
 // What raises alerts, and how it is undone.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AlertStage } from './stage.ts';
 
 /** Takes the cause away. */
@@ -19,4 +20,12 @@ const namespace = 'shop';
 export function raise(alerts: Readonly<Record<string, Readonly<Record<string, string>>>>): Cause['raises'] {
   return () =>
     Object.fromEntries(Object.entries(alerts).map(([alert, labels]) => [alert, { namespace, ...labels }]));
+}
+
+/** Does it again and again, until the signal; what is under way then is waited for. */
+export async function repeat(act: () => Promise<unknown>, everyMs: number, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    await act();
+    await delay(everyMs);
+  }
 }

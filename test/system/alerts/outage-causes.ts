@@ -1,8 +1,7 @@
 // What goes wrong with the servers, and with all programs of a kind.
 import postgres from 'postgres';
 import type { Cause } from './cause.ts';
-import { raise } from './cause.ts';
-import { repeat } from './work-causes.ts';
+import { raise, repeat } from './cause.ts';
 
 /** The class of the advisory locks by which workers are known to live, which nobody else uses. */
 const WORKER_LOCKS = 2002874994;

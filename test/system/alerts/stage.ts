@@ -216,6 +216,12 @@ export class AlertStage implements AsyncDisposable {
     return url.href;
   }
 
+  async #startTime(name: ProgramName): Promise<number> {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const metrics = await (await fetch(`http://${this.pod(name)}/metrics`, { headers })).text();
+    return Number(/^process_start_time_seconds (\S+)$/m.exec(metrics)?.[1]);
+  }
+
   async #ready(name: ProgramName): Promise<void> {
     await eventually(
       () =>

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { eventually } from '../../support/eventually.ts';
 import type { Cause } from './cause.ts';
-import { raise } from './cause.ts';
+import { raise, repeat } from './cause.ts';
 import { muteWorker } from './mute-worker.ts';
 import type { AlertStage } from './stage.ts';
 
@@ -194,11 +194,3 @@ export const workCauses: readonly Cause[] = [
     },
   },
 ];
-
-/** Does it again and again, until the signal; what is under way then is waited for. */
-export async function repeat(act: () => Promise<unknown>, everyMs: number, over: AbortSignal): Promise<void> {
-  while (!over.aborted) {
-    await act();
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}
