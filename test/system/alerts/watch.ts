@@ -17,6 +17,7 @@ export const rules: AlertRule[] = parse(
 /** Between two scrapes in milliseconds: longer than the second that a scrape may wait for the servers. */
 const SCRAPE_MS = 1_500;
 const EVALUATE_MS = 500;
+const LOOK_AGAIN_MS = 200;
 /** In which an alert has to fire or to clear. Other work may share the machine. */
 const ALERT_TIMEOUT_MS = 150_000;
 
@@ -55,11 +56,17 @@ export class AlertWatch implements AsyncDisposable {
   }
 
   async firing(alert: string, labels: Labels): Promise<void> {
-    await this.#untilActive({ ...labels, alertname: alert }, (state) => state === 'firing', 'to fire');
+    await this.#until({ ...labels, alertname: alert }, (state) => state === 'firing', 'to fire');
   }
 
+  /** Resolves when it has been inactive for some evaluations: one that comes back at once has not cleared. */
   async cleared(alert: string, labels: Labels): Promise<void> {
-    await this.#untilActive({ ...labels, alertname: alert }, (state) => state === undefined, 'to clear');
+    let quiet = 0;
+    const isQuiet = (state?: string) => {
+      quiet = state === undefined ? quiet + 1 : 0;
+      return quiet * LOOK_AGAIN_MS > SCRAPE_MS;
+    };
+    await this.#until({ ...labels, alertname: alert }, isQuiet, 'to clear');
   }
 
   /** Resolves when the process with this start time, in seconds since 1970, was scraped. */
@@ -75,14 +82,14 @@ export class AlertWatch implements AsyncDisposable {
     await this.#prometheus[Symbol.asyncDispose]();
   }
 
-  async #untilActive(labels: Labels, isWanted: (state?: string) => boolean, what: string): Promise<void> {
+  async #until(labels: Labels, isWanted: (state?: string) => boolean, what: string): Promise<void> {
     const wanted = Object.entries(labels);
     const find = async () => {
       const alerts = await this.#prometheus.alerts();
       return alerts.find((alert) => wanted.every(([name, value]) => alert.labels[name] === value))?.state;
     };
     try {
-      await eventually(find, isWanted, { timeoutMs: ALERT_TIMEOUT_MS, everyMs: 200 });
+      await eventually(find, isWanted, { timeoutMs: ALERT_TIMEOUT_MS, everyMs: LOOK_AGAIN_MS });
     } catch (error) {
       throw new Error(`waited for ${JSON.stringify(labels)} ${what}`, { cause: error });
     }
