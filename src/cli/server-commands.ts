@@ -41,7 +41,7 @@ export function addServerCommands(program: Command, terminal: Terminal): void {
     .command('bench')
     .summary('Enqueue and run trivial jobs on DATABASE_URL and AMQP_URL, and tell how fast that was')
     .description(
-      'Enqueue and run trivial jobs on DATABASE_URL and AMQP_URL, in a queue of their own, and tell how fast that was: with one worker, in this process. The jobs are kept for a minute. Not beside work that is in a hurry.',
+      'Enqueue and run trivial jobs on DATABASE_URL and AMQP_URL, in a queue of their own, and tell how fast that was: with one worker, in this process. The jobs are kept for a minute; the queue stays, empty, for no role of the programs may delete the names of queues and types. Not beside work that is in a hurry.',
     )
     .addOption(countOption('--jobs <number>', 'how many').default(5_000))
     .option(...jsonOption)

@@ -41,8 +41,13 @@ describe('a pod', () => {
     const two = { requests: [{ cpu: '250m' }, { cpu: '1' }], limits };
     const { cores, bytes } = toPod(deploymentPod('warren-api', 'a', two)).limits;
     expect({ cores, bytes }).toEqual({ cores: 1, bytes: 384 * MIB });
-    const unlimited = toPod(deploymentPod('warren-api', 'a', { limits: { memory: '192Mi' } }));
-    expect(unlimited.limits).toEqual({ cores: undefined, bytes: 192 * MIB });
+    const limited = deploymentPod('warren-api', 'a', { limits });
+    const containers = [
+      ...(limited.spec?.containers ?? []),
+      { name: 'open', resources: { limits: { cpu: '1' } } },
+    ];
+    const unlimited = toPod({ ...limited, spec: { containers } });
+    expect(unlimited.limits).toEqual({ cores: 1.5, bytes: undefined });
     expect(toPod(deploymentPod('warren-api', 'a')).limits).toEqual({ cores: undefined, bytes: undefined });
   });
 
