@@ -43,7 +43,7 @@ export class Watcher {
   readonly #completed = new RateMeter();
 
   constructor({ openCluster, url, token, databaseUrl, intervalMs }: WatcherOptions) {
-    this.#cluster = new ClusterWatcher({ open: openCluster, intervalMs });
+    this.#cluster = new ClusterWatcher({ open: openCluster, intervalMs, deadlineMs: SERVER_DEADLINE_MS });
     this.#queues = new Poller<readonly QueueState[]>({
       intervalMs,
       deadlineMs: QUEUES_DEADLINE_MS,

@@ -2,7 +2,7 @@
  * The command `warren top`: queues, workers and throughput in the terminal, live or once, and the pods of a cluster beside them.
  */
 import type { Command } from 'commander';
-import { aborted, sleep } from '#shared/base/backoff.ts';
+import { aborted, resolvedWithin, sleep } from '#shared/base/backoff.ts';
 import { Unavailable } from '#shared/base/errors.ts';
 import type { ConnectionOptions } from './add-api-commands.ts';
 import { appOption, openConnection, secondsOption, urlOption } from './add-api-commands.ts';
@@ -26,6 +26,10 @@ interface TopOptions extends ConnectionOptions, WantedCluster {
 }
 
 const CTRL_C = '\u0003';
+/** The tools of the clouds that fetch a token take seconds. */
+const CLUSTER_DEADLINE_MS = 15_000;
+/** The first picture waits so long for the cluster; then it is shown without. */
+const FIRST_PICTURE_MS = 3_000;
 
 export function addTop(program: Command, terminal: Terminal): void {
   const command = program.command('top');
@@ -66,7 +70,11 @@ interface WatchedCluster {
 async function watchCluster(options: TopOptions): Promise<WatchedCluster | undefined> {
   if (options.pods !== true) return undefined;
   const { cluster, namespace } = await openCluster(options);
-  const watcher = new ClusterWatcher({ open: () => cluster, intervalMs: options.every * 1_000 });
+  const watcher = new ClusterWatcher({
+    open: () => cluster,
+    intervalMs: options.every * 1_000,
+    deadlineMs: CLUSTER_DEADLINE_MS,
+  });
   watcher.start();
   return { watcher, namespace };
 }
@@ -101,7 +109,11 @@ async function watch({ connection, cluster, options, terminal }: Top): Promise<v
   using screen = new Screen(terminal);
   const reader = new FleetReader(connection);
   let last: Fleet | undefined;
-  await Promise.race([cluster?.watcher.untilAsked(), aborted(keys.signal)]);
+  if (cluster !== undefined)
+    await Promise.race([
+      resolvedWithin(cluster.watcher.untilAsked(), FIRST_PICTURE_MS),
+      aborted(keys.signal),
+    ]);
   while (!keys.signal.aborted) {
     const isNeeded = cluster === undefined && last === undefined;
     const answer = await lookAtFleet(reader, { isNeeded });

@@ -229,6 +229,25 @@ describe('--pods', () => {
     expect({ code, seen: seen.length }).toEqual({ code: 0, seen: steps.length });
   });
 
+  test('shows the queues while the API server is silent', async () => {
+    kubernetes.behaviours.pods = 'silent';
+    const enough = new AbortController();
+    const terminal = createTerminal(enough.signal);
+    let picture = '';
+    terminal.out = new Writable({
+      write: (chunk, _, done) => {
+        picture = `${chunk}`;
+        enough.abort();
+        done();
+      },
+    });
+    const { code } = await runWarren(['top', '--pods'], environment, { terminal, add: addOwnCommands });
+    kubernetes.behaviours.pods = 'normal';
+    expect(code).toBe(0);
+    expect(picture).toMatch(/^waiting 1 .*pods unknown: .*pods: unknown/s);
+    expect(picture).toContain('cpu: 106%/70%');
+  });
+
   test('with --json prints an object for each look', async () => {
     const enough = new AbortController();
     const terminal = createTerminal(enough.signal);

@@ -23,21 +23,21 @@ export interface ClusterWatcherOptions {
   /** Called until it does not throw: a kubeconfig may come later. */
   open: () => Questions;
   intervalMs: number;
+  /** What an answer may take, and before it the program of the kubeconfig that fetches a token. */
+  deadlineMs: number;
 }
-
-const DEADLINE_MS = 4_000;
 
 export class ClusterWatcher {
   readonly #pods: Poller<readonly Pod[]>;
   readonly #usage: Poller<ReadonlyMap<string, Resources>>;
   readonly #autoscalers: Poller<readonly Autoscaler[]>;
 
-  constructor({ open, intervalMs }: ClusterWatcherOptions) {
+  constructor({ open, intervalMs, deadlineMs }: ClusterWatcherOptions) {
     let opened: Questions | undefined;
     const poll = <T>(question: (cluster: Questions, signal: AbortSignal) => Promise<T>) =>
       new Poller<T>({
         intervalMs,
-        deadlineMs: DEADLINE_MS,
+        deadlineMs,
         question: async (signal) => {
           opened ??= open();
           return await question(opened, signal);
