@@ -248,7 +248,7 @@ export class Warren {
   }
 
   get #wrapping() {
-    return { middleware: this.#app.middleware.enqueue, encryption: this.#config.encryption };
+    return { app: this.#app, encryption: this.#config.encryption };
   }
 
   /** The holder of a unique key comes as its row is. */

@@ -15,7 +15,7 @@ import type { DashboardDependencies } from './dashboard/dashboard.ts';
 import { registerDashboard } from './dashboard/dashboard.ts';
 import { answerErrors, refuseInvalid } from './problem.ts';
 import { tellOfRequests } from './request-events.ts';
-import { identifiedTrace } from './request-trace.ts';
+import { carryBaggage, identifiedTrace } from './request-trace.ts';
 import type { AuditDependencies } from './routes/audit.ts';
 import { registerAudit } from './routes/audit.ts';
 import type { BatchDependencies } from './routes/batches.ts';
@@ -68,11 +68,12 @@ export type AppDependencies = HealthDependencies &
   };
 
 export function createApp(dependencies: AppDependencies): OpenAPIHono {
-  const { events, audit, tokens, sessions, hosts } = dependencies;
+  const { events, enqueuer, audit, tokens, sessions, hosts } = dependencies;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   app.onError(answerErrors(events));
   app.use(tellOfRequests(events));
   registerHealth(app, dependencies);
+  if (enqueuer.carriesBaggage) app.use(carryBaggage);
   const routes = new RouteAccessTable(app);
   app.use(guard({ events, audit, tokens, sessions, hosts, routes }));
   registerApplication(app, routes, dependencies); // first: its routes are the busiest

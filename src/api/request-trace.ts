@@ -5,14 +5,15 @@
  * for it: for a problem, and for a line of the log.
  */
 import { randomUUID } from 'node:crypto';
-import type { Context } from 'hono';
-import type { Trace } from '#shared/job/trace.ts';
-import { parseRequestId, parseTraceparent, parseTracestate } from '#shared/job/trace.ts';
+import type { Context, MiddlewareHandler } from 'hono';
+import { parseBaggage } from '#shared/job/baggage.ts';
+import type { CarriedTrace, Trace } from '#shared/job/trace.ts';
+import { parseRequestId, parseTraceparent, parseTracestate, withoutBaggage } from '#shared/job/trace.ts';
 
 declare module 'hono' {
   interface ContextVariableMap {
     /** What the request's headers have said, and the id that was made for it; undefined where there is neither. */
-    trace: Trace | undefined;
+    trace: CarriedTrace | undefined;
   }
 }
 
@@ -29,13 +30,19 @@ export function readTrace(c: Context): void {
   c.set('trace', { traceparent, requestId, ...(tracestate === undefined ? {} : { tracestate }) });
 }
 
+/** After `readTrace`, where the application has baggage travel with its jobs. A malformed one is ignored. */
+export const carryBaggage: MiddlewareHandler = async (c, next) => {
+  const baggage = parseBaggage(c.req.header('baggage'));
+  if (baggage !== undefined) c.set('trace', { ...c.get('trace'), baggage });
+  await next();
+};
+
 /** The request's trace, with an id of ours where it has brought none: for the log. The answer will tell the id. */
 export function identifiedTrace(c: Context): Trace {
-  const trace = c.get('trace');
-  if (trace?.requestId !== undefined) return trace;
-  const identified = { ...trace, requestId: randomUUID() };
+  const trace = c.get('trace') ?? {};
+  const identified = { ...trace, requestId: trace.requestId ?? randomUUID() };
   c.set('trace', identified);
-  return identified;
+  return withoutBaggage(identified);
 }
 
 /** When everything else is done: tells the id to those who have sent one, and in every problem. */

@@ -5,7 +5,6 @@
 
 import type { Encryption } from '#shared/job/encryption.ts';
 import type { Enqueued } from '#shared/job/job.ts';
-import type { EnqueueMiddleware } from '#shared/job/middleware.ts';
 import type { CallersClient } from '#shared/postgres/callers-client.ts';
 import { queryThrough } from '#shared/postgres/callers-client.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
@@ -14,7 +13,8 @@ import { unknownLimitsStatement } from '#shared/postgres/statements/limits.ts';
 import type { NewJob } from '#shared/postgres/statements/new-rows.ts';
 import type { HolderRow } from '#shared/postgres/statements/unique-holder.ts';
 import { endedBatch } from './batches/ended-batch.ts';
-import { enqueueWithin } from './enqueue-span.ts';
+import type { Wrapping } from './enqueue-span.ts';
+import { enqueueWithin, unwrapped } from './enqueue-span.ts';
 import { namesOf, unknownLimits } from './gates/known-limits.ts';
 import type { EnqueueRequest, EnqueueRequests } from './new-job.ts';
 import { toJob, toNewJob } from './new-job.ts';
@@ -27,13 +27,10 @@ import { MAX_UNIQUE_TRIES, settleConflict, unsettled } from './unique-conflict.t
 export async function enqueueInTransaction<Inputs extends readonly unknown[]>(
   client: CallersClient,
   requests: EnqueueRequests<Inputs>,
-  {
-    middleware = [],
-    encryption,
-  }: { middleware?: readonly EnqueueMiddleware[]; encryption?: Encryption } = {},
+  { app = unwrapped, encryption }: { app?: Wrapping; encryption?: Encryption | undefined } = {},
 ): Promise<Enqueued[]> {
   const enqueue = (traced: readonly EnqueueRequest[]) => enqueueAll(client, traced, encryption);
-  return await enqueueWithin(middleware, requests, enqueue, (enqueued) => enqueued.map(({ job }) => job.id));
+  return await enqueueWithin(app, requests, enqueue, (enqueued) => enqueued.map(({ job }) => job.id));
 }
 
 async function enqueueAll(

@@ -78,6 +78,7 @@ const optionsSchema = z
     traceparent: z.string().optional(),
     tracestate: z.string().optional(),
     requestId: z.string().optional(),
+    baggage: z.string().optional(),
   })
   .refine(({ runAt, delayMs }) => runAt === undefined || delayMs === undefined, {
     error: 'give runAt or delayMs, not both',

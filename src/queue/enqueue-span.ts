@@ -7,20 +7,49 @@
 import type { Attributes, Context } from '@opentelemetry/api';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { errorMessage } from '#shared/base/errors.ts';
-import type { EnqueueMiddleware } from '#shared/job/middleware.ts';
+import type { App } from '#shared/job/app.ts';
 import { aroundEnqueue } from '#shared/job/middleware.ts';
 import { parseTraceparent } from '#shared/job/trace.ts';
-import { contextOf, findTracer, fromTrace, toTrace } from '#shared/observe/tracing.ts';
+import {
+  activeBaggage,
+  contextOf,
+  findTracer,
+  fromTrace,
+  toTrace,
+  withBaggage,
+} from '#shared/observe/tracing.ts';
 import type { EnqueueRequest } from './new-job.ts';
+
+/** What an application has around every enqueue. */
+export type Wrapping = Pick<App, 'middleware' | 'trace'>;
+
+export const unwrapped: Wrapping = {
+  middleware: { enqueue: [], perform: [] },
+  trace: { baggage: false },
+};
+
+/** Whether there is anything around an enqueue. */
+export function isWrapped({ middleware, trace: { baggage } }: Wrapping): boolean {
+  return middleware.enqueue.length > 0 || baggage || findTracer() !== undefined;
+}
 
 /** `run` enqueues the requests as the middleware has left them; `idsOf` are those of the jobs that it has made, in the order of the requests. */
 export async function enqueueWithin<Result>(
-  middleware: readonly EnqueueMiddleware[],
+  { middleware, trace: { baggage: carriesBaggage } }: Wrapping,
   requests: readonly EnqueueRequest[],
   run: (requests: readonly EnqueueRequest[]) => Promise<Result>,
   idsOf: (result: Result) => readonly string[],
 ): Promise<Result> {
-  return await aroundEnqueue(middleware, requests, (changed) => traceEnqueue(changed, run, idsOf));
+  return await aroundEnqueue(middleware.enqueue, requests, (changed) =>
+    traceEnqueue(carriesBaggage ? loadBaggage(changed) : changed, run, idsOf),
+  );
+}
+
+/** The active baggage, for those that bring none of their own. */
+function loadBaggage(requests: readonly EnqueueRequest[]): readonly EnqueueRequest[] {
+  const baggage = activeBaggage();
+  if (baggage === undefined) return requests;
+  return requests.map((request) => (request.baggage === undefined ? { ...request, baggage } : request));
 }
 
 async function traceEnqueue<Result>(
@@ -55,11 +84,11 @@ async function traceEnqueue<Result>(
 }
 
 /** The span in which the caller runs, unless the request names a trace that is another one. */
-function parentOf({ traceparent, tracestate }: EnqueueRequest): Context {
+function parentOf({ traceparent, tracestate, baggage }: EnqueueRequest): Context {
   const named = fromTrace({ traceparent: parseTraceparent(traceparent), tracestate });
   const active = context.active();
-  if (named === undefined || trace.getSpanContext(active)?.traceId === named.traceId) return active;
-  return contextOf(named);
+  const isActive = named === undefined || trace.getSpanContext(active)?.traceId === named.traceId;
+  return withBaggage(isActive ? active : contextOf(named), baggage);
 }
 
 /** A request among many that brings a trace of its own keeps it. */

@@ -13,7 +13,6 @@ import type { Encryption } from '#shared/job/encryption.ts';
 import type { Enqueued } from '#shared/job/job.ts';
 import type { Publishable } from '#shared/job/publishable.ts';
 import type { Events } from '#shared/observe/events.ts';
-import { findTracer } from '#shared/observe/tracing.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import { isRowError } from '#shared/postgres/failures.ts';
 import type { InsertedJob } from '#shared/postgres/statements/insert.ts';
@@ -27,7 +26,7 @@ import { announce } from './announce.ts';
 import { endedBatch } from './batches/ended-batch.ts';
 import { insertAllOrNone } from './batches/insert-batch.ts';
 import { DepthLimits } from './depth-limits.ts';
-import { enqueueWithin } from './enqueue-span.ts';
+import { enqueueWithin, isWrapped } from './enqueue-span.ts';
 import { Admission } from './gates/admission.ts';
 import { KnownLimits } from './gates/known-limits.ts';
 import { replayIds, withIdempotency, withSharedIdempotency } from './idempotency.ts';
@@ -90,12 +89,10 @@ export class Enqueuer {
 
   /** Resolves when the row is committed. Throws `InvalidInput`, `Conflict`, `QueueFull` or `Unavailable`, and what the application's middleware throws. */
   async enqueue<Input>(request: EnqueueRequest<Input>, idempotencyKey?: string): Promise<Enqueued> {
-    const { enqueue: middleware } = this.#app.middleware;
-    if (middleware.length === 0 && findTracer() === undefined)
-      return await this.#enqueue(request, idempotencyKey);
+    if (!isWrapped(this.#app)) return await this.#enqueue(request, idempotencyKey);
     const enqueue = ([changed = request as EnqueueRequest]: readonly EnqueueRequest[]) =>
       this.#enqueue(changed, idempotencyKey);
-    return await enqueueWithin(middleware, [request as EnqueueRequest], enqueue, ({ job }) => [job.id]);
+    return await enqueueWithin(this.#app, [request as EnqueueRequest], enqueue, ({ job }) => [job.id]);
   }
 
   async #enqueue(request: EnqueueRequest, idempotencyKey?: string): Promise<Enqueued> {
@@ -114,12 +111,17 @@ export class Enqueuer {
     idempotencyKey?: string,
   ): Promise<string[]> {
     const enqueue = (changed: readonly EnqueueRequest[]) => this.#enqueueBatch(changed, idempotencyKey);
-    return await enqueueWithin(this.#app.middleware.enqueue, requests, enqueue, (ids) => ids);
+    return await enqueueWithin(this.#app, requests, enqueue, (ids) => ids);
   }
 
   /** Whether arguments may be changed before they are checked. */
   get hasMiddleware(): boolean {
     return this.#app.middleware.enqueue.length > 0;
+  }
+
+  /** Whether the baggage of a request is to travel with its jobs. */
+  get carriesBaggage(): boolean {
+    return this.#app.trace.baggage;
   }
 
   async #enqueueBatch(requests: readonly EnqueueRequest[], idempotencyKey?: string): Promise<string[]> {

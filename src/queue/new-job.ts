@@ -41,7 +41,8 @@ export function toNewJob(
 }
 
 function withArguments(request: EnqueueRequest, args: unknown, encryption: Encryption): NewJob {
-  const { definition, queue, runAt, delayMs, maxAttempts, traceparent, tracestate, requestId } = request;
+  const { definition, queue, runAt, delayMs, maxAttempts, traceparent, tracestate, requestId, baggage } =
+    request;
   const unique =
     request.unique ??
     (request.uniqueKey === undefined ? definition.unique?.(args) : { key: request.uniqueKey });
@@ -55,7 +56,7 @@ function withArguments(request: EnqueueRequest, args: unknown, encryption: Encry
     delayMs,
     uniqueKey: unique === undefined || (unique.for ?? 'live') !== 'live' ? undefined : unique.key,
     rare: toRareMembers(request, args, { unique, encryption }),
-    trace: parseTrace({ traceparent, tracestate, requestId }),
+    trace: parseTrace({ traceparent, tracestate, requestId, baggage }),
   };
 }
 

@@ -2,17 +2,27 @@
  * The span of an attempt (OpenTelemetry's kind CONSUMER), in a trace of its own and linked to the span of the enqueue: a job may run hours later and many times.
  *
  * Guarantees: where the process has no SDK nothing is made. Spans that a handler makes are children of the attempt's, in a thread or a process of its
- * own too, where that has an SDK. Of an error it has what the row has, redacted as there.
+ * own too, where that has an SDK; the baggage of the job is active there. Of an error it has what the row has, redacted as there.
  */
 import type { Context, Span } from '@opentelemetry/api';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { CarriedTrace } from '#shared/job/trace.ts';
+import { withoutBaggage } from '#shared/job/trace.ts';
 import { target } from '#shared/job/transitions.ts';
-import { findTracer, fromTrace, remoteContext, toSpanIds } from '#shared/observe/tracing.ts';
+import { findTracer, fromTrace, remoteContext, toSpanIds, withBaggage } from '#shared/observe/tracing.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { Outcome } from '#shared/postgres/statements/record.ts';
 
 /** `TypeError: …`, or one of Warren's own codes, as `timeout: …` (errorMessage). */
 const NAME_OF_ERROR = /^(\w+): /;
+
+/** The claim of a row whose trace has the baggage, too. */
+export function setBaggageApart(claim: Claim): Claim {
+  const stored: CarriedTrace = claim.trace ?? {};
+  return stored.baggage === undefined
+    ? claim
+    : { ...claim, baggage: stored.baggage, trace: withoutBaggage(stored) };
+}
 
 /** Undefined where nothing traces. */
 export function startAttemptSpan(claim: Claim): AttemptSpan | undefined {
@@ -34,7 +44,9 @@ export function startAttemptSpan(claim: Claim): AttemptSpan | undefined {
       'warren.job.attempt': attempt,
     },
   };
-  return new AttemptSpan(tracer.startSpan(`process ${queue}`, options), claim);
+  const parent = withBaggage(context.active(), claim.baggage);
+  const span = tracer.startSpan(`process ${queue}`, options, parent);
+  return new AttemptSpan(span, { claim, parent });
 }
 
 export class AttemptSpan {
@@ -43,9 +55,9 @@ export class AttemptSpan {
   readonly #span: Span;
   readonly #context: Context;
 
-  constructor(span: Span, claim: Claim) {
+  constructor(span: Span, { claim, parent }: { claim: Claim; parent: Context }) {
     this.#span = span;
-    this.#context = trace.setSpan(context.active(), span);
+    this.#context = trace.setSpan(parent, span);
     this.claim = { ...claim, trace: { ...claim.trace, ...toSpanIds(span.spanContext()) } };
   }
 
@@ -76,9 +88,11 @@ export class AttemptSpan {
   }
 }
 
-/** In a thread or a process of a handler: the span that its worker has made for the attempt is the active one. */
-export function withinAttempt<Result>({ trace: stored }: Claim, work: () => Result): Result {
+/** Where this process has made no span of the attempt: that of its worker, if it has made one, and the baggage of the job are the active ones. */
+export function withinAttempt<Result>({ trace: stored, baggage }: Claim, work: () => Result): Result {
   const { trace_id, span_id, trace_flags } = stored ?? {};
-  if (trace_id === undefined || span_id === undefined || trace_flags === undefined) return work();
-  return context.with(remoteContext({ trace_id, span_id, trace_flags }, context.active()), work);
+  const isTraced = trace_id !== undefined && span_id !== undefined && trace_flags !== undefined;
+  if (!isTraced && baggage === undefined) return work();
+  const parent = withBaggage(context.active(), baggage);
+  return context.with(isTraced ? remoteContext({ trace_id, span_id, trace_flags }, parent) : parent, work);
 }

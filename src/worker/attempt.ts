@@ -13,7 +13,7 @@ import type { Events } from '#shared/observe/events.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { Outcome } from '#shared/postgres/statements/record.ts';
 import type { Abort } from './abort.ts';
-import { startAttemptSpan } from './attempt-span.ts';
+import { setBaggageApart, startAttemptSpan, withinAttempt } from './attempt-span.ts';
 import type { ClaimResult } from './claim-results.ts';
 import { isNotClaimed } from './claim-results.ts';
 import type { Claimer, Delivered } from './claimer.ts';
@@ -81,7 +81,7 @@ export class Attempts {
   async runClaimed(claim: Claim, handlerEnded?: () => void): Promise<Disposition> {
     this.running.enter(claim.queue);
     try {
-      return await this.#runClaimed(claim, handlerEnded);
+      return await this.#runClaimed(setBaggageApart(claim), handlerEnded);
     } finally {
       this.running.leave(claim.queue);
       this.#claimer.release(claim); // only now: a second delivery meanwhile must find it
@@ -98,7 +98,7 @@ export class Attempts {
     const span = startAttemptSpan(claimed);
     const claim = span?.claim ?? claimed;
     const { ending, outcome } = await (span === undefined
-      ? this.#perform(definition, claim, abort)
+      ? withinAttempt(claim, () => this.#perform(definition, claim, abort))
       : span.run(() => this.#perform(definition, claim, abort)));
     if (ending.kind === 'drained' && !ending.handlerEnded) {
       this.#unfinished.push({ claim, outcome }); // its handler goes on: nobody else may start it before this process ends

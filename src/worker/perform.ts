@@ -138,9 +138,10 @@ function toContext(
   services: unknown,
 ): ShippedJobContext {
   const { settings, sql, events, transactions, encryption } = resources;
-  const { id, attempt, maxAttempts, fence, trace, batchId } = claim;
+  const { id, attempt, maxAttempts, fence, trace, baggage, batchId } = claim;
   return {
     ...trace,
+    ...(baggage === undefined ? {} : { baggage }),
     jobId: id,
     attempt,
     maxAttempts,

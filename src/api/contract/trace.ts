@@ -13,4 +13,14 @@ export const traceHeaders = z.object({
       'W3C Trace Context: carried to the jobs, their log lines and their webhooks; ignored where it is malformed',
     example: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   }),
+  tracestate: z.string().optional().openapi({
+    description:
+      'W3C Trace Context, at most 512 printable ASCII characters: carried beside `traceparent`; ignored where it is malformed, or without that',
+    example: 'vendor=00f067aa0ba902b7',
+  }),
+  baggage: z.string().optional().openapi({
+    description:
+      'W3C Baggage, at most 64 entries and 8192 characters: carried to the jobs where the application asks for it (docs/tracing.md), else ignored; ignored where it is malformed',
+    example: 'tenant=acme,plan=gold',
+  }),
 });

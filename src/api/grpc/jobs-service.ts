@@ -14,8 +14,9 @@ import type {
 } from '@grpc/grpc-js';
 import type { JobWatcher } from '#queue/watch.ts';
 import { InvalidInput, Unavailable } from '#shared/base/errors.ts';
+import { parseBaggage } from '#shared/job/baggage.ts';
 import type { Job } from '#shared/job/job.ts';
-import type { Trace } from '#shared/job/trace.ts';
+import type { CarriedTrace, Trace } from '#shared/job/trace.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { BodyReservation } from '../body-budget.ts';
 import { BYTES_PER_VALUE } from '../body-budget.ts';
@@ -48,6 +49,8 @@ export interface JobsServiceOptions
 /** What a method has of its call. */
 interface Call {
   trace: Trace;
+  /** What travels with its jobs. */
+  carried: CarriedTrace;
   /** Aborts when the caller has gone, or its deadline has passed. */
   signal: AbortSignal;
   idempotencyKey(): string | undefined;
@@ -74,7 +77,7 @@ type Act = (bytes: Buffer, call: Call, reservation: BodyReservation) => Promise<
 function answerUnary(name: string, act: Act, options: JobsServiceOptions): handleUnaryCall<Buffer, object> {
   const { events, bodies, phase } = options;
   return async (grpcCall, callback) => {
-    const call = callOf(grpcCall);
+    const call = callOf(grpcCall, options);
     try {
       assertServing(phase());
       throwIfEnded(call.signal);
@@ -93,7 +96,7 @@ function enqueue({ contract, definitions, enqueuer }: JobsServiceOptions, presen
     if (job === undefined) throw refusal({ detail: 'must have one job', pointer: '' });
     const reserveValues = (values: number) => reservation.add(values * BYTES_PER_VALUE);
     const body = readNewJob(job, { decodeNewJob, pointer: '', reserveValues });
-    const request = { ...toRequest(body, definitions), ...call.trace };
+    const request = { ...toRequest(body, definitions), ...call.carried };
     const idempotencyKey = call.idempotencyKey();
     throwIfEnded(call.signal);
     const enqueued = await enqueuer.enqueue(request, idempotencyKey);
@@ -115,7 +118,7 @@ function enqueueMany({ contract, definitions, queues, enqueuer }: JobsServiceOpt
     if (elements.length === 0) throw refusal({ detail: 'must have at least one job', pointer: '/jobs' });
     const jobs = await readJobs(elements, { decodeNewJob, reservation, signal: call.signal });
     await assertBatch(jobs, { definitions, queues, hasMiddleware: enqueuer.hasMiddleware });
-    const requests = jobs.map((job) => ({ ...toRequest(job, definitions), ...call.trace }));
+    const requests = jobs.map((job) => ({ ...toRequest(job, definitions), ...call.carried }));
     const idempotencyKey = call.idempotencyKey();
     throwIfEnded(call.signal);
     return { ids: await enqueuer.enqueueBatch(requests, idempotencyKey) };
@@ -125,7 +128,7 @@ function enqueueMany({ contract, definitions, queues, enqueuer }: JobsServiceOpt
 function watch(options: JobsServiceOptions, present: Present): handleServerStreamingCall<Buffer, object> {
   const { contract, events, watcher, ending, phase } = options;
   return async (grpcCall) => {
-    const { trace, signal } = callOf(grpcCall);
+    const { trace, signal } = callOf(grpcCall, options);
     const eitherEnd = AbortSignal.any([signal, ending]);
     try {
       assertServing(phase());
@@ -163,12 +166,18 @@ async function readJobs(
   });
 }
 
-function callOf(call: ServerUnaryCall<Buffer, object> | ServerWritableStream<Buffer, object>): Call {
+function callOf(
+  call: ServerUnaryCall<Buffer, object> | ServerWritableStream<Buffer, object>,
+  { enqueuer }: Pick<JobsServiceOptions, 'enqueuer'>,
+): Call {
+  const trace = readTrace(call.metadata);
+  const baggage = enqueuer.carriesBaggage ? parseBaggage(textOf(call.metadata, 'baggage')) : undefined;
   const gone = new AbortController();
   call.once('cancelled', () => gone.abort());
   if (call.cancelled) gone.abort();
   return {
-    trace: readTrace(call.metadata),
+    trace,
+    carried: baggage === undefined ? trace : { ...trace, baggage },
     signal: gone.signal,
     idempotencyKey: () => readIdempotencyKey(textOf(call.metadata, 'idempotency-key')),
   };

@@ -57,5 +57,5 @@ export async function createBatch(
     return await insertWithJobs(database, { batch, jobs, options }).catch(refuseUnstorable);
   };
   if (all.length === 0) return await create([]);
-  return await enqueueWithin(app.middleware.enqueue, all, create, () => []);
+  return await enqueueWithin(app, all, create, () => []);
 }

@@ -16,7 +16,7 @@ import type { EnqueueMiddleware, Middleware, NamesAdded, PerformMiddleware } fro
 import type { QueueGates } from './queue-gates.ts';
 import { findGateProblems } from './queue-gates.ts';
 import type { ScheduleDefinition } from './schedule.ts';
-import type { Trace } from './trace.ts';
+import type { CarriedTrace } from './trace.ts';
 
 /**
  * How many jobs of a queue a worker runs at once: `channels` × `prefetch`, on so many AMQP channels. A queue of long jobs does best with a prefetch
@@ -70,7 +70,7 @@ export interface RouteTools<Services = unknown> {
    */
   query<T>(statement: (sql: Sql) => Promise<T>, waitedMs?: number): Promise<T>;
   /** The trace of the request, to be handed on among the options of what it enqueues. */
-  traceOf(c: Context): Trace;
+  traceOf(c: Context): CarriedTrace;
   /** Tells the OpenAPI document of a route, and who may use it. */
   document(route: RouteDocument): void;
 }
@@ -107,6 +107,8 @@ export interface AppOptions<
   middleware?:
     | { enqueue?: readonly EnqueueMiddleware[] | undefined; perform?: readonly [...Performs] | undefined }
     | undefined;
+  /** `baggage`: the active baggage of OpenTelemetry, and that of a request's header, travels with the jobs (docs/tracing.md#baggage). Defaults to false. */
+  trace?: { baggage?: boolean | undefined } | undefined;
   /** Registers routes of the application's own on the API, behind its access control and before its other routes. Defaults to none. */
   routes?: ((app: Hono, tools: RouteTools<NoInfer<Services>>) => void) | undefined;
   /** Brings the application's own schema up to date, after Warren's and one process at a time. Running it again must change nothing. */
@@ -152,6 +154,7 @@ export interface App {
   readonly limits: ReadonlyMap<string, Limit>;
   readonly services: ServicesOption<unknown>;
   readonly middleware: Middleware;
+  readonly trace: { readonly baggage: boolean };
   readonly routes: ((app: Hono, tools: RouteTools) => void) | undefined;
   readonly migrate: ((resources: AppResources) => Promise<void>) | undefined;
   readonly archive: ArchiveHandler | undefined;
@@ -187,7 +190,7 @@ export function defineApp<
     limits = {},
     services,
   }: AppOptions<Definitions, Services, Performs> = options;
-  const { routes, migrate, archive, module, middleware }: AppOptions<Definitions, Services, Performs> =
+  const { routes, migrate, archive, module, middleware, trace }: AppOptions<Definitions, Services, Performs> =
     options;
   const problems = [
     ...findNameProblems('application', [name]),
@@ -220,6 +223,7 @@ export function defineApp<
     limits: new Map(Object.entries(limits)),
     services,
     middleware: { enqueue: middleware?.enqueue ?? [], perform: middleware?.perform ?? [] },
+    trace: { baggage: trace?.baggage ?? false },
     routes: routes as App['routes'], // given what `services` has made
     migrate,
     archive,

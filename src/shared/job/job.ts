@@ -4,7 +4,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ErrorOrigin } from '../base/error-origin.ts';
 import type { JobLogLevel, JobProgress } from './job-note.ts';
-import type { Trace } from './trace.ts';
+import type { CarriedTrace } from './trace.ts';
 import type { TransactionSql } from './transaction.ts';
 import type { EndState, JobState } from './transitions.ts';
 
@@ -52,7 +52,7 @@ export interface Job {
 }
 
 /** The trace is carried to the job's context and log lines; what is malformed of it is left out. */
-export interface EnqueueOptions extends Trace {
+export interface EnqueueOptions extends CarriedTrace {
   /** Defaults to the job type's queue. */
   queue?: string | undefined;
   /** When to run it, RFC 3339; wins over `delayMs`. Defaults to now. */
@@ -197,7 +197,7 @@ export interface JobDefinition<Args = unknown, Input = Args, Services = unknown>
 /**
  * What a handler is given beside its arguments; the trace is that of the request that enqueued the job. Small enough for a test to write by hand.
  */
-export interface JobContext<Services = unknown> extends Readonly<Trace> {
+export interface JobContext<Services = unknown> extends Readonly<CarriedTrace> {
   jobId: string;
   /** The number of this attempt, from 1. */
   attempt: number;

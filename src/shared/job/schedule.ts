@@ -40,7 +40,7 @@ export interface Timing {
 
 export type ScheduledJobOptions = Omit<
   EnqueueOptions,
-  'runAt' | 'delayMs' | 'expiresAt' | 'traceparent' | 'tracestate' | 'requestId' | 'unique'
+  'runAt' | 'delayMs' | 'expiresAt' | 'traceparent' | 'tracestate' | 'requestId' | 'baggage' | 'unique'
 > & { unique?: Omit<Unique, 'onConflict'> | undefined };
 
 /** What a schedule is made of beside its times. */

@@ -2,6 +2,7 @@
  * What ties a job to the request that enqueued it: the request's id and its place in a distributed trace (W3C Trace Context). Both come from outside
  * and go into headers, log lines and rows, so they are bounded and checked here. Pure.
  */
+import { parseBaggage } from './baggage.ts';
 
 export interface Trace {
   /** `00-<trace id>-<parent id>-<flags>`, as W3C Trace Context has it. */
@@ -10,6 +11,12 @@ export interface Trace {
   tracestate?: string | undefined;
   /** The id of the request, `x-request-id`: 1 to 128 printable ASCII characters. */
   requestId?: string | undefined;
+}
+
+/** A trace as it travels with a job. */
+export interface CarriedTrace extends Trace {
+  /** W3C Baggage: at most 8 192 ASCII characters (baggage.ts). Not in log lines: it may be about people. */
+  baggage?: string | undefined;
 }
 
 /** How log lines name a span (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). */
@@ -51,10 +58,25 @@ export function parseTracestate(text: string | undefined): string | undefined {
 }
 
 /** What is well-formed of them; undefined where nothing is. */
-export function parseTrace({ traceparent, tracestate, requestId }: Trace): Trace | undefined {
-  if (traceparent === undefined && requestId === undefined) return undefined;
-  const trace: Trace = { traceparent: parseTraceparent(traceparent), requestId: parseRequestId(requestId) };
-  if (trace.traceparent === undefined) return trace.requestId === undefined ? undefined : trace;
+export function parseTrace({
+  traceparent,
+  tracestate,
+  requestId,
+  baggage,
+}: CarriedTrace): CarriedTrace | undefined {
+  if (traceparent === undefined && requestId === undefined && baggage === undefined) return undefined;
+  const trace: CarriedTrace = {
+    traceparent: parseTraceparent(traceparent),
+    requestId: parseRequestId(requestId),
+  };
+  if (baggage !== undefined) trace.baggage = parseBaggage(baggage);
+  if (trace.traceparent === undefined)
+    return trace.requestId === undefined && trace.baggage === undefined ? undefined : trace;
   if (tracestate !== undefined) trace.tracestate = parseTracestate(tracestate);
+  return trace;
+}
+
+/** What log lines and events may have of it. */
+export function withoutBaggage({ baggage, ...trace }: CarriedTrace): Trace {
   return trace;
 }

@@ -5,8 +5,19 @@
  * what is traced.
  */
 import type { Context, SpanContext, Tracer } from '@opentelemetry/api';
-import { createTraceState, isSpanContextValid, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
+import {
+  baggageEntryMetadataFromString,
+  context,
+  createTraceState,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { resolvedWithin } from '../base/backoff.ts';
+import type { BaggageItem } from '../job/baggage.ts';
+import { readBaggage, writeBaggage } from '../job/baggage.ts';
 import type { SpanIds, Trace } from '../job/trace.ts';
 import { MAX_TRACESTATE_CHARACTERS } from '../job/trace.ts';
 
@@ -77,4 +88,28 @@ export function fromTrace({ traceparent, tracestate }: Trace): SpanContext | und
 /** With that span as the active one. */
 export function contextOf(span: SpanContext): Context {
   return trace.setSpanContext(ROOT_CONTEXT, span);
+}
+
+/** That of the context in which the caller runs, as a header; undefined where there is none, or more than a header may have. */
+export function activeBaggage(): string | undefined {
+  const active = propagation.getBaggage(context.active());
+  if (active === undefined) return undefined;
+  const items = active
+    .getAllEntries()
+    .map(([key, { value, metadata }]): [string, BaggageItem] => [
+      key,
+      { value, properties: metadata?.toString() || undefined },
+    ]);
+  return items.length === 0 ? undefined : writeBaggage(items);
+}
+
+/** The context with that baggage as the active one; as it is where the header is undefined. */
+export function withBaggage(parent: Context, header: string | undefined): Context {
+  const items = header === undefined ? undefined : readBaggage(header);
+  if (items === undefined) return parent;
+  const entries = Array.from(items, ([key, { value, properties }]) => [
+    key,
+    properties === undefined ? { value } : { value, metadata: baggageEntryMetadataFromString(properties) },
+  ]);
+  return propagation.setBaggage(parent, propagation.createBaggage(Object.fromEntries(entries)));
 }

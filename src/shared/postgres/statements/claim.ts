@@ -44,6 +44,8 @@ export interface Claim {
   leftMs?: number | null;
   /** The batch that it belongs to, or whose callback it is. */
   batchId?: string | null;
+  /** That travels with it, set apart from the trace, which log lines have (`setBaggageApart`). */
+  baggage?: string | undefined;
   /** Of the request that enqueued it, with the ids of the attempt's span where there is one. Null: nothing is known. */
   trace: (Trace & Partial<SpanIds>) | null;
 }

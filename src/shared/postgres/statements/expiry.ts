@@ -39,7 +39,7 @@ export async function expireJobs(sql: Sql, limit: number): Promise<LateJob[]> {
       update warren.jobs job set ${change(sql, 'expire')}, finished_at = now(), held_for = null, held_rank = null,
         errors = ${withError(sql, sql`'expired: it was not started by ' || to_json(expires_at)`)}
       from late where job.id = late.id and ${areClaimsOpen(sql)}
-      returning job.id, type, queue, trace, errors -> -1 ->> 'message' as error, ${gatesOf(sql)} as gates
+      returning job.id, type, queue, trace - 'baggage' as trace, errors -> -1 ->> 'message' as error, ${gatesOf(sql)} as gates
     ),
     ${leavePlaces(sql)}`;
 }
@@ -54,5 +54,5 @@ export async function endOverrunJobs(sql: Sql, limit: number): Promise<LateJob[]
     update warren.jobs job set ${change(sql, 'overrun')}, finished_at = now(), held_for = null, held_rank = null,
       errors = ${withError(sql, sql`'timeout: its time over all attempts ran out at ' || to_json(deadline_at)`)}
     from late where job.id = late.id and ${areClaimsOpen(sql)}
-    returning job.id, type, queue, trace, errors -> -1 ->> 'message' as error, ${gatesOf(sql)} as gates`;
+    returning job.id, type, queue, trace - 'baggage' as trace, errors -> -1 ->> 'message' as error, ${gatesOf(sql)} as gates`;
 }

@@ -142,7 +142,7 @@ export async function rescueJobs(sql: Sql, owners: readonly string[], limit: num
     update warren.jobs job
     set ${changeAfterCrash(sql, 'rescue')}, ${waitAtFirstGate(sql)}, published_at = null, relay_at = now()
     from orphans where job.id = orphans.id and (${isLockFree(sql)} or ${hasStoppedBeating(sql)})
-    returning job.id, owner, type, queue, state, trace, ${gatesOf(sql)} as gates`;
+    returning job.id, owner, type, queue, state, trace - 'baggage' as trace, ${gatesOf(sql)} as gates`;
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import type { OnConflict } from '../../job/job.ts';
-import type { Trace } from '../../job/trace.ts';
+import type { CarriedTrace } from '../../job/trace.ts';
 
 /** What most jobs have none of. */
 export interface RareMembers {
@@ -53,7 +53,7 @@ export interface NewJob {
   idempotencyKey?: string | undefined;
   fingerprint?: string | undefined;
   /** Of the request that enqueues it, checked (`parseTrace`). */
-  trace?: Trace | undefined;
+  trace?: CarriedTrace | undefined;
 }
 
 /** The rows, numbered in their order. `isOneRequest`: they came together, and share their idempotency key. */
