@@ -5,6 +5,7 @@
  */
 import type { RouteConfig } from '@hono/zod-openapi';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { traceHeaders } from '#api/contract/trace.ts';
 import type { ApiCommand } from './api-commands.ts';
 
 export type PartKind = 'text' | 'number' | 'flag' | 'json';
@@ -62,7 +63,7 @@ interface Operation {
 }
 
 /** Headers that say where a request belongs, not what it asks for. */
-const TRACE_HEADERS = new Set(['x-request-id', 'traceparent', 'Last-Event-ID']);
+const TRACE_HEADERS = new Set([...Object.keys(traceHeaders.shape), 'Last-Event-ID']);
 
 export function describeRequests(commands: readonly ApiCommand[]): CommandRequest[] {
   const app = new OpenAPIHono();

@@ -33,6 +33,16 @@ test('the document has the schemas of requests, answers and job types', async ()
   expect(body.components.securitySchemes).toBeUndefined();
 });
 
+test('every route that enqueues names the headers of a trace', async () => {
+  const { body } = await toAnswer(await createOfflineApp().request('/openapi.json'));
+  for (const path of ['/v1/jobs', '/v1/jobs/batch', '/v1/jobs/bulk', '/v1/batches']) {
+    const names = body.paths[path].post.parameters.map(({ name }: { name: string }) => name);
+    expect(names, path).toEqual(
+      expect.arrayContaining(['x-request-id', 'traceparent', 'tracestate', 'baggage']),
+    );
+  }
+});
+
 test('where tokens are asked for the document says which role each route needs', async () => {
   const app = createOfflineApp({ tokens: new AccessTokens({ apiToken: 'secret' }) });
   const headers = { authorization: 'Bearer secret' };

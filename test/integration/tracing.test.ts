@@ -62,10 +62,14 @@ afterAll(async () => {
   await stack.disposeAsync();
 });
 
-async function post(path: string, body: object, url = apiUrl): Promise<{ id: string; ids: string[] }> {
+async function post(
+  path: string,
+  body: object,
+  { url = apiUrl, headers = {} }: { url?: string; headers?: Record<string, string> } = {},
+): Promise<{ id: string; ids: string[] }> {
   const response = await fetch(`${url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', traceparent, tracestate: 'vendor=1' },
+    headers: { 'content-type': 'application/json', traceparent, tracestate: 'vendor=1', ...headers },
     body: JSON.stringify(body),
   });
   const answer = (await response.json()) as { job?: { id: string }; ids?: string[] };
@@ -147,6 +151,23 @@ test.each(['inline', 'thread', 'process'])(
   },
 );
 
+test.each(['inline', 'thread', 'process'])(
+  'the baggage of a request is active in the handler (%s), and in no line of the log',
+  { timeout: 2 * HANG_MS },
+  async (type) => {
+    const baggage = 'tenant=B%C3%A4r%20%26%20Co;ttl=30,plan=gold';
+    const { id } = await post('/v1/jobs', { type, args: {} }, { headers: { baggage } });
+    const isOwn = ({ name, attributes }: ReceivedSpan) => name === 'own work' && attributes['job'] === id;
+    const [own] = await receiver.find(isOwn);
+    expect(own?.attributes['tenant']).toBe('Bär & Co');
+    const lines = ['at work', 'attempt finished', 'job ended'];
+    for (const msg of lines) {
+      const line = await worker.waitForLog((logged) => logged['jobId'] === id && logged.msg === msg);
+      expect(JSON.stringify(line)).not.toContain('gold');
+    }
+  },
+);
+
 test('many jobs of one call are one span, and all are linked to it', { timeout: 2 * HANG_MS }, async () => {
   const { ids } = await post('/v1/jobs/batch', {
     jobs: [
@@ -188,7 +209,7 @@ test('a program that is stopped sends the spans that it holds', { timeout: 2 * H
     PORT: '0',
   });
   const { url } = await seldom.waitForLog('api serving', { timeoutMs: HANG_MS });
-  const { id } = await post('/v1/jobs', { type: 'inline', args: {} }, String(url));
+  const { id } = await post('/v1/jobs', { type: 'inline', args: {} }, { url: String(url) });
   seldom.signal('SIGTERM');
   expect(await seldom.exited).toEqual({ code: 0, signal: null });
   expect(await receiver.find((span) => isSend(span) && isOf(id)(span))).toMatchObject([

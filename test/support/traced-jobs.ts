@@ -1,5 +1,5 @@
 // The application of the test of traces, for the API, the worker, and the worker's threads and processes: handlers that make spans of their own.
-import { trace } from '@opentelemetry/api';
+import { propagation, trace } from '@opentelemetry/api';
 import { z } from 'zod';
 import { defineApp, defineJob } from '../../src/index.ts';
 import type { JobContext } from '../../src/shared/job/job.ts';
@@ -12,6 +12,7 @@ async function perform(
 ): Promise<string> {
   return await trace.getTracer('test').startActiveSpan('own work', async (span) => {
     span.setAttribute('job', jobId);
+    span.setAttribute('tenant', propagation.getActiveBaggage()?.getEntry('tenant')?.value ?? 'none');
     log.info('at work');
     span.end();
     if (attempt <= failures) throw new Error('broken');
@@ -25,6 +26,7 @@ export const app = defineApp({
   name: 'traced',
   module: import.meta.url,
   queues: { default: {} },
+  trace: { baggage: true },
   jobs: [
     defineJob({ type: 'inline', ...common }),
     defineJob({ type: 'thread', ...common, isolation: 'thread' }),

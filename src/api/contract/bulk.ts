@@ -9,6 +9,7 @@ import { oneJob } from './job.ts';
 import { changesBody } from './job-acts.ts';
 import { filterBody } from './job-filter.ts';
 import { problems } from './problem.ts';
+import { traceHeaders } from './trace.ts';
 
 const bulkBody = z
   .strictObject({
@@ -39,7 +40,7 @@ export const bulkRoute = defineRoute({
   tags: ['jobs'],
   summary: 'Act on all jobs that match a filter',
   description: `Jobs whose state does not allow the act are left as they are, and so are those that are enqueued later. A job of the type \`${BULK_TYPE}\` does it: its progress is seen and it can be cancelled as any.`,
-  request: { body: { content: json(bulkBody), required: true } },
+  request: { headers: traceHeaders, body: { content: json(bulkBody), required: true } },
   responses: {
     200: {
       description: 'of a dry run: how many jobs it would be done to now',

@@ -13,12 +13,9 @@ export interface BaggageItem {
 
 const MAX_CHARACTERS = 8_192;
 const MAX_ENTRIES = 64;
-const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const VALUE = '[!#-+\\x2d-:<-\\x5b\\x5d-~]*';
-const SPACE = '[ \\t]*';
-const ENTRY = new RegExp(
-  `^${SPACE}(?<key>${TOKEN})${SPACE}=${SPACE}(?<value>${VALUE})(?<properties>(?:${SPACE};${SPACE}${TOKEN}(?:${SPACE}=${SPACE}${VALUE})?)*)${SPACE}$`,
-);
+const PRINTABLE = /^[\t\x20-\x7e]+$/;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const VALUE = /^[^\s",;\\]*$/;
 
 /** The header, or undefined where it is malformed or too long. */
 export function parseBaggage(text: string | undefined): string | undefined {
@@ -27,18 +24,38 @@ export function parseBaggage(text: string | undefined): string | undefined {
 
 /** The entries of a header by their keys, decoded; undefined where it is malformed or too long. */
 export function readBaggage(text: string): Map<string, BaggageItem> | undefined {
-  if (text.length > MAX_CHARACTERS) return undefined;
+  if (text.length > MAX_CHARACTERS || !PRINTABLE.test(text)) return undefined;
   const entries = text.split(',');
   if (entries.length > MAX_ENTRIES) return undefined;
   const items = new Map<string, BaggageItem>();
   for (const entry of entries) {
-    const { key = '', value = '', properties = '' } = ENTRY.exec(entry)?.groups ?? {};
-    const decoded = { key: decode(key), value: decode(value) };
-    if (!decoded.key || decoded.value === undefined) return undefined;
-    const said = properties.replace(/^[ \t]*;[ \t]*/, '');
-    items.set(decoded.key, { value: decoded.value, properties: said === '' ? undefined : said });
+    const [pair = '', ...properties] = entry.split(';').map((part) => part.trim());
+    const [key, value] = readPair(pair) ?? [];
+    if (key === undefined || value === undefined || !properties.every(isProperty)) return undefined;
+    items.set(key, { value, properties: properties.length === 0 ? undefined : properties.join(';') });
   }
   return items;
+}
+
+function readPair(pair: string): [key: string, value: string] | undefined {
+  const [key = '', value] = split(pair);
+  if (!TOKEN.test(key) || value === undefined || !VALUE.test(value)) return undefined;
+  try {
+    return [decodeURIComponent(key), decodeURIComponent(value)];
+  } catch {
+    return undefined; // a percent sign that stands for nothing
+  }
+}
+
+function isProperty(property: string): boolean {
+  const [key = '', value = ''] = split(property);
+  return TOKEN.test(key) && VALUE.test(value);
+}
+
+/** At the first equals sign, where there is one. */
+function split(text: string): string[] {
+  const at = text.indexOf('=');
+  return at === -1 ? [text] : [text.slice(0, at).trimEnd(), text.slice(at + 1).trimStart()];
 }
 
 /** As a header; undefined where there are none, or more than one may have. */
@@ -48,12 +65,4 @@ export function writeBaggage(items: Iterable<[string, BaggageItem]>): string | u
     return properties === undefined ? entry : `${entry};${properties}`;
   });
   return parseBaggage(entries.join(','));
-}
-
-function decode(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined; // a percent sign that stands for nothing
-  }
 }
