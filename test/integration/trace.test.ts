@@ -141,8 +141,9 @@ test('every way to enqueue over HTTP carries the headers of the request to the r
   await using api = await startApi({ databaseUrl: database.url });
   const headers = { 'x-request-id': requestId, traceparent };
   const order = { type: 'process-order', args: { orderId: '17' } };
+  const unasked = { ...headers, baggage: 'tenant=acme' };
   const answers = [
-    await api.post('/v1/jobs', order, headers),
+    await api.post('/v1/jobs', order, unasked),
     await api.post('/v1/jobs/batch', { jobs: [order, order] }, headers),
     await api.get('/api/test/17', headers),
   ];

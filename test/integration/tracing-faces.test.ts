@@ -1,6 +1,6 @@
 // Every way to enqueue from code has its span, in this process with the SDK's own tracer; and without an SDK nothing is made.
 import { createHash } from 'node:crypto';
-import { context, ProxyTracer, trace } from '@opentelemetry/api';
+import { context, ProxyTracer, propagation, trace } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
@@ -25,7 +25,16 @@ const pay = defineJob({
     throw new TypeError(`${iban} is refused`);
   },
 });
-const app = defineApp({ name: 'faces', queues: { default: {} }, jobs: [work, pay] });
+const told = defineJob({
+  type: 'told',
+  args,
+  perform: async (_args, { baggage }) => ({
+    baggage: baggage ?? 'none',
+    tenant: propagation.getActiveBaggage()?.getEntry('tenant')?.value ?? 'none',
+  }),
+});
+const parts = { name: 'faces', queues: { default: {} }, jobs: [work, pay, told] };
+const app = defineApp(parts);
 
 const exporter = new InMemorySpanExporter();
 let sdk: NodeSDK | undefined;
@@ -138,6 +147,46 @@ test('a call of gRPC belongs to the trace that its metadata name', async () => {
   });
   expect(sends).toMatchObject([{ parentSpanContext: { traceId, spanId: 'b7ad6b7169203331' } }]);
   expect(sends[0]?.spanContext().traceState?.serialize()).toBe('vendor=1');
+});
+
+test('the active baggage travels with a job where the application asks for it, by every way from code', async () => {
+  const carrying = defineApp({ ...parts, trace: { baggage: true } });
+  await using carrier = new Warren({ app: carrying, databaseUrl: database.url, amqpUrl: 'none' });
+  await carrier.start();
+  await using grpc = await carrier.startGrpc({ port: 0, apiToken: 'secret' });
+  using client = new GrpcClient(grpc.address);
+  await using sql = postgres(database.url, { max: 1, fetch_types: false, onnotice: () => {} });
+  const of = (by: Warren): Record<string, () => Promise<string>> => ({
+    one: async () => (await by.enqueue(told, {})).job.id,
+    many: async () => (await by.enqueueMany([{ job: told, args: {} }]))[0] ?? '',
+    transaction: async () =>
+      await sql.begin(async (transaction) => (await by.enqueue(told, {}, { transaction })).job.id),
+    batch: async () => (await by.batches.create({ jobs: [{ job: told, args: {} }] })).ids[0] ?? '',
+  });
+  const active = propagation.createBaggage({ tenant: { value: 'Bär & Co' }, plan: { value: 'gold' } });
+  const enqueue = async (by: () => Promise<string>) => {
+    const id = await context.with(propagation.setBaggage(context.active(), active), by);
+    return (await warren.jobs.wait(id)).output;
+  };
+  for (const [way, by] of Object.entries(of(carrier)))
+    expect(await enqueue(by), way).toEqual({
+      baggage: 'tenant=B%C3%A4r%20%26%20Co,plan=gold',
+      tenant: 'Bär & Co',
+    });
+  for (const [way, by] of Object.entries(of(warren)))
+    expect(await enqueue(by), way).toEqual({ baggage: 'none', tenant: 'none' });
+  const own = async () => (await warren.enqueue(told, {}, { baggage: 'tenant=own' })).job.id;
+  expect(await enqueue(own)).toEqual({ baggage: 'tenant=own', tenant: 'own' });
+  const malformed = async () => (await warren.enqueue(told, {}, { baggage: 'tenant' })).job.id;
+  expect(await enqueue(malformed)).toEqual({ baggage: 'none', tenant: 'none' });
+
+  const called = await client.call(
+    'Enqueue',
+    { job: { type: 'told', args: '{}' } },
+    { token: 'secret', metadata: { baggage: 'tenant=metadata' } },
+  );
+  const id: string = called.body.job.id;
+  expect((await warren.jobs.wait(id)).output).toEqual({ baggage: 'tenant=metadata', tenant: 'metadata' });
 });
 
 test('of an error of an encrypted type the span has nothing that the row hides', async () => {
