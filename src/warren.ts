@@ -179,6 +179,7 @@ export class Warren {
       events: this.#events,
       secret: this.#config.databaseUrl,
       bodyBytes: this.#config.apiBodyBytes,
+      traceUrlTemplate: this.#config.traceUrlTemplate,
       phase: () => this.#phase(),
       openServices: async () => {
         await this.#entered.promise;

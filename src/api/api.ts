@@ -89,6 +89,7 @@ export class Api {
       ...useCasesOf(client),
       metrics,
       definitions: app.definitions,
+      traceUrlTemplate: config.traceUrlTemplate,
       queues,
       bodies,
       tokens,

@@ -6,6 +6,7 @@ import type { Explanation } from '#queue/explain/explanation.ts';
 import type { Job, JobDefinition } from '#shared/job/job.ts';
 import type { ListedJob } from '#shared/job/listed-job.ts';
 import { redactJob } from '#shared/job/redaction.ts';
+import { toTraceUrl } from '#shared/settings/trace-url.ts';
 import type { jobSchema, listedJobSchema } from './contract/job.ts';
 import type { explanationSchema } from './contract/shown-job.ts';
 
@@ -15,8 +16,17 @@ export interface JobPresenter {
   presentListed(job: ListedJob): z.infer<typeof listedJobSchema>;
 }
 
-export function createJobPresenter(definitions: ReadonlyMap<string, JobDefinition>): JobPresenter {
-  const present = (job: Job) => presentJob(redactJob(job, definitions.get(job.type)));
+export interface JobPresenterOptions {
+  definitions: ReadonlyMap<string, JobDefinition>;
+  /** Where people look at traces (`TRACE_URL_TEMPLATE`). */
+  traceUrlTemplate?: string | undefined;
+}
+
+export function createJobPresenter({ definitions, traceUrlTemplate }: JobPresenterOptions): JobPresenter {
+  const present = (job: Job) => ({
+    ...presentJob(redactJob(job, definitions.get(job.type))),
+    ...(job.traceId ? presentTrace(job.traceId, traceUrlTemplate) : {}),
+  });
   return {
     present,
     presentListed: (job) =>
@@ -29,6 +39,13 @@ export function presentExplanation({
   ...explanation
 }: Explanation): z.infer<typeof explanationSchema> {
   return { ...explanation, since: since?.toISOString() ?? null };
+}
+
+function presentTrace(
+  traceId: string,
+  template: string | undefined,
+): Pick<z.infer<typeof jobSchema>, 'traceId' | 'traceUrl'> {
+  return template === undefined ? { traceId } : { traceId, traceUrl: toTraceUrl(template, traceId) };
 }
 
 function presentJob(job: Job): z.infer<typeof jobSchema> {

@@ -53,6 +53,8 @@ export interface MountedApiOptions {
   secret: string;
   /** What request bodies may hold in memory at once. */
   bodyBytes: number;
+  /** Where people look at traces, with `{traceId}` in it. */
+  traceUrlTemplate: string | undefined;
   phase: () => 'starting' | 'serving' | 'stopping';
   /** Resolves with what the application's own routes are given. Called where it has some. */
   openServices: () => Promise<unknown>;
@@ -85,6 +87,7 @@ export function createMountedApi(options: MountedApiOptions): MountedApi {
       ...useCasesOf(client),
       metrics,
       definitions: app.definitions,
+      traceUrlTemplate: options.traceUrlTemplate,
       queues: [...app.queues.keys()],
       bodies,
       tokens,

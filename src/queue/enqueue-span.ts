@@ -4,7 +4,7 @@
  *
  * Guarantees: where the process has no SDK the call runs as it is, and its requests are not copied. What is enqueued does not depend on the span.
  */
-import type { Attributes, Context } from '@opentelemetry/api';
+import type { Attributes, Context, Span } from '@opentelemetry/api';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { errorMessage } from '#shared/base/errors.ts';
 import type { App } from '#shared/job/app.ts';
@@ -73,14 +73,20 @@ async function traceEnqueue<Result>(
     if (ids[0] !== undefined && requests.length === 1) span.setAttribute('messaging.message.id', ids[0]);
     return result;
   } catch (error) {
-    const message = errorMessage(error);
-    span.setAttribute('error.type', error instanceof Error ? error.name : 'Error');
-    span.setStatus({ code: SpanStatusCode.ERROR, message });
-    span.recordException({ name: error instanceof Error ? error.name : 'Error', message });
+    noteError(span, error);
     throw error;
   } finally {
     span.end();
   }
+}
+
+/** In the span of an enqueue that was refused. */
+export function noteError(span: Span, error: unknown): void {
+  const message = errorMessage(error);
+  const name = error instanceof Error ? error.name : 'Error';
+  span.setAttribute('error.type', name);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+  span.recordException({ name, message });
 }
 
 /** The span in which the caller runs, unless the request names a trace that is another one. */

@@ -10,7 +10,7 @@ import type { Events } from '#shared/observe/events.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import type { QueueType } from '#shared/rabbitmq/topology.ts';
-import type { QueueChannels } from '#shared/settings/settings.ts';
+import type { QueueChannels } from '#shared/settings/worker-queues.ts';
 import { Consumer } from './consumer.ts';
 import type { OwnPublisher } from './own-publisher.ts';
 import { PassingOn } from './passing-on.ts';

@@ -6,7 +6,7 @@
  * is set.
  */
 import type { StoredQueue } from '#shared/postgres/statements/queues.ts';
-import type { QueueChannels } from '#shared/settings/settings.ts';
+import type { QueueChannels } from '#shared/settings/worker-queues.ts';
 import type { Consumer } from './consumer.ts';
 import type { QueueConsumers } from './queue-consumers.ts';
 

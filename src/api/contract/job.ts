@@ -129,6 +129,13 @@ export const jobSchema = z
       })
       .optional()
       .openapi({ description: 'how far its attempt has come, where its handler has told; not in lists' }),
+    traceId: z.string().optional().openapi({
+      description: 'of the trace that it was enqueued in, where there is one; of a job that is looked up',
+    }),
+    traceUrl: z
+      .string()
+      .optional()
+      .openapi({ description: 'where that trace is looked at, where the API was told (`TRACE_URL_TEMPLATE`)' }),
   })
   .openapi('Job');
 

@@ -36,7 +36,7 @@ export function jobPage(viewer: Viewer, options: JobPageOptions): Page {
     body: html`<div class="title"><span>${state(job.state)}</span>${viewer.mayAct ? renderActs(viewer, job) : ''}</div>
 ${job.state === 'completed' ? '' : renderWhy(viewer, options)}
 <div class="grid"><section class="card" id="time-line"><h2>Time line</h2>${renderLife(job, life)}</section>
-<section class="card" id="what"><h2>What it is</h2>${renderFacts(viewer, job, life)}</section></div>
+<section class="card" id="what"><h2>What it is</h2>${renderFacts(viewer, { job, shown, life })}</section></div>
 ${shown.progress === undefined ? '' : renderProgress(shown.progress)}
 <div class="grid"><section class="card"><h2>Arguments</h2>${renderJson(shown.args, 'args')}</section>
 <section class="card"><h2>Output</h2>${renderJson(shown.output, 'output')}</section></div>
@@ -83,7 +83,13 @@ function renderLife(job: Job, { publishedAt, cancelRequestedAt, worker }: JobLif
   })}</ol>`;
 }
 
-function renderFacts({ link, mayAudit }: Viewer, job: Job, { schedule }: JobLife): Html {
+interface Facts {
+  job: Job;
+  shown: ReturnType<JobPresenter['present']>;
+  life: JobLife;
+}
+
+function renderFacts({ link, mayAudit }: Viewer, { job, shown, life: { schedule } }: Facts): Html {
   const jobs = (member: string, value: string) =>
     html`<a href="${link('/dashboard/jobs', { [member]: value })}">${value}</a>`;
   const pairs: [string, Content][] = [
@@ -103,12 +109,17 @@ function renderFacts({ link, mayAudit }: Viewer, job: Job, { schedule }: JobLife
   if (schedule !== null)
     pairs.push(['Schedule', html`<a href="${link(`/dashboard/schedules/${schedule}`)}">${schedule}</a>`]);
   if (job.expiresAt !== null) pairs.push(['Expires', time(job.expiresAt)]);
+  if (shown.traceId !== undefined) pairs.push(['Trace', renderTrace(shown.traceId, shown.traceUrl)]);
   if (mayAudit)
     pairs.push([
       'Acts',
       html`<a href="${link('/dashboard/audit', { act: 'jobs', target: job.id })}">who did what</a>`,
     ]);
   return facts(pairs);
+}
+
+function renderTrace(id: string, url: string | undefined): Content {
+  return url === undefined ? id : html`<a href="${url}" rel="noreferrer">${id}</a>`;
 }
 
 function renderProgress({ share, text }: { share: number; text: string | null }): Html {

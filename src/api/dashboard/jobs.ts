@@ -29,13 +29,15 @@ export interface JobPagesDependencies {
   bulk: Bulk;
   explain: Explain;
   definitions: ReadonlyMap<string, JobDefinition>;
+  /** Where people look at traces, with `{traceId}` in it. */
+  traceUrlTemplate?: string | undefined;
   /** The queues of the application. */
   queues: readonly string[];
 }
 
 export function registerJobPages(pages: Pages, dependencies: JobPagesDependencies): void {
-  const { browser, control, explain, definitions, queues } = dependencies;
-  const { present, presentListed } = createJobPresenter(definitions);
+  const { browser, control, explain, definitions, traceUrlTemplate, queues } = dependencies;
+  const { present, presentListed } = createJobPresenter({ definitions, traceUrlTemplate });
 
   pages.get('/dashboard/jobs', async (viewer) => {
     const filter = readFilter(viewer.query);

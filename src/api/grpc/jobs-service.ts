@@ -58,7 +58,7 @@ interface Call {
 
 export function createJobsService(options: JobsServiceOptions): UntypedServiceImplementation {
   const { contract, browser, control, definitions } = options;
-  const presenter = createJobPresenter(definitions);
+  const presenter = createJobPresenter({ definitions });
   const present: Present = (job) => toJobMessage(presenter.present(job));
   const idOf = (bytes: Buffer) => contract.decodeJobId(bytes).id ?? '';
   const methods: Record<string, Act> = {

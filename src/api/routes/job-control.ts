@@ -21,14 +21,16 @@ export interface JobControlDependencies {
   control: Control;
   bulk: Bulk;
   definitions: ReadonlyMap<string, JobDefinition>;
+  /** Where people look at traces, with `{traceId}` in it. */
+  traceUrlTemplate?: string | undefined;
   bodies: BodyBudget;
 }
 
 export function registerJobControl(
   app: OpenAPIHono,
-  { control, bulk, definitions, bodies }: JobControlDependencies,
+  { control, bulk, definitions, traceUrlTemplate, bodies }: JobControlDependencies,
 ): void {
-  const presenter = createJobPresenter(definitions);
+  const presenter = createJobPresenter({ definitions, traceUrlTemplate });
   app.openapi(cancelRoute, async (c) => {
     const job = await control.cancel(c.req.valid('param').id);
     return c.json({ job: presenter.present(job) }, 200);

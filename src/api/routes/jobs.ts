@@ -37,6 +37,8 @@ export interface JobDependencies {
   waiting: AbortSignal;
   enqueuer: Enqueuer;
   definitions: ReadonlyMap<string, JobDefinition>;
+  /** Where people look at traces, with `{traceId}` in it. */
+  traceUrlTemplate?: string | undefined;
   /** The queues of the application. */
   queues: readonly string[];
   /** What the bodies under way may hold. */
@@ -45,9 +47,11 @@ export interface JobDependencies {
 
 export function registerJobs(
   app: OpenAPIHono,
-  { browser, explain, watcher, waiting, enqueuer, definitions, queues, bodies }: JobDependencies,
+  dependencies: JobDependencies,
 ): void {
-  const presenter = createJobPresenter(definitions);
+  const { browser, explain, watcher, waiting, enqueuer } = dependencies;
+  const { definitions, traceUrlTemplate, queues, bodies } = dependencies;
+  const presenter = createJobPresenter({ definitions, traceUrlTemplate });
   const findAtEnd = async (id: string, { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }) => {
     if (timeoutMs === 0) return await browser.find(id);
     const ends = AbortSignal.any([signal, waiting]);

@@ -31,6 +31,8 @@ import { publishAndMark } from '../outbox.ts';
 import { letInByOverlap } from './overlap.ts';
 import type { TickPlan } from './plan-ticks.ts';
 import { MAX_TICKS, planTicks } from './plan-ticks.ts';
+import type { JobOfSchedule } from './tick-span.ts';
+import { insertTraced } from './tick-span.ts';
 
 /** Schedules of a round; fewer where they have many ticks. */
 const AT_ONCE = 100;
@@ -175,12 +177,16 @@ async function enqueue(
   byRelay: boolean,
 ): Promise<{ inserted: Committed['inserted']; tickJobs: TickJob[] }> {
   if (enqueued.length === 0) return { inserted: [], tickJobs: [] };
-  const jobs = enqueued.map(({ row, tickMs }) => toNewJob(row, tickMs));
-  const rows = await insertJobs(sql, jobs, { byRelay });
+  const jobs = enqueued.map(({ row, tickMs, tick }) => ({
+    schedule: row.name,
+    tick: tick.tick,
+    job: toNewJob(row, tickMs),
+  }));
+  const rows = await insertTraced(jobs, (traced) => insertJobs(sql, traced, { byRelay }));
   const inserted: Committed['inserted'] = [];
   const tickJobs = rows.map(({ id, outcome, state, heldFor }, index): TickJob => {
     const { tick } = enqueued[index] as Decided;
-    const { type, queue } = jobs[index] as NewJob;
+    const { type, queue } = (jobs[index] as JobOfSchedule).job;
     if (outcome === 'inserted')
       inserted.push({ id, type, queue, fence: 0, isDue: state === 'available', gate: heldFor ?? null });
     const { schedule, tick: at } = tick;

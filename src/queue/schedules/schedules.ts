@@ -129,7 +129,8 @@ async function runNow(
   const { id, job, state, heldFor } = await database.transaction(async (sql) => {
     const held = await holdSchedule(sql, name);
     if (held === undefined) throw noSuchSchedule();
-    const [inserted] = await insertJobs(sql, [held.job], { byRelay });
+    const asked = { schedule: name, tick: undefined, job: held.job };
+    const [inserted] = await insertTraced([asked], (traced) => insertJobs(sql, traced, { byRelay }));
     if (inserted?.outcome !== 'inserted')
       throw new Conflict('unique_key_held', 'a live job holds the unique key of its options');
     await noteRunNow(sql, name, inserted.id);

@@ -47,6 +47,8 @@ export interface Job {
   batch: string | null;
   output: unknown;
   errors: AttemptError[];
+  /** Of the trace that it was enqueued in; only where there is one, and only of a job that is looked up by its id. */
+  traceId?: string | null | undefined;
   /** How far its current attempt has come; only where its handler has told, and only of a job that is looked up by its id. */
   progress?: JobProgress | null | undefined;
 }

@@ -12,8 +12,9 @@ import { Encryption } from '../job/encryption.ts';
 import type { Retention } from '../job/job.ts';
 import { commandSettings } from './command-settings.ts';
 import { readSecretFiles } from './secret-files.ts';
-import type { QueueChannels, Setting, Settings } from './settings.ts';
+import type { Setting, Settings } from './settings.ts';
 import { settings } from './settings.ts';
+import type { QueueChannels } from './worker-queues.ts';
 
 export interface Config {
   databaseUrl: string;
@@ -51,6 +52,8 @@ export interface Config {
   archiveFile: string | undefined;
   podUrl: string | undefined;
   logLevel: LogLevel;
+  /** With `{traceId}` in it. Undefined: nobody knows where traces are looked at. */
+  traceUrlTemplate: string | undefined;
   webhookAllowPrivate: boolean;
   webhookAllowedDestinations: readonly string[];
   webhookNameservers: readonly string[];
@@ -237,6 +240,7 @@ function toConfig({ queues }: App, values: Settings): Config {
     archiveFile: values.ARCHIVE_FILE,
     podUrl: values.POD_URL,
     logLevel: values.LOG_LEVEL,
+    traceUrlTemplate: values.TRACE_URL_TEMPLATE,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE,
     webhookAllowedDestinations: values.WEBHOOK_ALLOWED_DESTINATIONS,
     webhookNameservers: values.WEBHOOK_NAMESERVERS,

@@ -5,17 +5,11 @@
 import { z } from 'zod';
 import { nodeUrls } from '../base/amqp-url.ts';
 import { logLevels } from '../base/log-levels.ts';
-import { isName, MAX_CHANNELS, MAX_PREFETCH } from '../job/app.ts';
 import { days } from './days.ts';
 import { areNameservers } from './nameservers.ts';
 import { encryptionKeys, webhookSecrets } from './secret-schemas.ts';
-
-/** `channels` AMQP channels on a queue, each with a `prefetch`: `channels` × `prefetch` jobs at once at most. */
-export interface QueueChannels {
-  queue: string;
-  channels: number;
-  prefetch: number;
-}
+import { traceUrlTemplate } from './trace-url.ts';
+import { workerQueues } from './worker-queues.ts';
 
 const whole = (min: number, max: number) =>
   z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max));
@@ -164,7 +158,7 @@ export const settings = {
     meaning: "confirm channels in the API's pool, on one persistent connection",
   },
   WORKER_QUEUES: {
-    schema: z.string().transform(parseQueues).optional(),
+    schema: workerQueues.optional(),
     meaning:
       'comma list of `queue:channels:prefetch`: so many channels on the queue, each with its own prefetch, and as many jobs at once as both make together; a program that enqueues puts no more jobs into one message than the prefetch. Defaults to all queues of the application, as it defines them (the shop: `critical:5:20,default:5:20,webhooks:5:20,reports:5:1`)',
   },
@@ -239,6 +233,11 @@ export const settings = {
     default: 'info',
     meaning: 'the least severe lines that are logged',
   },
+  TRACE_URL_TEMPLATE: {
+    schema: traceUrlTemplate.optional(),
+    meaning:
+      'where people look at traces, as `https://tempo.example/trace/{traceId}`: the dashboard and the command link the trace of a job there (docs/tracing.md)',
+  },
   WEBHOOK_ALLOW_PRIVATE: {
     schema: flag,
     default: 'false',
@@ -272,25 +271,3 @@ export const settings = {
 
 /** The value of every setting. */
 export type Settings = { [Name in keyof typeof settings]: z.output<(typeof settings)[Name]['schema']> };
-
-function parseQueues(text: string, context: z.RefinementCtx): QueueChannels[] {
-  const entries = text.split(',').map((entry) => entry.trim());
-  const parsed = entries.map((entry) => {
-    const [queue = '', channels = '', prefetch = '', ...rest] = entry.split(':');
-    const isWhole = /^[1-9]\d{0,3}$/;
-    if (
-      rest.length > 0 ||
-      !isWhole.test(channels) ||
-      !isWhole.test(prefetch) ||
-      Number(channels) > MAX_CHANNELS ||
-      Number(prefetch) > MAX_PREFETCH
-    ) {
-      context.addIssue(`"${entry}" is not queue:channels:prefetch (1 to 100 channels, prefetch 1 to 2000)`);
-    }
-    if (!isName(queue)) context.addIssue(`"${queue}" is no name of a queue`);
-    return { queue, channels: Number(channels), prefetch: Number(prefetch) };
-  });
-  if (new Set(parsed.map(({ queue }) => queue)).size < parsed.length)
-    context.addIssue('a queue stands twice');
-  return parsed;
-}

@@ -14,7 +14,8 @@ import { isLive } from './states.ts';
 /** The jobs with these ids, in no order; ids without a row are left out. */
 export async function findJobs(sql: Sql, ids: readonly string[]): Promise<Job[]> {
   return await sql<Job[]>`
-    select ${jobColumns(sql)}, ${progressOf(sql)} from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
+    select ${jobColumns(sql)}, ${progressOf(sql)}, substring(trace ->> 'traceparent' from '^00-([0-9a-f]{32})-') as "traceId"
+    from warren.jobs where id = any(${bigints(ids)}::text::bigint[])`;
 }
 
 /** How far a job is. */
