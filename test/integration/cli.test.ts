@@ -25,6 +25,7 @@ let api: RunningApi;
 let overHttp: Record<string, string>;
 let onServers: Record<string, string>;
 let onWorker: Record<string, string>;
+let asOwner: Record<string, string>;
 let folder: string;
 
 beforeAll(async () => {
@@ -45,6 +46,7 @@ beforeAll(async () => {
   );
   overHttp = { WARREN_URL: api.url, WARREN_TOKEN: token };
   onServers = { DATABASE_URL: asRole(database.url, 'api'), AMQP_URL: asUser(vhost.url, 'api') };
+  asOwner = { DATABASE_URL: database.url };
   onWorker = { DATABASE_URL: asRole(database.url, 'worker'), AMQP_URL: asUser(vhost.url, 'worker') };
   stack = opened.move();
 });
@@ -367,6 +369,10 @@ test('bench runs its jobs on the servers, and rebuild has waiting jobs published
   expect(JSON.parse(rebuilt.out)).toEqual({ republished: expect.any(Number) });
   const [noted] = (await api.get('/v1/audit?act=jobs.republish', bearer)).body.entries;
   expect(noted).toMatchObject({ who: person, outcome: 'done' });
+  expect(await runWarren(['rebuild'], asOwner, { add: addOwnCommands })).toMatchObject({ code: 0 });
+  // A worker may note nothing in the audit: what cannot be noted is not done.
+  const refused = await runWarren(['rebuild'], onWorker, { add: addOwnCommands });
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('permission denied') });
   expect(await runWarren(['bench', '--jobs', 'many'], onWorker, { add: addOwnCommands })).toMatchObject({
     code: 2,
   });

@@ -1,20 +1,23 @@
-// Every route, page, form and command with every role: who is let in is as the routes declare it, and what changes something stands in the audit with who
+// Every route, page, form, command and method of gRPC with every role: who is let in is as the routes declare it, and what changes something stands in the audit with who
 // did it, and to what. The routes are those that the API serves and the commands those of the table, so that none can be forgotten.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { loadSync } from '@grpc/proto-loader';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { actOf } from '../../src/api/access/audited-act.ts';
 import { roles } from '../../src/api/access/roles.ts';
 import { apiCommands } from '../../src/cli/api-commands.ts';
 import { describeRequests } from '../../src/cli/request-parts.ts';
-import { pages, table, unaudited } from '../api/access/route-roles.ts';
+import { pages, rpcs, table, unaudited } from '../api/access/route-roles.ts';
 import { listOf } from '../api/access/tokens.ts';
 import type { RunningApi } from '../support/api.ts';
 import { createOfflineApp, startApi } from '../support/api.ts';
 import { createTerminal, runWarren } from '../support/command-line.ts';
+import { eventually } from '../support/eventually.ts';
+import { callByPath, GrpcClient, jobsProto } from '../support/grpc.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
 const everybody = ['none', ...roles] as const;
@@ -47,7 +50,7 @@ beforeAll(async () => {
   writeFileSync(emptyBody, '{}');
   const database = opened.use(await createDatabase());
   const vhost = opened.use(await createVhost());
-  const environment = { TOKENS_FILE: file };
+  const environment = { TOKENS_FILE: file, GRPC_PORT: '0' };
   api = opened.use(await startApi({ databaseUrl: database.url, amqpUrl: vhost.url, environment }));
   sql = postgres(database.url, { max: 1, fetch_types: false });
   opened.defer(() => sql.end());
@@ -192,5 +195,45 @@ test('every command that asks the API is refused and noted as its route is', asy
     }
   }
   expect(wrong).toEqual([]);
+  expect(await takeNoted()).toEqual(expected);
+});
+
+test('every method of gRPC lets in who may use it, and each act is noted with who did it to what', async () => {
+  const address = api.api.grpcAddress ?? '';
+  const methods = Object.keys(loadSync(jobsProto)['warren.v1.Jobs'] ?? {});
+  expect(methods.map((method) => `warren.v1.Jobs/${method}`).sort()).toEqual(
+    Object.keys(rpcs)
+      .filter((path) => path.startsWith('warren.'))
+      .sort(),
+  );
+  using reflection = GrpcClient.reflection(address);
+  const services = await reflection.services({ token: 'the viewer token' });
+  expect(services.filter((service) => !Object.keys(rpcs).some((path) => path.startsWith(`${service}/`)))).toEqual(
+    [],
+  );
+
+  const wrong: string[] = [];
+  const expected: Noted[] = [];
+  for (const [path, role] of Object.entries(rpcs))
+    for (const person of everybody) {
+      const thing = newThing();
+      const bytes = Buffer.from(`\n${String.fromCharCode(thing.length)}${thing}`); // its first member: an id, mostly
+      const token = person === 'none' ? {} : { token: `the ${person} token` };
+      const end = await callByPath(address, path, { bytes, ...token });
+      const isLetIn = mayUse(person, role);
+      const refusal = person === 'none' ? 'UNAUTHENTICATED' : 'PERMISSION_DENIED';
+      const isAsDeclared = isLetIn
+        ? !['UNAUTHENTICATED', 'PERMISSION_DENIED', 'UNIMPLEMENTED', 'INTERNAL', 'UNKNOWN'].includes(end)
+        : end === refusal;
+      if (!isAsDeclared) wrong.push(`${path} with ${person}: ${end}`);
+      if (isLetIn && role === 'operator' && !(path in unaudited))
+        expected.push({ who: nameOf(person), role: person, act: `jobs.${path.split('/')[1]?.toLowerCase()}`, target: thing });
+    }
+  expect(wrong).toEqual([]);
+  expect(expected.length).toBeGreaterThan(0);
+  await eventually(
+    () => sql`select from warren.audit where outcome is null`, // its end is noted behind the answer
+    ({ length }) => length === 0,
+  );
   expect(await takeNoted()).toEqual(expected);
 });

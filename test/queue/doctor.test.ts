@@ -36,7 +36,7 @@ const server: WithServer['server'] = {
   transactionsLeft: 2_000_000_000,
 };
 const fleet: WithFleet['fleet'] = {
-  workers: [{ name: 'a', version: '1', lane: 'rabbitmq', loopDelayMs: 5, isBeating: true, silentSeconds: 0 }],
+  workers: [{ name: 'a', version: '1', lane: 'rabbitmq', loopDelayMs: 5, isBeating: true, silentSeconds: 0, isOver: false }],
   areClaimsOpen: true,
   leaderlessSeconds: 0,
   pausedQueues: [],
@@ -83,6 +83,21 @@ test('that nobody works', () => {
   expect(found(fleetChecks, { ...settings, server, fleet: { ...fleet, workers: [] } })).toEqual([
     'no-worker',
   ]);
+});
+
+test('whether a worker that has fallen silent is still to be looked after', () => {
+  const [living] = fleet.workers;
+  const silent = { ...living, name: 'b', isBeating: false, silentSeconds: 90, isOver: true };
+  const facts = (...workers: object[]) => ({
+    ...settings,
+    server,
+    fleet: { ...fleet, workers: workers as typeof fleet.workers },
+  });
+  expect(found(fleetChecks, facts(living ?? {}, silent))).toEqual(['worker-gone']);
+  expect(found(fleetChecks, facts(living ?? {}, { ...silent, isOver: false }))).toEqual(['worker-silent']);
+  expect(found(fleetChecks, facts(silent))).toEqual(['no-worker', 'worker-silent']);
+  expect(found(fleetChecks, facts(living ?? {}, { ...silent, silentSeconds: 700 }))).toEqual([]);
+  expect(found(fleetChecks, facts(living ?? {}, { ...silent, silentSeconds: 20 }))).toEqual([]);
 });
 
 test.each<[string, Partial<WithManagement['management']>]>([

@@ -13,6 +13,15 @@ const FORGOTTEN_SECONDS = 60;
 
 const beating = ({ fleet }: WithFleet) => fleet.workers.filter(({ isBeating }) => isBeating);
 
+/** Those who have left without good-bye, a while ago. */
+const silent = ({ fleet }: WithFleet) =>
+  fleet.workers.filter(
+    ({ silentSeconds }) => silentSeconds > FROZEN_SECONDS && silentSeconds < GONE_SECONDS,
+  );
+
+const isTakenOver = ({ isOver }: { isOver: boolean }, facts: WithFleet) =>
+  isOver && beating(facts).length > 0;
+
 export const fleetChecks: readonly Check<WithFleet>[] = [
   {
     code: 'grants-missing',
@@ -47,14 +56,28 @@ export const fleetChecks: readonly Check<WithFleet>[] = [
   {
     code: 'worker-silent',
     severity: 'warning',
-    looksFor: 'a worker that was last heard of half a minute to ten minutes ago, and has not said good-bye',
-    remedy:
-      'look at its log: it is dead, frozen, or its handlers block the event loop; where it was killed, nothing: others run its jobs',
+    looksFor:
+      'a worker that was last heard of half a minute to ten minutes ago, and still has its session or jobs that count as running there, or was the last one',
+    remedy: 'look at its log: it is frozen, cut off, or its handlers block the event loop',
     page: OPERATIONS,
-    find: ({ fleet }) =>
-      fleet.workers
-        .filter(({ silentSeconds }) => silentSeconds > FROZEN_SECONDS && silentSeconds < GONE_SECONDS)
+    find: (facts) =>
+      silent(facts)
+        .filter((worker) => !isTakenOver(worker, facts))
         .map(({ name, silentSeconds }) => `${name} has said nothing for ${silentSeconds} s`),
+  },
+  {
+    code: 'worker-gone',
+    severity: 'note',
+    looksFor: 'a worker that has ended within ten minutes without good-bye, and whose jobs others have taken over',
+    remedy: 'none is needed; where nobody has killed it, look at its log and at the memory that it may have',
+    page: OPERATIONS,
+    find: (facts) =>
+      silent(facts)
+        .filter((worker) => isTakenOver(worker, facts))
+        .map(
+          ({ name, silentSeconds }) =>
+            `${name} was killed or cut off, and last heard of ${silentSeconds} s ago; that is over: its jobs were taken over, and other workers live`,
+        ),
   },
   {
     code: 'versions-differ',

@@ -104,6 +104,19 @@ export const pages: Record<string, Role | 'none'> = {
   'POST /dashboard/batches/:id/cancel': 'operator',
 };
 
+/** Methods of gRPC. */
+export const rpcs: Record<string, Role | 'none'> = {
+  'warren.v1.Jobs/Enqueue': 'operator',
+  'warren.v1.Jobs/EnqueueMany': 'operator',
+  'warren.v1.Jobs/Get': 'viewer',
+  'warren.v1.Jobs/Cancel': 'operator',
+  'warren.v1.Jobs/Watch': 'viewer',
+  'grpc.health.v1.Health/Check': 'none',
+  'grpc.health.v1.Health/Watch': 'none',
+  'grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'viewer',
+  'grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': 'viewer',
+};
+
 /** They change something and are not in the audit: each with what is its record. */
 export const unaudited: Readonly<Record<string, string>> = {
   'POST /v1/jobs': 'the job',
@@ -114,4 +127,6 @@ export const unaudited: Readonly<Record<string, string>> = {
   'POST /sign-in': 'a line of the log',
   'POST /sign-out': 'a line of the log',
   'POST /dashboard/jobs/review': 'none: it shows what would be done, and asks',
+  'warren.v1.Jobs/Enqueue': 'the job',
+  'warren.v1.Jobs/EnqueueMany': 'the jobs',
 };

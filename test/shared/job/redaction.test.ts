@@ -120,3 +120,13 @@ test('what a handler logs may have circles', () => {
     self: '[circular]',
   });
 });
+
+test('names of members are hidden with the member that has them, and looked for nowhere else', () => {
+  const args = { tokens: { customer: { id: 'hunter22' } }, names: { customer: 'hunter33' } };
+  const shown = redactJob(job(args, { customer: 'hunter33' }, 'at customer.js'), type(['tokens', 'names.*']));
+  expect(shown).toMatchObject({
+    args: { tokens: '[redacted]', names: { customer: '[redacted]' } },
+    output: { customer: '[redacted]' },
+    errors: [{ message: 'at customer.js' }],
+  });
+});

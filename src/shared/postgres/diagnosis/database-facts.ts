@@ -8,7 +8,7 @@ import { commandOptions } from '../connection-options.ts';
 import type { Sql } from '../database.ts';
 import { expectedIndexes } from '../migrate/expected-indexes.ts';
 import type { Fragment } from '../statements/parts.ts';
-import { isBeating, servedTypes } from '../statements/parts.ts';
+import { ADVISORY_CLASS, isBeating, servedTypes } from '../statements/parts.ts';
 import { isTimed } from '../statements/states.ts';
 
 export interface ServerFacts {
@@ -36,6 +36,8 @@ export interface FleetFacts {
     loopDelayMs: number;
     isBeating: boolean;
     silentSeconds: number;
+    /** Its session is gone, and none of the jobs that it ran still counts as running there. */
+    isOver: boolean;
   }[];
   areClaimsOpen: boolean;
   leaderlessSeconds: number;
@@ -168,8 +170,11 @@ async function readFleet(sql: Sql, workerGrants: FactsOptions['workerGrants']): 
       sql,
       sql`
         select jsonb_build_object('name', name, 'version', version, 'lane', lane, 'loopDelayMs', loop_delay_ms, 'isBeating', ${isBeating(sql)},
-          'silentSeconds', extract(epoch from now() - beat_at)::int) as found
-        from warren.workers
+          'silentSeconds', extract(epoch from now() - beat_at)::int,
+          'isOver', not exists (select from pg_locks where locktype = 'advisory' and classid = ${ADVISORY_CLASS}::int::oid and objid = owner::oid and granted
+              and database = (select oid from pg_database where datname = current_database()))
+            and not exists (select from warren.jobs job where state = 'running' and job.owner = worker.owner)) as found
+        from warren.workers worker
       `,
     )} as workers,
       exists (select from warren.claims_open) as "areClaimsOpen",
