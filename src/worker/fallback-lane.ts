@@ -10,7 +10,7 @@ import { backoffMs, sleep } from '#shared/base/backoff.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { Claim } from '#shared/postgres/statements/claim.ts';
 import type { FreeSlots } from '#shared/postgres/statements/claim-next.ts';
-import type { QueueChannels } from '#shared/settings/settings.ts';
+import type { QueueChannels } from '#shared/settings/worker-queues.ts';
 
 const LOOK_AGAIN_MS = 250;
 /** How soon it is seen that the lane is needed, in milliseconds: a look is all that it costs, but it wakes an idle process. */

@@ -3,7 +3,7 @@
  */
 import type { App } from '#shared/job/app.ts';
 import type { Serves } from '#shared/postgres/statements/workers.ts';
-import type { QueueChannels } from '#shared/settings/settings.ts';
+import type { QueueChannels } from '#shared/settings/worker-queues.ts';
 
 /** `current`: its queues as they are when it beats. */
 export function servesOf(app: App, current: () => readonly QueueChannels[]): Serves {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { addDoctor } from '../../src/cli/doctor.ts';
 import type { Finding } from '../../src/queue/doctor/check.ts';
 import { allChecks } from '../../src/queue/doctor/doctor.ts';
+import { ADVISORY_CLASS } from '../../src/shared/postgres/statements/parts.ts';
 import { Warren } from '../../src/warren.ts';
 import { runWarren } from '../support/command-line.ts';
 import { eventually } from '../support/eventually.ts';
@@ -53,6 +54,7 @@ const planted = [
   'grants-missing',
   'pools-too-large',
   'worker-silent',
+  'worker-gone',
   'versions-differ',
   'loop-blocked',
   'lane-fallback',
@@ -108,6 +110,16 @@ describe('on a fleet with many faults', () => {
 
   test.each(planted)('it finds %s', (code) => {
     expect(found.codes).toContain(code);
+  });
+
+  test('a worker that was killed is a note once its jobs were taken over, and a warning before', () => {
+    const of = (code: string) => found.findings.filter((finding) => finding.code === code);
+    expect(of('worker-gone').map(({ detail }) => detail)).toEqual([expect.stringContaining('@killed:1')]);
+    const silent = of('worker-silent').map(({ detail }) => detail);
+    expect(silent.sort()).toEqual([
+      expect.stringContaining('@frozen:1'),
+      expect.stringContaining('@owing:1'),
+    ]);
   });
 
   test('it ends with 9, for people it begins with the worst, and each finding has a remedy', async () => {
@@ -178,13 +190,17 @@ async function plantInPostgres(sql: postgres.Sql): Promise<void> {
     insert into warren.workers (owner, name, beat_at, queues, types, version, lane, loop_delay_ms) values
       (1, 'warren-worker@a:1', now() + interval '1 h', '{default,critical}', '{process-order}', '0.1.0', 'postgres', 5000),
       (2, 'warren-worker@b:1', now() + interval '1 h', '{default,critical}', '{process-order}', '0.0.9', 'rabbitmq', 1),
-      (3, 'warren-worker@c:1', now() - interval '2 min', '{default}', '{process-order}', '0.1.0', 'rabbitmq', 1);
+      (3, 'warren-worker@killed:1', now() - interval '2 min', '{default}', '{process-order}', '0.1.0', 'rabbitmq', 1),
+      (4, 'warren-worker@frozen:1', now() - interval '2 min', '{default}', '{process-order}', '0.1.0', 'rabbitmq', 1),
+      (5, 'warren-worker@owing:1', now() - interval '2 min', '{default}', '{process-order}', '0.1.0', 'rabbitmq', 1);
+    select pg_advisory_lock(${ADVISORY_CLASS}, 4);
     insert into warren.jobs (type, queue, args, state, max_attempts, run_at, relay_at, owner, started_at) values
       ('process-order', 'default', '{}', 'available', 5, now() - interval '1 h', now() - interval '1 h', null, null),
       ('process-order', 'critical', '{}', 'available', 5, now() - interval '1 h', now() - interval '1 h', null, null),
       ('process-order', 'nowhere', '{}', 'available', 5, now() - interval '1 h', now() - interval '1 h', null, null),
       ('dance', 'default', '{}', 'available', 5, now() - interval '1 h', now() - interval '1 h', null, null),
       ('process-order', 'default', '{}', 'scheduled', 5, now() - interval '1 h', now(), null, null),
+      ('process-order', 'default', '{}', 'running', 5, now() - interval '1 h', now(), 5, now()),
       ('process-order', 'default', '{}', 'running', 5, now() - interval '1 h', now(), 99, now() - interval '1 h');
     insert into warren.schedules (name, app, every_ms, timezone, type, args, options, job, overlap, catch_up, jitter_ms, next_tick)
     values ('late', 'shop', 60000, 'UTC', 'process-order', '{}', '{}', '{}', 'allow', 'last', 0, now() - interval '1 h');

@@ -155,7 +155,9 @@ test('the active baggage travels with a job where the application asks for it, b
   await carrier.start();
   await using grpc = await carrier.startGrpc({ port: 0, apiToken: 'secret' });
   using client = new GrpcClient(grpc.address);
-  await using sql = postgres(database.url, { max: 1, fetch_types: false, onnotice: () => {} });
+  await using stack = new AsyncDisposableStack();
+  const sql = postgres(database.url, { max: 1, fetch_types: false, onnotice: () => {} });
+  stack.defer(async () => await sql.end());
   const of = (by: Warren): Record<string, () => Promise<string>> => ({
     one: async () => (await by.enqueue(told, {})).job.id,
     many: async () => (await by.enqueueMany([{ job: told, args: {} }]))[0] ?? '',
@@ -187,6 +189,37 @@ test('the active baggage travels with a job where the application asks for it, b
   );
   const id: string = called.body.job.id;
   expect((await warren.jobs.wait(id)).output).toEqual({ baggage: 'tenant=metadata', tenant: 'metadata' });
+});
+
+test('the job of each tick of a schedule has a span of its own, and one that somebody asked for a parent', async () => {
+  exporter.reset();
+  const input = { everyMs: 1_000, type: 'work', args: {}, overlap: 'allow' as const };
+  await warren.schedules.set('pulse', input);
+  const sends = () => spans().filter(({ attributes }) => attributes['warren.schedule.name'] === 'pulse');
+  const [send] = await eventually(sends, ({ length }) => length > 0);
+  await warren.schedules.pause('pulse');
+  const jobId = String(send?.attributes['messaging.message.id']);
+  expect(send).toMatchObject({
+    name: 'send default',
+    attributes: {
+      'messaging.operation.name': 'enqueue',
+      'warren.job.type': 'work',
+      'warren.schedule.tick': expect.stringMatching(/^\d{4}-.*:\d\d\.000Z$/),
+    },
+  });
+  expect(send?.parentSpanContext).toBeUndefined();
+  const { spanId, traceId } = send?.spanContext() ?? {};
+  expect((await attemptOf(jobId)).links).toMatchObject([{ context: { spanId, traceId } }]);
+
+  const asked = await within(() => warren.schedules.run('pulse'));
+  expect(asked.sends).toMatchObject([
+    {
+      parentSpanContext: { spanId: asked.callerId },
+      attributes: { 'warren.schedule.name': 'pulse', 'messaging.message.id': asked.result },
+    },
+  ]);
+  expect(asked.sends[0]?.attributes).not.toHaveProperty('warren.schedule.tick');
+  await warren.schedules.remove('pulse');
 });
 
 test('of an error of an encrypted type the span has nothing that the row hides', async () => {

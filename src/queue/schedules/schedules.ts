@@ -29,6 +29,7 @@ import type { Enqueuer } from '../enqueue.ts';
 import { KnownLimits } from '../gates/known-limits.ts';
 import type { ScheduleInput } from './schedule-input.ts';
 import { toDefinedSchedule } from './schedule-input.ts';
+import { insertTraced } from './tick-span.ts';
 
 /** Ticks to come that are shown. */
 const NEXT = 10;
