@@ -9,6 +9,7 @@ import type { JobContext } from '../../src/shared/job/job.ts';
 import { createLogger, logEvents } from '../../src/shared/observe/log.ts';
 import { LogOutput } from '../../src/shared/observe/log-output.ts';
 import { startApi } from '../support/api.ts';
+import { runWarren } from '../support/command-line.ts';
 import { listen } from '../support/events.ts';
 import { HANG_MS } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
@@ -154,4 +155,29 @@ test('every way to enqueue over HTTP carries the headers of the request to the r
   const rows = await client`select trace from warren.jobs order by id`;
   await client.end();
   expect(rows.map((row) => row['trace'])).toEqual([trace, trace, trace, trace, null, null]);
+});
+
+test('a job that is looked up leads to its trace: in the API, on its page and in the command', async () => {
+  await using database = await createDatabase();
+  const template = 'https://tempo.example/?q="{traceId}"&x=<b>';
+  const environment = { TRACE_URL_TEMPLATE: template };
+  await using api = await startApi({ databaseUrl: database.url, environment });
+  const order = { type: 'process-order', args: { orderId: '17' } };
+  const { id } = (await api.post('/v1/jobs', order, { traceparent })).body.job;
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  const traceUrl = template.replace('{traceId}', traceId);
+  expect((await api.get(`/v1/jobs/${id}`)).body.job).toMatchObject({ traceId, traceUrl });
+  const page = (await api.get(`/dashboard/jobs/${id}`)).body;
+  expect(page).toContain(
+    `<a href="https://tempo.example/?q=&quot;${traceId}&quot;&amp;x=&lt;b&gt;" rel="noreferrer">${traceId}</a>`,
+  );
+  const shown = await runWarren(['jobs', 'show', id], { WARREN_URL: api.url });
+  expect(shown.out).toMatch(/^traceId +0af7651916cd43dd8448eb211c80319c$/m);
+  expect(shown.out.split('\n')).toContainEqual(expect.stringMatching(/^traceUrl +https:\/\/tempo\.example\//));
+
+  await using plain = await startApi({ databaseUrl: database.url });
+  expect((await plain.get(`/v1/jobs/${id}`)).body.job).not.toHaveProperty('traceUrl');
+  expect((await plain.get(`/dashboard/jobs/${id}`)).body).toContain(`<dd>${traceId}</dd>`);
+  const untraced = (await plain.post('/v1/jobs', order)).body.job.id;
+  expect((await plain.get(`/v1/jobs/${untraced}`)).body.job).not.toHaveProperty('traceId');
 });
