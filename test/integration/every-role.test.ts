@@ -208,9 +208,9 @@ test('every method of gRPC lets in who may use it, and each act is noted with wh
   );
   using reflection = GrpcClient.reflection(address);
   const services = await reflection.services({ token: 'the viewer token' });
-  expect(services.filter((service) => !Object.keys(rpcs).some((path) => path.startsWith(`${service}/`)))).toEqual(
-    [],
-  );
+  expect(
+    services.filter((service) => !Object.keys(rpcs).some((path) => path.startsWith(`${service}/`))),
+  ).toEqual([]);
 
   const wrong: string[] = [];
   const expected: Noted[] = [];
@@ -227,7 +227,12 @@ test('every method of gRPC lets in who may use it, and each act is noted with wh
         : end === refusal;
       if (!isAsDeclared) wrong.push(`${path} with ${person}: ${end}`);
       if (isLetIn && role === 'operator' && !(path in unaudited))
-        expected.push({ who: nameOf(person), role: person, act: `jobs.${path.split('/')[1]?.toLowerCase()}`, target: thing });
+        expected.push({
+          who: nameOf(person),
+          role: person,
+          act: `jobs.${path.split('/')[1]?.toLowerCase()}`,
+          target: thing,
+        });
     }
   expect(wrong).toEqual([]);
   expect(expected.length).toBeGreaterThan(0);

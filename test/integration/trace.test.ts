@@ -173,7 +173,9 @@ test('a job that is looked up leads to its trace: in the API, on its page and in
   );
   const shown = await runWarren(['jobs', 'show', id], { WARREN_URL: api.url });
   expect(shown.out).toMatch(/^traceId +0af7651916cd43dd8448eb211c80319c$/m);
-  expect(shown.out.split('\n')).toContainEqual(expect.stringMatching(/^traceUrl +https:\/\/tempo\.example\//));
+  expect(shown.out.split('\n')).toContainEqual(
+    expect.stringMatching(/^traceUrl +https:\/\/tempo\.example\//),
+  );
 
   await using plain = await startApi({ databaseUrl: database.url });
   expect((await plain.get(`/v1/jobs/${id}`)).body.job).not.toHaveProperty('traceUrl');

@@ -36,6 +36,8 @@ const told = defineJob({
 const parts = { name: 'faces', queues: { default: {} }, jobs: [work, pay, told] };
 const app = defineApp(parts);
 
+const settings = { ENCRYPTION_KEYS: `k:${createHash('sha256').update('k').digest('base64')}` };
+
 const exporter = new InMemorySpanExporter();
 let sdk: NodeSDK | undefined;
 let database: TestDatabase;
@@ -43,8 +45,6 @@ let warren: Warren;
 
 beforeAll(async () => {
   database = await createDatabase();
-  const key = createHash('sha256').update('k').digest('base64');
-  const settings = { ENCRYPTION_KEYS: `k:${key}` };
   warren = new Warren({ app, databaseUrl: database.url, amqpUrl: 'none', settings });
   await warren.start();
   await warren.startWorker();
@@ -151,7 +151,7 @@ test('a call of gRPC belongs to the trace that its metadata name', async () => {
 
 test('the active baggage travels with a job where the application asks for it, by every way from code', async () => {
   const carrying = defineApp({ ...parts, trace: { baggage: true } });
-  await using carrier = new Warren({ app: carrying, databaseUrl: database.url, amqpUrl: 'none' });
+  await using carrier = new Warren({ app: carrying, databaseUrl: database.url, amqpUrl: 'none', settings });
   await carrier.start();
   await using grpc = await carrier.startGrpc({ port: 0, apiToken: 'secret' });
   using client = new GrpcClient(grpc.address);

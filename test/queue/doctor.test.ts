@@ -36,7 +36,17 @@ const server: WithServer['server'] = {
   transactionsLeft: 2_000_000_000,
 };
 const fleet: WithFleet['fleet'] = {
-  workers: [{ name: 'a', version: '1', lane: 'rabbitmq', loopDelayMs: 5, isBeating: true, silentSeconds: 0, isOver: false }],
+  workers: [
+    {
+      name: 'a',
+      version: '1',
+      lane: 'rabbitmq',
+      loopDelayMs: 5,
+      isBeating: true,
+      silentSeconds: 0,
+      isOver: false,
+    },
+  ],
   areClaimsOpen: true,
   leaderlessSeconds: 0,
   pausedQueues: [],

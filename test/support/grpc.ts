@@ -3,12 +3,7 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type {
-  CallOptions,
-  ClientDuplexStream,
-  ClientReadableStream,
-  ServiceError,
-} from '@grpc/grpc-js';
+import type { CallOptions, ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import { Client, credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js';
 import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
 import { loadSync } from '@grpc/proto-loader';
@@ -139,7 +134,13 @@ export async function callByPath(
   const client = new Client(address, credentials.createInsecure());
   const { promise, resolve } = Promise.withResolvers<string>();
   const asIs = (given: Buffer) => given;
-  const call = client.makeBidiStreamRequest(`/${path}`, asIs, asIs, metadataOf(options), callOptions(options));
+  const call = client.makeBidiStreamRequest(
+    `/${path}`,
+    asIs,
+    asIs,
+    metadataOf(options),
+    callOptions(options),
+  );
   call.on('data', () => {
     resolve('OK');
     call.cancel(); // a watch would go on

@@ -135,7 +135,9 @@ export const jobSchema = z
     traceUrl: z
       .string()
       .optional()
-      .openapi({ description: 'where that trace is looked at, where the API was told (`TRACE_URL_TEMPLATE`)' }),
+      .openapi({
+        description: 'where that trace is looked at, where the API was told (`TRACE_URL_TEMPLATE`)',
+      }),
   })
   .openapi('Job');
 

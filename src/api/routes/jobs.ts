@@ -45,10 +45,7 @@ export interface JobDependencies {
   bodies: BodyBudget;
 }
 
-export function registerJobs(
-  app: OpenAPIHono,
-  dependencies: JobDependencies,
-): void {
+export function registerJobs(app: OpenAPIHono, dependencies: JobDependencies): void {
   const { browser, explain, watcher, waiting, enqueuer } = dependencies;
   const { definitions, traceUrlTemplate, queues, bodies } = dependencies;
   const presenter = createJobPresenter({ definitions, traceUrlTemplate });

@@ -15,9 +15,7 @@ const beating = ({ fleet }: WithFleet) => fleet.workers.filter(({ isBeating }) =
 
 /** Those who have left without good-bye, a while ago. */
 const silent = ({ fleet }: WithFleet) =>
-  fleet.workers.filter(
-    ({ silentSeconds }) => silentSeconds > FROZEN_SECONDS && silentSeconds < GONE_SECONDS,
-  );
+  fleet.workers.filter(({ silentSeconds }) => silentSeconds > FROZEN_SECONDS && silentSeconds < GONE_SECONDS);
 
 const isTakenOver = ({ isOver }: { isOver: boolean }, facts: WithFleet) =>
   isOver && beating(facts).length > 0;
@@ -68,7 +66,8 @@ export const fleetChecks: readonly Check<WithFleet>[] = [
   {
     code: 'worker-gone',
     severity: 'note',
-    looksFor: 'a worker that has ended within ten minutes without good-bye, and whose jobs others have taken over',
+    looksFor:
+      'a worker that has ended within ten minutes without good-bye, and whose jobs others have taken over',
     remedy: 'none is needed; where nobody has killed it, look at its log and at the memory that it may have',
     page: OPERATIONS,
     find: (facts) =>
