@@ -199,6 +199,7 @@ export class Warren {
       client: this.#client,
       events: this.#events,
       bodyBytes: this.#config.apiBodyBytes,
+      traceUrlTemplate: this.#config.traceUrlTemplate,
       phase: () => this.#phase(),
       given,
     });

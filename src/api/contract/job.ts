@@ -132,12 +132,9 @@ export const jobSchema = z
     traceId: z.string().optional().openapi({
       description: 'of the trace that it was enqueued in, where there is one; of a job that is looked up',
     }),
-    traceUrl: z
-      .string()
-      .optional()
-      .openapi({
-        description: 'where that trace is looked at, where the API was told (`TRACE_URL_TEMPLATE`)',
-      }),
+    traceUrl: z.string().optional().openapi({
+      description: 'where that trace is looked at, where the API was told (`TRACE_URL_TEMPLATE`)',
+    }),
   })
   .openapi('Job');
 

@@ -6,13 +6,7 @@ import type { jobSchema } from '../contract/job.ts';
 import type { TimestampMessage } from './contract.ts';
 
 /** `job`: as job-presentation.ts shows it, without what its type hides. */
-export function toJobMessage({
-  output,
-  progress,
-  traceId,
-  traceUrl,
-  ...job
-}: z.infer<typeof jobSchema>): object {
+export function toJobMessage({ output, progress, ...job }: z.infer<typeof jobSchema>): object {
   return {
     ...job,
     state: enumName('JOB_STATE', job.state),

@@ -40,6 +40,8 @@ export interface JobsServiceOptions
     Omit<JobControlDependencies, 'bulk'> {
   contract: Contract;
   events: Events;
+  /** Where people look at traces, with `{traceId}` in it. */
+  traceUrlTemplate?: string | undefined;
   watcher: Pick<JobWatcher, 'watch'>;
   phase: () => 'starting' | 'serving' | 'stopping';
   /** Aborts when the watches have to end, because the server does. */
@@ -57,8 +59,8 @@ interface Call {
 }
 
 export function createJobsService(options: JobsServiceOptions): UntypedServiceImplementation {
-  const { contract, browser, control, definitions } = options;
-  const presenter = createJobPresenter({ definitions });
+  const { contract, browser, control, definitions, traceUrlTemplate } = options;
+  const presenter = createJobPresenter({ definitions, traceUrlTemplate });
   const present: Present = (job) => toJobMessage(presenter.present(job));
   const idOf = (bytes: Buffer) => contract.decodeJobId(bytes).id ?? '';
   const methods: Record<string, Act> = {

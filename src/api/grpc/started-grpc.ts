@@ -42,6 +42,8 @@ export interface StartGrpcOptions {
   events: Events;
   /** What requests may hold in memory at once. */
   bodyBytes: number;
+  /** Where people look at traces, with `{traceId}` in it. */
+  traceUrlTemplate: string | undefined;
   phase: () => 'starting' | 'serving' | 'stopping';
   given: GrpcOptions;
 }
@@ -52,6 +54,7 @@ export async function startGrpc({
   client,
   events,
   bodyBytes,
+  traceUrlTemplate,
   phase,
   given,
 }: StartGrpcOptions): Promise<RunningGrpc> {
@@ -67,6 +70,7 @@ export async function startGrpc({
     watcher: client.watcher,
     audit: client.audit,
     definitions: app.definitions,
+    traceUrlTemplate,
     queues: [...app.queues.keys()],
     bodies: new BodyBudget(bodyBytes),
     check: () => client.check(),

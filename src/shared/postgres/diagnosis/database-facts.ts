@@ -164,19 +164,23 @@ function list(sql: Sql, query: Fragment): Fragment {
   return sql`(select coalesce(jsonb_agg(found), '[]') from (${query}) as each)`;
 }
 
+function workersOf(sql: Sql): Fragment {
+  return list(
+    sql,
+    sql`
+      select jsonb_build_object('name', name, 'version', version, 'lane', lane, 'loopDelayMs', loop_delay_ms, 'isBeating', ${isBeating(sql)},
+        'silentSeconds', extract(epoch from now() - beat_at)::int,
+        'isOver', not exists (select from pg_locks where locktype = 'advisory' and classid = ${ADVISORY_CLASS}::int::oid and objid = owner::oid and granted
+            and database = (select oid from pg_database where datname = current_database()))
+          and not exists (select from warren.jobs job where state = 'running' and job.owner = worker.owner)) as found
+      from warren.workers worker
+    `,
+  );
+}
+
 async function readFleet(sql: Sql, workerGrants: FactsOptions['workerGrants']): Promise<FleetFacts> {
   const [facts] = await sql<FleetFacts[]>`
-    select ${list(
-      sql,
-      sql`
-        select jsonb_build_object('name', name, 'version', version, 'lane', lane, 'loopDelayMs', loop_delay_ms, 'isBeating', ${isBeating(sql)},
-          'silentSeconds', extract(epoch from now() - beat_at)::int,
-          'isOver', not exists (select from pg_locks where locktype = 'advisory' and classid = ${ADVISORY_CLASS}::int::oid and objid = owner::oid and granted
-              and database = (select oid from pg_database where datname = current_database()))
-            and not exists (select from warren.jobs job where state = 'running' and job.owner = worker.owner)) as found
-        from warren.workers worker
-      `,
-    )} as workers,
+    select ${workersOf(sql)} as workers,
       exists (select from warren.claims_open) as "areClaimsOpen",
       (select greatest(0, extract(epoch from now() - greatest(until, now() - interval '1 year')))::int from warren.leadership) as "leaderlessSeconds",
       ${list(
