@@ -46,6 +46,15 @@ test('a schedule is set, shown, listed, changed, paused, resumed, run and remove
   expect((await api.post('/v1/schedules/report/pause')).body.schedule).toMatchObject({ paused: true });
   expect((await api.post('/v1/schedules/report/pause')).status).toBe(200);
   expect((await api.post('/v1/schedules/report/resume')).body.schedule).toMatchObject({ paused: false });
+  const stays = { ...order, cron: '0 30 2 * * *', options: { maxAttempts: 2 } };
+  const pausedBy = async (given: object) =>
+    (await api.put('/v1/schedules/report', { ...stays, ...given })).body.schedule.paused;
+  expect(await pausedBy({ paused: true })).toBe(true);
+  expect(await pausedBy({})).toBe(true);
+  expect(await pausedBy({ paused: false })).toBe(false);
+  await api.put('/v1/schedules/rests', { ...order, everyMs: 1_000, paused: true });
+  expect((await api.get('/v1/schedules/rests')).body.schedule).toMatchObject({ paused: true });
+  await api.delete('/v1/schedules/rests');
   const runs = [await api.post('/v1/schedules/report/run'), await api.post('/v1/schedules/report/run')];
   for (const run of runs) {
     expect(run).toMatchObject({ status: 202, body: { jobId: expect.stringMatching(/^\d+$/) } });
@@ -93,7 +102,7 @@ const refused: [object, string][] = [
     { ...order, cron: '* * * * *', options: { unique: { key: 'a', onConflict: 'replace' } } },
     '/options/unique/onConflict',
   ],
-  [{ ...order, cron: '* * * * *', paused: true }, '/paused'],
+  [{ ...order, cron: '* * * * *', next: [] }, '/next'],
 ];
 
 test('what is no schedule is refused with a pointer to it, however hostile, and nothing is kept', async () => {

@@ -99,7 +99,7 @@ export const setScheduleRoute = defineRoute({
   tags,
   summary: 'Set a schedule',
   description:
-    'Makes it, or replaces what it was; whether it is paused stays. With the same times it goes on where it was. One that code defines is as it is set here until its definition in the code changes.',
+    'Makes it, or replaces what it was; whether it is paused stays, where that is not given. With the same times it goes on where it was. One that code defines is as it is set here until its definition in the code changes.',
   request: { params, body: { content: json(newScheduleSchema), required: true } },
   responses: {
     200: { description: 'the schedule', content: oneSchedule },

@@ -64,6 +64,7 @@ export const scheduleInputSchema = z
     catchUp: z.enum(catchUps).optional(),
     jitterMs: z.int().min(0).max(MAX_JITTER_MS).optional(),
     options: jobOptionsSchema.optional(),
+    paused: z.boolean().optional(),
   })
   .refine(
     ({ cron, everyMs, at }) => [cron, everyMs, at].filter((given) => given !== undefined).length === 1,
@@ -81,6 +82,8 @@ export interface ScheduleInput extends Timing, ScheduleSettings {
   /** A job type of the application. */
   type: string;
   args: unknown;
+  /** Defaults to as it is, and to false for a new one. */
+  paused?: boolean | undefined;
 }
 
 /** `nowMs`: by the database's clock. Throws `InvalidInput` with a pointer to what is wrong. */
@@ -128,6 +131,7 @@ export async function toDefinedSchedule(
     overlap,
     catchUp: input.catchUp ?? 'last',
     jitterMs: input.jitterMs ?? 0,
+    paused: input.paused ?? null,
     nextTick: new Date(nextTickMs).toISOString(),
   };
 }

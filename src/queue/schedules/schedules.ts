@@ -50,7 +50,7 @@ export interface Schedules {
   /** By name. */
   list(page?: PageRequest): Promise<{ schedules: Schedule[]; nextCursor: string | null }>;
   find(name: string): Promise<Schedule>;
-  /** Makes it, or replaces what it was; whether it is paused stays. Throws `InvalidInput`, and `Conflict` where another application has the name. */
+  /** Makes it, or replaces what it was; whether it is paused stays, where that is not given. Throws `InvalidInput`, and `Conflict` where another application has the name. */
   set(name: string, input: ScheduleInput): Promise<Schedule>;
   /** Its history stays as long as any. Throws `Conflict` where the code of a living worker defines it. */
   remove(name: string): Promise<void>;

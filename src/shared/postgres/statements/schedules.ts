@@ -30,6 +30,8 @@ export interface DefinedSchedule {
   overlap: Overlap;
   catchUp: CatchUp;
   jitterMs: number;
+  /** Null: as it is, and not of a new one. */
+  paused: boolean | null;
   /** Where it begins anew with these times; of one that comes once its only tick. */
   nextTick: string | null;
 }
@@ -41,7 +43,7 @@ export interface SetOptions {
 }
 
 /**
- * Sets the schedule; whether it is paused stays as it is. With the same times it goes on where it was. With others it begins anew, and what was due by the
+ * Sets the schedule; whether it is paused stays as it is, where that is not given. With the same times it goes on where it was. With others it begins anew, and what was due by the
  * former and not decided is noted as missed.
  */
 export async function setSchedule(sql: Sql, { schedule, told }: SetOptions): Promise<void> {
@@ -51,7 +53,7 @@ export async function setSchedule(sql: Sql, { schedule, told }: SetOptions): Pro
     with given as (
       select * from jsonb_to_record(${JSON.stringify(schedule)}::text::jsonb) as given(
         name text, app text, cron text, "everyMs" bigint, at timestamptz, timezone text, type text, args jsonb, options jsonb, job jsonb,
-        overlap text, "catchUp" text, "jitterMs" bigint, "nextTick" timestamptz)
+        overlap text, "catchUp" text, "jitterMs" bigint, paused boolean, "nextTick" timestamptz)
     ),
     dropped as (
       insert into warren.schedule_ticks (schedule, tick, until, outcome, reason)
@@ -67,14 +69,14 @@ export async function setSchedule(sql: Sql, { schedule, told }: SetOptions): Pro
       from given
     )
     insert into warren.schedules as known (name, app, cron, every_ms, at, timezone, type, args, options, job, overlap, catch_up, jitter_ms,
-      next_tick, told, told_at)
-    select name, app, cron, "everyMs", at, timezone, type, args, options, job, overlap, "catchUp", "jitterMs", first_tick,
+      paused, next_tick, told, told_at)
+    select name, app, cron, "everyMs", at, timezone, type, args, options, job, overlap, "catchUp", "jitterMs", coalesce(paused, false), first_tick,
       ${told === undefined ? null : JSON.stringify(told)}::text::jsonb, case when ${told != null}::boolean then now() end
     from begun
     on conflict (name) do update
     set app = excluded.app, cron = excluded.cron, every_ms = excluded.every_ms, at = excluded.at, timezone = excluded.timezone,
       type = excluded.type, args = excluded.args, options = excluded.options, job = excluded.job, overlap = excluded.overlap,
-      catch_up = excluded.catch_up, jitter_ms = excluded.jitter_ms,
+      catch_up = excluded.catch_up, jitter_ms = excluded.jitter_ms, paused = coalesce((select given.paused from given), known.paused),
       next_tick = case when (known.cron, known.every_ms, known.at, known.timezone) is not distinct from
         (excluded.cron, excluded.every_ms, excluded.at, excluded.timezone) then known.next_tick else excluded.next_tick end,
       told = coalesce(excluded.told, known.told), told_at = coalesce(excluded.told_at, known.told_at),
