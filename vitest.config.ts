@@ -51,7 +51,6 @@ export default defineConfig({
           retry,
           testTimeout: 300_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },

@@ -1,18 +1,25 @@
 // Free ports on loopback.
 // A port is free when this looks; whoever listens on it next has to do so soon, and say so when it was taken meanwhile.
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** `count` different free ports: all are held until all are found. */
+/**
+ * Below those that a system takes for connections that it opens (Linux from 32768, macOS from 49152): between this look and the listening, and while a killed program is started
+ * again, such a connection would take the port away.
+ */
+const FIRST = 20_000;
+const LAST = 29_999;
+
+/** `count` different free ports, drawn at random, so that two who look at the same time find different ones. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-    return address.port;
-  });
-  await Promise.all(servers.map(async (server) => server[Symbol.asyncDispose]()));
-  return ports;
+  const ports = new Set<number>();
+  for (let tries = 0; ports.size < count; tries += 1) {
+    if (tries > LAST - FIRST) throw new Error(`hardly any port from ${FIRST} to ${LAST} is free`);
+    const port = randomInt(FIRST, LAST + 1);
+    if (await isPortFree(port)) ports.add(port);
+  }
+  return [...ports];
 }
 
 export async function isPortFree(port: number): Promise<boolean> {

@@ -44,11 +44,14 @@ const printed = sectionBlock('README.md', section, 'text');
 
 let folder: Folder;
 let repository: string;
+/** The tarball, for those that need not pack it themselves. */
+let tarball: string;
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = createFolder();
   repository = copyRepository(folder);
-});
+  tarball = await pack();
+}, 900_000);
 
 afterAll(() => folder[Symbol.dispose]());
 
@@ -56,6 +59,13 @@ function makeFolder(name: string): { path: string } {
   const path = join(folder.path, name);
   mkdirSync(path);
   return { path };
+}
+
+/** Returns the path of the tarball. */
+async function pack(): Promise<string> {
+  const place = makeFolder('packed');
+  const printed = await shell(place, `npm pack --silent ${repository}`);
+  return join(place.path, printed.trim().split('\n').at(-1) ?? '');
 }
 
 /** Does what the README says, then what docs/package.md begins with, and returns what the last command of each prints. */
@@ -106,10 +116,7 @@ describe('the README and docs/package.md, in an empty folder,', () => {
 
 test('docs/testing.md, in a project of its own, works as it stands', { timeout: 900_000 }, async () => {
   const project = makeFolder('testing');
-  await shell(
-    project,
-    `npm init -y && npm pack ${repository} && npm install --no-audit --no-fund ./warren-*.tgz zod`,
-  );
+  await shell(project, `npm init -y && npm install --no-audit --no-fund ${tarball} zod`);
   writeExamples(project, 'testing.md');
   const page = readFileSync(resolve(import.meta.dirname, '../../docs/testing.md'), 'utf8');
   const printed = [];
@@ -124,8 +131,7 @@ describe('the package', () => {
 
   beforeAll(async () => {
     project = makeFolder('alone');
-    await shell(project, `npm init -y && npm pack ${repository}`);
-    await shell(project, 'npm install --no-audit --no-fund ./warren-*.tgz');
+    await shell(project, `npm init -y && npm install --no-audit --no-fund ${tarball}`);
   }, 900_000);
 
   test('brings the packages that docs/package.md lists, and no others', () => {

@@ -3,12 +3,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import postgres from 'postgres';
 import { describe, expect, test } from 'vitest';
+import { freePorts } from '../../dev/free-port.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
@@ -47,15 +46,6 @@ async function stuckPipe(): Promise<Output> {
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 describe.each([
   ['on a full device', fullDevice, /^warren_log_lines_dropped_total [1-9]/m],
   ['at a pipe that nobody reads', stuckPipe, /^warren_log_lines_dropped_total 0/m], // they wait still
@@ -64,7 +54,7 @@ describe.each([
     await using database = await createDatabase();
     await using vhost = await createVhost();
     await using output = await openOutput();
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     const child = spawn(process.execPath, ['src/worker/main.ts'], {
       cwd: root,
       stdio: ['ignore', output.fd, output.fd],
