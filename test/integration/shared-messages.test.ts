@@ -316,22 +316,28 @@ test('a job that is cancelled while it waits for a slot, and one that is cancell
 });
 
 test('a slot is free when its handler has returned, before its outcome is recorded', async () => {
-  const { job, runs, open } = gate();
-  await using fleet = await startFleet(job);
-  using started = listen(fleet.events, 'attempt.started');
-  using finished = listen(fleet.events, 'attempt.finished');
-  await fleet.startWorker({ WORKER_QUEUES: 'default:1:1' });
-  const ids = await enqueueTogether(fleet, 2);
-  await started.count(1);
+  const runs: string[] = [];
+  await using fleet = await startFleet(testJob(async (_args, { jobId }) => void runs.push(jobId)));
   await fleet.sql((sql) =>
-    sql.begin(async (transaction) => {
-      await transaction`select 1 from warren.jobs where id = ${runs[0] ?? ''} for update`; // the record waits for this
-      open();
-      await finished.count(1);
-      await started.count(2);
-      expect((await fleet.job(runs[0] ?? '')).state).toBe('running');
-    }),
+    sql.unsafe(`
+      create function public.wait_for_test() returns trigger language plpgsql as
+        'begin perform pg_catalog.pg_advisory_xact_lock(4711); return new; end';
+      create trigger wait_for_test before update on warren.jobs for each row when (new.state = 'completed')
+        execute function public.wait_for_test()`),
   );
+  const ids = await enqueueTogether(fleet, 2);
+  ids.push(await fleet.enqueue()); // while its message is ready, the second job is not passed on
+  await eventually(
+    () => readyCount(fleet.vhost, 'warren.default'),
+    (count) => count === 2,
+  );
+  using started = listen(fleet.events, 'attempt.started');
+  await fleet.sql(async (holder) => {
+    await holder`select pg_advisory_lock(4711)`; // the record waits for this
+    await fleet.startWorker({ WORKER_QUEUES: 'default:1:1' });
+    await started.count(2);
+    expect((await fleet.job(runs[0] ?? '')).state).toBe('running');
+  });
   await expectAllRanOnce(fleet, ids, runs);
 });
 
