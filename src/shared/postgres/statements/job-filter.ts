@@ -45,12 +45,16 @@ function isOneType(sql: Sql, types: readonly string[]): Fragment {
 
 /** In the arguments as Postgres writes them, or in the message of an error; upper and lower case are the same. */
 function hasText(sql: Sql, text: string, searched: SearchedArguments | undefined): Fragment {
-  const pattern = `%${JSON.stringify(text)
-    .slice(1, -1)
-    .replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const pattern = toPattern(text);
   const isInArguments = sql`args::text ilike ${pattern}::text`;
   return sql`(${searched === undefined ? isInArguments : sql`case when ${isInArguments} then ${isShown(sql, pattern, searched)} end`}
     or (errors <> '[]' and jsonb_path_query_array(errors, '$[*].message')::text ilike ${pattern}::text))`;
+}
+
+/** The text for `ilike`, as it stands in a text of JSON. */
+export function toPattern(text: string): string {
+  const written = JSON.stringify(text).slice(1, -1);
+  return `%${written.replaceAll(/[\\%_]/g, '\\$&')}%`;
 }
 
 /** Whether the text is in what is shown of the arguments: of each member by itself where some are hidden (`redactPath` says which). */

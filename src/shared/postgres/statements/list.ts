@@ -8,8 +8,9 @@ import type { SearchFilter } from '../../job/job-filter.ts';
 import type { ListedJob } from '../../job/listed-job.ts';
 import { MAX_LISTED_BYTES } from '../../job/listed-job.ts';
 import type { Sql } from '../database.ts';
-import { matches } from './job-filter.ts';
+import { matches, toPattern } from './job-filter.ts';
 import { rareColumns } from './parts.ts';
+import { mayHaveText } from './text-indexes.ts';
 
 /** Characters of an error's message where a job's errors are too many. */
 const MAX_LISTED_MESSAGE = 1_000;
@@ -20,8 +21,11 @@ export interface ListOptions {
   /** Only jobs with this id or a larger one. */
   from?: string | undefined;
   limit: number;
-  /** Few jobs are in the states of the filter: all of them are looked at, by the partial indexes of the states. Defaults to a walk along the primary key. */
-  isWhole?: boolean;
+  /**
+   * `id`: a walk along the primary key. `state`: few jobs are in the states of the filter, and all of them are looked at, by the partial indexes of the
+   * states. `text`: by the indexes of texts (text-indexes.ts), if they are there. Defaults to `id`.
+   */
+  by?: 'id' | 'state' | 'text';
 }
 
 /**
@@ -31,7 +35,7 @@ export interface ListOptions {
 export async function listJobs(
   sql: Sql,
   filter: SearchFilter,
-  { before, from, limit, isWhole = false }: ListOptions,
+  { before, from, limit, by = 'id' }: ListOptions,
 ): Promise<ListedJob[]> {
   const isLarge = (column: 'args' | 'output' | 'errors') => sql`
     case when pg_column_size(${sql(column)}) > ${MAX_LISTED_BYTES} then true
@@ -41,9 +45,10 @@ export async function listJobs(
       select * from (
         select * from warren.jobs
         where ${matches(sql, filter)}
+          ${by === 'text' ? sql`and ${mayHaveText(sql, toPattern(filter.q ?? ''))}` : sql``}
           ${before === undefined ? sql`` : sql`and id < ${before}::text::bigint`}
           ${from === undefined ? sql`` : sql`and id >= ${from}::text::bigint`}
-        ${isWhole ? sql`offset 0` : sql``} -- the planner would walk the whole table in the order of the ids, believing that many match
+        ${by === 'id' ? sql`` : sql`offset 0`} -- the planner would walk the whole table in the order of the ids, believing that many match
       ) as matching
       order by id desc limit ${limit}
     ),
