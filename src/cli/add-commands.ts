@@ -5,6 +5,7 @@ import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import { addApiCommands } from './add-api-commands.ts';
 import { addDoctor } from './doctor.ts';
+import { addSearchIndexCommands } from './search-index-commands.ts';
 import { addServerCommands } from './server-commands.ts';
 import type { Terminal } from './terminal.ts';
 import { addTop } from './top.ts';
@@ -20,4 +21,5 @@ export function addOwnCommands(program: Command, terminal: Terminal): void {
   addTop(program, terminal);
   addDoctor(program, terminal);
   addServerCommands(program, terminal);
+  addSearchIndexCommands(program, terminal);
 }

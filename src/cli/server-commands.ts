@@ -1,5 +1,5 @@
 /**
- * The commands that work on the servers themselves and stand for no request: `rebuild` and `bench`.
+ * The commands that work on the servers themselves and stand for no request: `rebuild` and `bench`. Those of the search index are in search-index-commands.ts.
  */
 import type { Command } from 'commander';
 import { openAudit } from '#queue/audit.ts';

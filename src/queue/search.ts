@@ -15,13 +15,11 @@ import type { Database } from '#shared/postgres/database.ts';
 import { isTimeout } from '#shared/postgres/failures.ts';
 import type { QueueCount } from '#shared/postgres/statements/counts.ts';
 import { countMatchingJobs } from '#shared/postgres/statements/counts.ts';
-import type { ListOptions } from '#shared/postgres/statements/list.ts';
 import { listJobs } from '#shared/postgres/statements/list.ts';
 import { beginTextSearch, MIN_INDEXED_CHARACTERS } from '#shared/postgres/statements/text-indexes.ts';
 import { findLatestId } from '#shared/postgres/statements/waiting.ts';
 
 const WALK_MS = 80;
-/** Beside the walk. */
 const BY_TEXT_MS = 80;
 /** Ids in the first part of a walk; the next ones are as long as the time suffices for. */
 const FIRST_PART = 4_000;
@@ -44,12 +42,14 @@ export interface PageOptions {
   limit: number;
   /** No part of a walk is begun later than that, in milliseconds. Defaults to 80. */
   walkMs?: number;
+  /** What the search by the indexes of texts may take besides, in milliseconds. Defaults to 80. */
+  byTextMs?: number;
 }
 
 export async function searchJobs(
   database: Database,
   filter: SearchFilter,
-  { before, limit, walkMs = WALK_MS }: PageOptions,
+  { before, limit, walkMs = WALK_MS, byTextMs = BY_TEXT_MS }: PageOptions,
 ): Promise<Page> {
   const page = { before, limit: limit + 1 };
   if (Object.values(filter).every((member) => member === undefined)) {
@@ -60,7 +60,7 @@ export async function searchJobs(
   if (areFew(filter, counts)) {
     return toPage(await database.query((sql) => listJobs(sql, filter, { ...page, by: 'state' })), limit);
   }
-  return await walk(database, filter, { before, limit, walkMs });
+  return await walk(database, filter, { before, limit, walkMs, byTextMs });
 }
 
 /** Whether the jobs in these states are few, whatever their type and queue: so many are looked at. */
@@ -72,7 +72,7 @@ function areFew({ state }: SearchFilter, counts: readonly QueueCount[]): boolean
 async function walk(
   database: Database,
   filter: SearchFilter,
-  { before, limit, walkMs }: Required<PageOptions>,
+  { before, limit, walkMs, byTextMs }: Required<PageOptions>,
 ): Promise<Page> {
   const jobs: ListedJob[] = [];
   let above = before === undefined ? BigInt(await database.query(findLatestId)) + 1n : BigInt(before);
@@ -91,7 +91,7 @@ async function walk(
     if (mayAskIndexes && above > 0n) {
       mayAskIndexes = false;
       const rest = { before: String(above), limit: limit + 1 - jobs.length };
-      const older = await findByText(database, filter, rest);
+      const older = await findByText(database, filter, { ...rest, timeoutMs: byTextMs });
       if (older !== undefined) return toPage([...jobs, ...older], limit);
     }
     if (leftMs <= 0) break;
@@ -105,12 +105,12 @@ async function walk(
 async function findByText(
   database: Database,
   filter: SearchFilter,
-  options: ListOptions,
+  { timeoutMs, ...rest }: { before: string; limit: number; timeoutMs: number },
 ): Promise<ListedJob[] | undefined> {
   try {
     return await database.transaction(async (sql) => {
-      const areUsable = await beginTextSearch(sql, BY_TEXT_MS);
-      return areUsable ? await listJobs(sql, filter, { ...options, by: 'text' }) : undefined;
+      const areUsable = await beginTextSearch(sql, timeoutMs);
+      return areUsable ? await listJobs(sql, filter, { ...rest, by: 'text' }) : undefined;
     });
   } catch (error) {
     if (error instanceof Unavailable && isTimeout(error.cause)) return undefined;

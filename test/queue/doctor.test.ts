@@ -28,6 +28,7 @@ const server: WithServer['server'] = {
   unsafeSettings: [],
   invalidIndexes: [],
   missingIndexes: [],
+  missingTextIndexes: [],
   bloatedTables: [],
   tablesWithoutAutovacuum: [],
   longTransactions: [],

@@ -128,6 +128,14 @@ export const serverChecks: readonly Check<WithServer>[] = [
         : [],
   },
   {
+    code: 'search-index-incomplete',
+    severity: 'warning',
+    looksFor: 'indexes of texts of which others are missing: jobs pay for them, and no search uses them',
+    remedy: '`warren search-index create` makes the others, `warren search-index drop` drops them all',
+    page: 'docs/search.md',
+    find: ({ server }) => server.missingTextIndexes.map((name) => `warren.${name} is missing`),
+  },
+  {
     code: 'table-bloated',
     severity: 'warning',
     looksFor: 'more dead rows than living ones, and more than 50 000',

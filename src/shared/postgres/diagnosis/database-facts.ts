@@ -10,6 +10,7 @@ import { expectedIndexes } from '../migrate/expected-indexes.ts';
 import type { Fragment } from '../statements/parts.ts';
 import { ADVISORY_CLASS, isBeating, servedTypes } from '../statements/parts.ts';
 import { isTimed } from '../statements/states.ts';
+import { findTextIndexes } from '../statements/text-indexes.ts';
 
 export interface ServerFacts {
   schemaVersion: number | null;
@@ -20,6 +21,8 @@ export interface ServerFacts {
   unsafeSettings: string[];
   invalidIndexes: string[];
   missingIndexes: string[];
+  /** Of the indexes of texts, where some of them are there and others are not. */
+  missingTextIndexes: string[];
   bloatedTables: { name: string; dead: number; live: number }[];
   tablesWithoutAutovacuum: string[];
   longTransactions: { pid: number; name: string; seconds: number }[];
@@ -98,7 +101,7 @@ async function readServer(sql: postgres.Sql): Promise<ServerFacts> {
     ? await sql<{ version: number }[]>`select max(version) as version from warren.migrations`
     : [];
   const startedAt = Date.now();
-  const [facts] = await sql<(Omit<ServerFacts, 'schemaVersion' | 'clockAheadMs'> & { nowMs: number })[]>`
+  const [facts] = await sql<(Omit<ServerFacts, 'schemaVersion' | 'clockAheadMs' | 'missingTextIndexes'> & { nowMs: number })[]>`
     select extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as "maxConnections",
       (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as "openConnections",
@@ -156,7 +159,14 @@ async function readServer(sql: postgres.Sql): Promise<ServerFacts> {
   if (facts === undefined) throw new Error('Postgres gave no answer');
   const { nowMs, ...server } = facts;
   const clockAheadMs = nowMs - (startedAt + Date.now()) / 2;
-  return { ...server, schemaVersion: row?.version ?? null, clockAheadMs };
+  const missingTextIndexes = await findMissingTextIndexes(sql);
+  return { ...server, schemaVersion: row?.version ?? null, clockAheadMs, missingTextIndexes };
+}
+
+async function findMissingTextIndexes(sql: Sql): Promise<string[]> {
+  const indexes = await findTextIndexes(sql);
+  const missing = indexes.filter(({ state }) => state === 'missing');
+  return missing.length === indexes.length ? [] : missing.map(({ name }) => name); // none is as good as all
 }
 
 /** What a subquery finds, as a JSON array. */
