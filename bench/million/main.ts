@@ -1,4 +1,4 @@
-// `npm run bench:million`: search, counts and retention with a million jobs in the table. `--jobs` and `--finished` for other sizes, whose results are not kept.
+// `npm run bench:million`: search, counts and retention with a million jobs in the table, texts with their indexes and without. `--jobs` and `--finished` for other sizes, whose results are not kept.
 import postgres from 'postgres';
 import { searchJobs } from '../../src/queue/search.ts';
 import type { JobFilter } from '../../src/shared/job/job-filter.ts';
@@ -12,9 +12,11 @@ import type { Bar, Report } from '../report/report.ts';
 import { writeReport } from '../report/results.ts';
 import { median, percentile } from '../report/statistics.ts';
 import { areDefaults, readOptions, runOnStage } from '../stage/command-line.ts';
+import { copyDatabase } from '../stage/places.ts';
 import { othersShare, readMachineTime } from '../stage/processor-time.ts';
 import { measurePruning } from './pruning.ts';
 import { seed } from './seed.ts';
+import { measureTexts, textBars, textSections } from './texts.ts';
 
 const QUEUES = ['critical', 'default', 'reports', 'webhooks'];
 const REPETITIONS = 200;
@@ -56,11 +58,11 @@ await runOnStage('bench', async (stage, log) => {
   const facts = await collectFacts({ servers: stage.services });
   const started = readMachineTime();
   const { databaseUrl } = await stage.createPlace('bench_million');
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   const database = new Database({ url: databaseUrl, name: 'bench', min: 1, max: 2, events: new Events() });
   try {
-    await seed(sql, Number(options.jobs));
-    log(`${options.jobs} rows are there`);
+    await fill(databaseUrl, Number(options.jobs));
+    const indexedUrl = await copyDatabase(stage.services.databaseUrl, 'bench_million', 'bench_million_texts');
+    log(`${options.jobs} rows are there, twice`);
     const searches: Search[] = [];
     for (const [title, filter] of filters) searches.push(await search(database, title, filter));
     const counts = await timed(() => database.query(countJobs));
@@ -70,6 +72,8 @@ await runOnStage('bench', async (stage, log) => {
       await database.query((asked) => findQueueAges(asked, QUEUES));
     });
     log('search and counts are measured');
+    const texts = await measureTexts({ databaseUrl, indexedUrl, log });
+    log('what a job pays for the indexes of texts is measured');
     const pruning = await measurePruning(databaseUrl, Number(options.finished));
     const others = othersShare(started, readMachineTime());
     const report: Report = {
@@ -82,7 +86,7 @@ await runOnStage('bench', async (stage, log) => {
         `Retention: ${options.finished} finished rows that are kept no longer, thinned out as the leader does it, while jobs live through insert, claim and record on four connections in groups of 32; six rounds of five seconds with the pruner and without, in turn.`,
         `Processes of others took ${Math.round(others * 100)} % of the processors meanwhile.`,
       ],
-      bars: bars({ searches, counts, gauges, pruning }),
+      bars: [...bars({ searches, counts, gauges, pruning }), ...textBars(texts)],
       sections: [
         {
           title: 'Search',
@@ -106,6 +110,7 @@ await runOnStage('bench', async (stage, log) => {
             ]),
           },
         },
+        ...textSections(texts),
         {
           title: 'Retention',
           table: {
@@ -120,14 +125,22 @@ await runOnStage('bench', async (stage, log) => {
           },
         },
       ],
-      data: { searches, counts, gauges, pruning },
+      data: { searches, counts, gauges, texts, pruning },
     };
     process.stdout.write(areDefaults(options, defaults) ? writeReport(report) : renderReport(report));
   } finally {
     await database.stop();
-    await sql.end();
   }
 });
+
+async function fill(databaseUrl: string, jobs: number): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await seed(sql, jobs);
+  } finally {
+    await sql.end();
+  }
+}
 
 async function search(database: Database, title: string, filter: JobFilter): Promise<Search> {
   const pages: number[] = [];
@@ -171,13 +184,6 @@ function bars(measured: {
   return [
     atMost('a page of a search, p99 of all', 200, percentile(pages, 99)),
     atMost('a page of a search, p50 of all', 200, median(pages)),
-    {
-      what: 'pages until a text of no job is known to be in none',
-      demand: 'at most',
-      limit: 1,
-      measured: measured.searches.find(({ title }) => title === 'text of no job')?.pages.length ?? Number.NaN,
-      digits: 0,
-    },
     atMost('the counts of all queues, p99', 20, percentile(measured.counts, 99)),
     atMost('the gauges on jobs, p99', 20, percentile(measured.gauges, 99)),
     {

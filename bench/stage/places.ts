@@ -5,10 +5,22 @@ import { ManagementClient } from '../../test/support/management-client.ts';
 
 /** Empty; an earlier one of the name is dropped. Returns its URL. */
 export async function createDatabase(administratorUrl: string, name: string): Promise<string> {
+  return await makeDatabase(administratorUrl, { name, template: 'template1' });
+}
+
+/** A copy of a database that nobody is connected to; an earlier one of the name is dropped. Returns its URL. */
+export async function copyDatabase(administratorUrl: string, source: string, name: string): Promise<string> {
+  return await makeDatabase(administratorUrl, { name, template: source });
+}
+
+async function makeDatabase(
+  administratorUrl: string,
+  { name, template }: { name: string; template: string },
+): Promise<string> {
   const sql = postgres(administratorUrl, { max: 1, connect_timeout: 10, onnotice: () => {} });
   try {
     await sql`drop database if exists ${sql(name)} with (force)`;
-    await sql`create database ${sql(name)}`;
+    await sql`create database ${sql(name)} template ${sql(template)}`;
   } finally {
     await sql.end({ timeout: 2 });
   }
