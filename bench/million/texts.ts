@@ -121,11 +121,20 @@ function noTimes(): GroupTimes {
 /** As the seeded ones: about 130 bytes, a third of them random. */
 function jobOf(n: number) {
   const customer = Array.from({ length: 4 }, () => Math.random().toString(16).slice(2, 10)).join('');
-  const args = { orderId: n, customer, email: `person${n}@example.com`, note: 'please deliver to the back door before noon' };
+  const args = {
+    orderId: n,
+    customer,
+    email: `person${n}@example.com`,
+    note: 'please deliver to the back door before noon',
+  };
   return { type: 'greet', queue: 'default', args: JSON.stringify(args), maxAttempts: 5 };
 }
 
-async function liveThrough(sql: postgres.Sql, jobs: readonly ReturnType<typeof jobOf>[], times: GroupTimes): Promise<void> {
+async function liveThrough(
+  sql: postgres.Sql,
+  jobs: readonly ReturnType<typeof jobOf>[],
+  times: GroupTimes,
+): Promise<void> {
   const timed = async <T>(act: keyof GroupTimes, work: () => Promise<T>): Promise<T> => {
     const startedAt = performance.now();
     const result = await work();
@@ -137,7 +146,12 @@ async function liveThrough(sql: postgres.Sql, jobs: readonly ReturnType<typeof j
   const claims = await timed('claim', () =>
     claimJobs(sql, ids, { owner: OWNER, claimNumber: 1, types: '{greet}', queue: 'default' }),
   );
-  const outcomes = claims.map(({ id, fence }) => ({ id, fence, act: 'complete' as const, output: { ok: true } }));
+  const outcomes = claims.map(({ id, fence }) => ({
+    id,
+    fence,
+    act: 'complete' as const,
+    output: { ok: true },
+  }));
   await timed('record', () => recordOutcomes(sql, outcomes, [OWNER]));
 }
 
@@ -149,16 +163,40 @@ export function textBars(measured: Texts): Bar[] {
     measured: value,
     ...(unit === undefined ? { digits: 0 } : { unit, digits: 1 }),
   });
-  const pagesOf = (title: string) => measured.with.find((search) => search.title === title)?.pages ?? Number.POSITIVE_INFINITY;
+  const pagesOf = (title: string) =>
+    measured.with.find((search) => search.title === title)?.pages ?? Number.POSITIVE_INFINITY;
   return [
-    bar('the first page of a text with the indexes, p99 of all', 'at most', 200, percentile(measured.with.flatMap(({ firstPages }) => firstPages), 99), 'ms'),
-    bar('pages until a text of one old job is found and no other, with the indexes', 'at most', 1, pagesOf('one old job, an address')),
-    bar('pages until a text of no job is known to be in none, with the indexes', 'at most', 1, pagesOf('no job')),
+    bar(
+      'the first page of a text with the indexes, p99 of all',
+      'at most',
+      200,
+      percentile(
+        measured.with.flatMap(({ firstPages }) => firstPages),
+        99,
+      ),
+      'ms',
+    ),
+    bar(
+      'pages until a text of one old job is found and no other, with the indexes',
+      'at most',
+      1,
+      pagesOf('one old job, an address'),
+    ),
+    bar(
+      'pages until a text of no job is known to be in none, with the indexes',
+      'at most',
+      1,
+      pagesOf('no job'),
+    ),
   ];
 }
 
 export function textSections({ without, with: found, buildMs, indexes, groups }: Texts): Section[] {
-  const cells = ({ firstPages, pages }: TextSearch) => [median(firstPages), percentile(firstPages, 99), pages ?? `> ${PAGES}`];
+  const cells = ({ firstPages, pages }: TextSearch) => [
+    median(firstPages),
+    percentile(firstPages, 99),
+    pages ?? `> ${PAGES}`,
+  ];
   const perJob = (times: readonly number[]) => (median(times) / GROUP) * 1_000;
   return [
     {

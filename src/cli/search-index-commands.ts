@@ -33,7 +33,9 @@ export function addSearchIndexCommands(program: Command, terminal: Terminal): vo
   noun
     .command('drop')
     .summary('Drop the indexes of texts')
-    .description('Drop the indexes of texts on DATABASE_URL, as the role that migrates. Searches go on without them.')
+    .description(
+      'Drop the indexes of texts on DATABASE_URL, as the role that migrates. Searches go on without them.',
+    )
     .option(...jsonOption)
     .action(async (options: Options) => show(await noted('drop', dropSearchIndex), options));
   noun
@@ -50,7 +52,13 @@ async function noted(
 ): Promise<SearchIndex> {
   const databaseUrl = readMigrationUrl();
   await using audit = openAudit(databaseUrl);
-  const entry = { who: personAtTerminal(), role: 'admin', address: null, act: `indexes.${verb}`, target: 'search' };
+  const entry = {
+    who: personAtTerminal(),
+    role: 'admin',
+    address: null,
+    act: `indexes.${verb}`,
+    target: 'search',
+  };
   const detail = { command: `warren search-index ${verb}` };
   return await audit.record({ ...entry, detail }, () => act(databaseUrl));
 }

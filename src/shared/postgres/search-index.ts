@@ -34,7 +34,8 @@ export async function createSearchIndex(databaseUrl: string): Promise<SearchInde
 /** Throws what Postgres says. */
 export async function dropSearchIndex(databaseUrl: string): Promise<SearchIndex> {
   return await onConnection(databaseUrl, async (sql) => {
-    for (const { name, state } of await findTextIndexes(sql)) if (state !== 'missing') await dropIndex(sql, name);
+    for (const { name, state } of await findTextIndexes(sql))
+      if (state !== 'missing') await dropIndex(sql, name);
     return await lookAt(sql);
   });
 }

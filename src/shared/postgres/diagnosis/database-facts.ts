@@ -101,7 +101,9 @@ async function readServer(sql: postgres.Sql): Promise<ServerFacts> {
     ? await sql<{ version: number }[]>`select max(version) as version from warren.migrations`
     : [];
   const startedAt = Date.now();
-  const [facts] = await sql<(Omit<ServerFacts, 'schemaVersion' | 'clockAheadMs' | 'missingTextIndexes'> & { nowMs: number })[]>`
+  const [facts] = await sql<
+    (Omit<ServerFacts, 'schemaVersion' | 'clockAheadMs' | 'missingTextIndexes'> & { nowMs: number })[]
+  >`
     select extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as "maxConnections",
       (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as "openConnections",

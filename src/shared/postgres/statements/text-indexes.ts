@@ -26,8 +26,7 @@ export const textIndexes: Readonly<Record<string, (trigrams: string) => string>>
   jobs_text_of_args: (trigrams) =>
     `using gist ((${ARGUMENTS}) ${trigrams}.gist_trgm_ops (siglen = 256)) where ${IS_SHORT}`,
   jobs_long_args: () => `(id) where ${IS_LONG}`,
-  jobs_text_of_errors: (trigrams) =>
-    `using gin ((${MESSAGES}) ${trigrams}.gin_trgm_ops) where ${HAS_ERRORS}`,
+  jobs_text_of_errors: (trigrams) => `using gin ((${MESSAGES}) ${trigrams}.gin_trgm_ops) where ${HAS_ERRORS}`,
 };
 
 const NAMES = JSON.stringify(Object.keys(textIndexes));
