@@ -17,8 +17,9 @@ interface Options {
 }
 
 export function addSearchIndexCommands(program: Command, terminal: Terminal): void {
-  const show = (answer: SearchIndex, { json = false }: Options) =>
+  const show = (answer: SearchIndex, { json = false }: Options) => {
     terminal.out.write(`${json ? JSON.stringify(answer) : textMembers(answer, textOptions(terminal))}\n`);
+  };
   const noun = program
     .command('search-index')
     .description('The indexes by which rare texts are found among many jobs, for every job pays for them');
