@@ -12,7 +12,7 @@ import { recordOutcomes } from '../../src/shared/postgres/statements/record.ts';
 import type { Bar, Section } from '../report/report.ts';
 import { median, medianRatio, percentile } from '../report/statistics.ts';
 
-const REPETITIONS = 50;
+const REPETITIONS = 30;
 const PAGES = 30;
 const GROUPS = 1_000;
 const GROUP = 32;

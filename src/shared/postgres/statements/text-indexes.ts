@@ -56,11 +56,12 @@ export async function findTextIndexes(sql: Sql): Promise<IndexState[]> {
 
 /**
  * Bounds the statements of this transaction, in milliseconds, and says whether all of the indexes can be used. The planner does not know how few jobs have long
- * arguments, and would walk along the primary key: it may look up rows by their place only, as these indexes find them.
+ * arguments: it would walk along the primary key, or begin with processes to help it. Neither is allowed here.
  */
 export async function beginTextSearch(sql: Sql, timeoutMs: number): Promise<boolean> {
   const [row] = await sql<{ areUsable: boolean }[]>`
-    select set_config('statement_timeout', ${String(timeoutMs)}, true), set_config('enable_indexscan', 'off', true), bool_and(coalesce(indisvalid, false)) as "areUsable"
+    select set_config('statement_timeout', ${String(timeoutMs)}, true), set_config('enable_indexscan', 'off', true),
+      set_config('max_parallel_workers_per_gather', '0', true), bool_and(coalesce(indisvalid, false)) as "areUsable"
     from jsonb_array_elements_text(${NAMES}::text::jsonb) as name left join pg_index on indexrelid = to_regclass('warren.' || name)`;
   return row?.areUsable === true;
 }
