@@ -20,7 +20,7 @@ import { beginTextSearch, MIN_INDEXED_CHARACTERS } from '#shared/postgres/statem
 import { findLatestId } from '#shared/postgres/statements/waiting.ts';
 
 const WALK_MS = 80;
-const BY_TEXT_MS = 80;
+const BY_TEXT_MS = 50;
 /** Ids in the first part of a walk; the next ones are as long as the time suffices for. */
 const FIRST_PART = 4_000;
 const GROWTH = 4;
@@ -42,7 +42,7 @@ export interface PageOptions {
   limit: number;
   /** No part of a walk is begun later than that, in milliseconds. Defaults to 80. */
   walkMs?: number;
-  /** What the search by the indexes of texts may take besides, in milliseconds. Defaults to 80. */
+  /** What the search by the indexes of texts may take besides, in milliseconds. Defaults to 50. */
   byTextMs?: number;
 }
 
