@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import { openAudit } from '#queue/audit.ts';
+import { assertCurrent } from '#shared/postgres/assert-reachable.ts';
 import type { SearchIndex } from '#shared/postgres/search-index.ts';
 import { createSearchIndex, dropSearchIndex, findSearchIndex } from '#shared/postgres/search-index.ts';
 import { readMigrationUrl } from '#shared/settings/config.ts';
@@ -44,14 +45,14 @@ export function addSearchIndexCommands(program: Command, terminal: Terminal): vo
     .summary('Whether the indexes of texts are there and valid, and how large they are')
     .description('Whether the indexes of texts on DATABASE_URL are there and valid, and how large they are.')
     .option(...jsonOption)
-    .action(async (options: Options) => show(await findSearchIndex(readMigrationUrl()), options));
+    .action(async (options: Options) => show(await findSearchIndex(await readTarget()), options));
 }
 
 async function noted(
   verb: 'create' | 'drop',
   act: (databaseUrl: string) => Promise<SearchIndex>,
 ): Promise<SearchIndex> {
-  const databaseUrl = readMigrationUrl();
+  const databaseUrl = await readTarget();
   await using audit = openAudit(databaseUrl);
   const entry = {
     who: personAtTerminal(),
@@ -62,4 +63,11 @@ async function noted(
   };
   const detail = { command: `warren search-index ${verb}` };
   return await audit.record({ ...entry, detail }, () => act(databaseUrl));
+}
+
+/** A database that can be worked on. */
+async function readTarget(): Promise<string> {
+  const databaseUrl = readMigrationUrl();
+  await assertCurrent(databaseUrl);
+  return databaseUrl;
 }

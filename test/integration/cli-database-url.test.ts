@@ -88,7 +88,14 @@ const nowhere: [string, number, () => string, RegExp][] = [
     /^Postgres at \S+ refuses DATABASE_URL: database "nothing" does not exist$/,
   ],
 ];
-const commands = [['queues', 'list'], ['top', '--once'], ['rebuild'], ['bench', '--jobs', '1']];
+const commands = [
+  ['queues', 'list'],
+  ['top', '--once'],
+  ['rebuild'],
+  ['bench', '--jobs', '1'],
+  ['search-index', 'status'],
+  ['search-index', 'create'],
+];
 
 describe.each(nowhere)('%s ends with %i', (_, code, url, reason) => {
   test.each(commands)('warren %s', async (...args) => {
