@@ -76,7 +76,7 @@ const nowhere: [string, number, () => string, RegExp][] = [
         url.username = 'nobody';
         url.password = password;
       }),
-    /^Postgres at \S+ refuses DATABASE_URL: .*"nobody"/,
+    /^Postgres at \S+ refuses the URL of the database: .*"nobody"/,
   ],
   [
     'a database that is not there',
@@ -85,7 +85,7 @@ const nowhere: [string, number, () => string, RegExp][] = [
       changed(good, (url) => {
         url.pathname = '/nothing';
       }),
-    /^Postgres at \S+ refuses DATABASE_URL: database "nothing" does not exist$/,
+    /^Postgres at \S+ refuses the URL of the database: database "nothing" does not exist$/,
   ],
 ];
 const commands = [

@@ -49,7 +49,7 @@ async function ask(databaseUrl: string, question: (sql: postgres.Sql) => Promise
         `Postgres at ${host} cannot be reached: ${message || code}`,
         error,
       );
-    throw new Misconfigured(`Postgres at ${host} refuses DATABASE_URL: ${message || code}`);
+    throw new Misconfigured(`Postgres at ${host} refuses the URL of the database: ${message || code}`);
   } finally {
     await sql.end({ timeout: 0 });
   }
