@@ -14,7 +14,7 @@ import type { Log } from './service-needs.ts';
 
 const SIZE = 3;
 const USER = 'warren';
-const JOIN_TIMEOUT_MS = 90_000;
+const JOIN_TIMEOUT_MS = 180_000;
 
 export interface RabbitmqCluster extends AsyncDisposable {
   readonly nodes: readonly ClusterNode[];

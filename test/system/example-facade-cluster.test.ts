@@ -18,7 +18,7 @@ import { createDatabase } from '../support/servers.ts';
 
 const kills = Number(process.env['LEADER_KILLS'] ?? 1);
 const count = 100;
-const roundTimeoutMs = 180_000;
+const roundTimeoutMs = 400_000;
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, '.services/test/facade-cluster');
 
