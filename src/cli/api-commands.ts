@@ -64,6 +64,7 @@ const jobColumns: readonly Column[] = [
   ['OF', 'maxAttempts'],
   ['RUN AT', 'runAt'],
   ['CREATED', 'createdAt'],
+  ['LAST ERROR', 'errors.-1.message'],
   ['ARGS', 'args'],
 ];
 

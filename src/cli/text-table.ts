@@ -132,9 +132,14 @@ export function paintState(state: string, options: TextOptions): string {
   return paint(state, stateStyles.get(state), options);
 }
 
-/** `lastTick.outcome`, `next.0` */
+/** `lastTick.outcome`, `next.0`, `errors.-1`: the last one. */
 export function memberAt(value: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((found, name) => Object(found ?? {})[name], value);
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (found, name) => (Array.isArray(found) ? found.at(Number(name)) : Object(found ?? {})[name]),
+      value,
+    );
 }
 
 function isList(member: unknown): member is unknown[] {

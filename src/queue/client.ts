@@ -121,13 +121,19 @@ export class QueueClient {
     });
     this.workers = createWorkers(database);
     const { browser, workers } = this;
-    this.overview = createOverview({ database, connection: publisher.connection, browser, workers });
     this.audit = createAudit({ database, events });
     this.deadLetters = createDeadLetters({ database, connection: publisher.connection, events });
     this.explain = createExplain({ database, checkBroker: () => checkRabbitmq(publisher.connection) });
     this.watcher = new JobWatcher({ database, browser: this.browser });
     this.jobEvents = new EventHub({ database, events, maxWatchers });
     this.typeControl = createTypeControl(database);
+    this.overview = createOverview({
+      database,
+      connection: publisher.connection,
+      browser,
+      workers,
+      types: this.typeControl,
+    });
     this.queueControl = createQueueControl({
       database,
       events,

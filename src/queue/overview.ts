@@ -1,13 +1,15 @@
 /**
  * How the whole fleet is, for whoever looks at it first: the two servers, what waits and runs, what Postgres and RabbitMQ each have of it, and what has
- * ended of late.
+ * ended and failed of late.
  *
  * Guarantees: answers without RabbitMQ, whose numbers are null then; costs the same however many jobs there are; however many look, the numbers are a second
- * old at most; the curve is read every ten seconds behind those who look, and a minute old at most. Changes nothing.
+ * old at most; the curve and what fails are read every ten seconds behind those who look, and are a minute old at most. Changes nothing.
  */
 import { cached, kept } from '#shared/base/cached.ts';
 import type { Check } from '#shared/base/health-check.ts';
 import type { Database } from '#shared/postgres/database.ts';
+import type { FailingType } from '#shared/postgres/statements/failing-types.ts';
+import { findFailingTypes } from '#shared/postgres/statements/failing-types.ts';
 import { countUnpublished } from '#shared/postgres/statements/read.ts';
 import type { EndsOfMinute } from '#shared/postgres/statements/recent-ends.ts';
 import { findRecentEnds } from '#shared/postgres/statements/recent-ends.ts';
@@ -15,6 +17,7 @@ import { checkRabbitmq } from '#shared/rabbitmq/check-rabbitmq.ts';
 import type { BrokerConnection } from '#shared/rabbitmq/connection.ts';
 import { DEAD_LETTERS } from '#shared/rabbitmq/queue-depth.ts';
 import type { Browser, QueueOverview } from './browse.ts';
+import type { TypeControl } from './type-control.ts';
 import type { WorkerOverview, Workers } from './workers.ts';
 
 const FRESH_MS = 1_000;
@@ -49,6 +52,9 @@ export interface Overview {
   unpublished: number;
   /** The last hour by minute, the oldest first; minutes in which nothing has ended are left out. */
   ends: EndsOfMinute[];
+  /** Types whose jobs have failed more often than they were completed, within that hour, those with most failures first. */
+  failing: Omit<FailingType, 'message'>[];
+  pausedTypes: string[];
 }
 
 /** Throws `Unavailable` where Postgres cannot tell now. */
@@ -59,13 +65,14 @@ export interface OverviewOptions {
   connection: BrokerConnection;
   browser: Pick<Browser, 'queues' | 'depths'>;
   workers: Pick<Workers, 'list'>;
+  types: Pick<TypeControl, 'list'>;
 }
 
-export function createOverview({ database, connection, browser, workers }: OverviewOptions): FindOverview {
-  const ends = kept(() => database.query((sql) => findRecentEnds(sql, CURVE_MINUTES)), {
-    freshMs: CURVE_FRESH_MS,
-    staleMs: CURVE_STALE_MS,
-  });
+export function createOverview(options: OverviewOptions): FindOverview {
+  const { database, connection, browser, workers, types } = options;
+  const age = { freshMs: CURVE_FRESH_MS, staleMs: CURVE_STALE_MS };
+  const ends = kept(() => database.query((sql) => findRecentEnds(sql, CURVE_MINUTES)), age);
+  const failing = kept(() => database.query((sql) => findFailingTypes(sql, CURVE_MINUTES)), age);
   return cached(async () => {
     // One after the other: connections that were opened for a look would cost many times what the statements do.
     const queues = await browser.queues();
@@ -73,6 +80,8 @@ export function createOverview({ database, connection, browser, workers }: Overv
     const unpublished = await database.query(countUnpublished);
     const present = await workers.list();
     const recent = await ends();
+    const failingTypes = await failing();
+    const told = await types.list();
     const messages = depths && queues.map(({ name }) => [name, depths.get(name)?.ready ?? 0] as const);
     return {
       queues,
@@ -82,6 +91,8 @@ export function createOverview({ database, connection, browser, workers }: Overv
       deadLetters: depths?.get(DEAD_LETTERS)?.ready ?? null,
       unpublished,
       ends: recent,
+      failing: failingTypes.map(({ message: _, ...type }) => type), // an error may quote what its type hides
+      pausedTypes: told.flatMap(({ type, paused }) => (paused ? [type] : [])),
     };
   }, FRESH_MS);
 }

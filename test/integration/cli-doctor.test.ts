@@ -67,6 +67,11 @@ const planted = [
   'jobs-overdue',
   'jobs-orphaned',
   'schedule-late',
+  'type-fails',
+  'jobs-crash',
+  'jobs-wait',
+  'limit-full',
+  'job-long',
   'queue-missing',
   'dead-letters',
   'queue-mistyped',
@@ -202,6 +207,14 @@ async function plantInPostgres(sql: postgres.Sql): Promise<void> {
       ('process-order', 'default', '{}', 'scheduled', 5, now() - interval '1 h', now(), null, null),
       ('process-order', 'default', '{}', 'running', 5, now() - interval '1 h', now(), 5, now()),
       ('process-order', 'default', '{}', 'running', 5, now() - interval '1 h', now(), 99, now() - interval '1 h');
+    insert into warren.jobs (type, queue, args, state, max_attempts, attempt, run_at, errors, crashes)
+    select 'process-order', 'default', '{}', 'retryable', 5, 1, now() + interval '1 h',
+      jsonb_build_array(jsonb_build_object('attempt', 1, 'at', now(), 'message', 'the bank is closed')), 0 from generate_series(1, 3);
+    insert into warren.jobs (type, queue, args, state, max_attempts, attempt, errors, crashes)
+    values ('process-order', 'default', '{}', 'discarded', 5, 3,
+      jsonb_build_array(jsonb_build_object('attempt', 1, 'at', now(), 'message', 'worker_crashed: exit code 66')), 3);
+    insert into warren.jobs (type, queue, args, state, max_attempts, run_at, limits, held_for, held_rank)
+    values ('process-order', 'default', '{}', 'held', 5, now() - interval '1 h', '{stripe}', 'limit:stripe', 9);
     insert into warren.schedules (name, app, every_ms, timezone, type, args, options, job, overlap, catch_up, jitter_ms, next_tick)
     values ('late', 'shop', 60000, 'UTC', 'process-order', '{}', '{}', '{}', 'allow', 'last', 0, now() - interval '1 h');
   `);

@@ -25,6 +25,8 @@ const server: WithServer['server'] = {
   clockAheadMs: 3,
   maxConnections: 97,
   openConnections: 20,
+  ofDatabase: { limit: null, open: 20, holders: [] },
+  holders: [{ name: 'warren-api@a:1', connections: 12 }],
   unsafeSettings: [],
   invalidIndexes: [],
   missingIndexes: [],
@@ -84,6 +86,7 @@ test.each<[string, Partial<WithServer['server']>]>([
   ['slot-idle', { idleSlots: ['standby'] }],
   ['wraparound-near', { transactionsLeft: 10_000_000 }],
   ['connections-short', { openConnections: 95 }],
+  ['connections-short', { ofDatabase: { limit: 20, open: 20, holders: [] } }],
 ])('in Postgres %s, and nothing else', (code, fault) => {
   expect(found(serverChecks, { ...settings, server })).toEqual([]);
   expect(found(serverChecks, { ...settings, server: { ...server, ...fault } })).toEqual([code]);

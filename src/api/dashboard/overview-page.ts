@@ -10,6 +10,7 @@ import { renderChart } from './chart.ts';
 import type { Page, Viewer } from './frame.ts';
 import type { Content, Html } from './html.ts';
 import { count, duration, facts, linkedCount, table } from './html.ts';
+import { renderTroubles } from './overview-troubles.ts';
 
 /** It asks for more than any other page, and stays open for longest. */
 const REFRESH_SECONDS = 15;
@@ -32,34 +33,6 @@ export function overviewPage(viewer: Viewer, overview: Overview): Page {
 
 function total(queues: readonly QueueOverview[], ...states: JobState[]): number {
   return queues.reduce((sum, { counts }) => sum + states.reduce((part, state) => part + counts[state], 0), 0);
-}
-
-/** What a person should look at, each with the page where it is mended. */
-function renderTroubles({ link }: Viewer, { rabbitmq, queues, deadLetters, workers }: Overview): Html {
-  const troubles: Content[] = [];
-  if (workers.states.working === 0)
-    troubles.push(
-      html`<strong>No worker takes jobs.</strong> <a href="${link('/dashboard/workers')}">Workers</a>`,
-    );
-  if (!rabbitmq.ok)
-    troubles.push(
-      html`<strong>RabbitMQ: ${rabbitmq.detail ?? 'away'}.</strong> Workers take jobs straight from Postgres meanwhile.`,
-    );
-  for (const { name, paused, counts } of queues)
-    if (paused)
-      troubles.push(
-        html`<strong>The queue ${name} is paused</strong>, and ${count(counts.available + counts.held)} jobs wait in it. <a href="${link('/dashboard/queues')}">Queues</a>`,
-      );
-  for (const { name, unknownTypes } of queues)
-    for (const { type, jobs } of unknownTypes)
-      troubles.push(
-        html`<strong>No living worker runs ${type}</strong> in the queue ${name}: <a href="${link('/dashboard/jobs', { state: 'available', queue: name, type })}">${count(jobs)} jobs wait</a>.`,
-      );
-  if (deadLetters !== null && deadLetters > 0)
-    troubles.push(
-      html`<strong>${count(deadLetters)} dead letters</strong>: messages that no worker could use. No job is lost by them. <a href="${link('/dashboard/dead-letters')}">Dead letters</a>`,
-    );
-  return html`${troubles.map((trouble) => html`<p class="notice bad-news">${trouble}</p>`)}`;
 }
 
 function renderTiles({ link }: Viewer, { queues, ends, workers }: Overview, now: number): Html {

@@ -1,7 +1,8 @@
 /**
- * What a check of `warren doctor` is, and what it finds. Types only.
+ * What a check of `warren doctor` is, what it finds, and how it tells a time.
  */
 import type { DatabaseFacts, FleetFacts, ServerFacts } from '#shared/postgres/diagnosis/database-facts.ts';
+import type { JobFacts } from '#shared/postgres/diagnosis/job-facts.ts';
 import type { BrokerFacts, ManagementFacts } from '#shared/rabbitmq/broker-facts.ts';
 
 export type Severity = 'note' | 'warning' | 'error';
@@ -48,5 +49,11 @@ export interface PostgresFacts extends SettingsFacts {
 
 export type WithServer = SettingsFacts & { server: ServerFacts };
 export type WithFleet = WithServer & { fleet: FleetFacts };
+export type WithJobs = SettingsFacts & { jobs: JobFacts };
 export type WithBroker = SettingsFacts & { broker: BrokerFacts };
 export type WithManagement = WithBroker & { management: ManagementFacts };
+
+/** `since 2030-01-31T03:02:11Z`, to the second: as the options of other commands take it. */
+export function since(time: Date | string): string {
+  return `since ${new Date(time).toISOString().replace(/\.\d+Z$/, 'Z')}`;
+}

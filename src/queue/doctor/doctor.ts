@@ -13,6 +13,7 @@ import { openAudit } from '../audit.ts';
 import { brokerChecks, managementChecks } from './broker-checks.ts';
 import type { Check, Finding, PostgresFacts, SettingsFacts } from './check.ts';
 import { fleetChecks } from './fleet-checks.ts';
+import { jobChecks } from './job-checks.ts';
 import { accessChecks, serverChecks, settingsChecks } from './postgres-checks.ts';
 
 export interface Patient extends SettingsFacts {
@@ -35,6 +36,7 @@ export const allChecks: readonly Omit<Check<never>, 'find'>[] = [
   ...accessChecks,
   ...serverChecks,
   ...fleetChecks,
+  ...jobChecks,
   ...brokerChecks,
   ...managementChecks,
 ];
@@ -49,10 +51,11 @@ export async function diagnose(
     patient.hasBroker ? readBrokerFacts(patient) : undefined,
   ]);
   const findings = [...run(settingsChecks, patient), ...run(accessChecks, { ...patient, ...postgres })];
-  const { server, fleet } = postgres.database ?? {};
+  const { server, fleet, jobs } = postgres.database ?? {};
   if (server !== undefined) findings.push(...run(serverChecks, { ...patient, server }));
   if (server !== undefined && fleet !== undefined)
     findings.push(...run(fleetChecks, { ...patient, server, fleet }));
+  if (jobs !== undefined) findings.push(...run(jobChecks, { ...patient, jobs }));
   if (broker !== undefined) {
     findings.push(...run(brokerChecks, { ...patient, broker }));
     const { management } = broker;

@@ -2,6 +2,7 @@
  * What is looked for in the fleet: workers, leader, queues, types, and jobs that wait for something that will not come. Pure.
  */
 import type { Check, WithFleet } from './check.ts';
+import { since } from './check.ts';
 
 const OPERATIONS = 'docs/operations.md';
 const SLOW_LOOP_MS = 1_000;
@@ -49,7 +50,9 @@ export const fleetChecks: readonly Check<WithFleet>[] = [
     remedy: 'start workers: `warren worker`',
     page: OPERATIONS,
     find: (facts) =>
-      beating(facts).length === 0 ? ['there is no living worker: jobs are taken, and nobody runs them'] : [],
+      beating(facts).length === 0
+        ? [`there is no living worker: jobs are taken, and nobody runs them${tellLast(facts)}`]
+        : [],
   },
   {
     code: 'worker-silent',
@@ -142,12 +145,8 @@ export const fleetChecks: readonly Check<WithFleet>[] = [
     remedy: '`warren queues resume NAME`, `warren types resume NAME`',
     page: 'docs/queues.md',
     find: ({ fleet }) => [
-      ...fleet.pausedQueues.map(
-        ({ name, waiting }) => `the queue ${name} is paused, and has waiting jobs: ${waiting}`,
-      ),
-      ...fleet.pausedTypes.map(
-        ({ name, waiting }) => `the type ${name} is paused, and has waiting jobs: ${waiting}`,
-      ),
+      ...fleet.pausedQueues.map((paused) => `the queue ${tellPaused(paused)}`),
+      ...fleet.pausedTypes.map((paused) => `the type ${tellPaused(paused)}`),
     ],
   },
   {
@@ -159,7 +158,8 @@ export const fleetChecks: readonly Check<WithFleet>[] = [
     page: 'docs/queues.md',
     find: ({ fleet }) =>
       fleet.unservedQueues.map(
-        ({ queue, jobs }) => `${jobs} jobs wait in ${queue}, which no living worker serves`,
+        ({ queue, jobs, since: from }) =>
+          `${jobs} jobs wait in ${queue}, which no living worker serves, the oldest ${since(from)}`,
       ),
   },
   {
@@ -170,8 +170,8 @@ export const fleetChecks: readonly Check<WithFleet>[] = [
     page: 'docs/applications.md',
     find: ({ fleet }) =>
       fleet.unservedTypes.map(
-        ({ queue, type, jobs }) =>
-          `${jobs} jobs of the type ${type} wait in ${queue}, and no living worker there knows it`,
+        ({ queue, type, jobs, since: from }) =>
+          `${jobs} jobs of the type ${type} wait in ${queue}, and no living worker there knows it; the oldest ${since(from)}`,
       ),
   },
   {
@@ -212,3 +212,13 @@ export const fleetChecks: readonly Check<WithFleet>[] = [
     find: ({ fleet }) => fleet.lateSchedules.map((name) => `${name} has not ticked`),
   },
 ];
+
+function tellLast({ fleet: { workers } }: WithFleet): string {
+  if (workers.length === 0) return '';
+  return `; the last one was heard of ${Math.min(...workers.map(({ silentSeconds }) => silentSeconds))} s ago`;
+}
+
+/** `paused_at` is newer than pausing: what an earlier version has paused has none. */
+function tellPaused({ name, waiting, since: from }: WithFleet['fleet']['pausedQueues'][number]): string {
+  return `${name} is paused${from === null ? '' : ` ${since(from)}`}, and has waiting jobs: ${waiting}`;
+}

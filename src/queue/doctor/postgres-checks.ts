@@ -191,12 +191,22 @@ export const serverChecks: readonly Check<WithServer>[] = [
   {
     code: 'connections-short',
     severity: 'error',
-    looksFor: 'a server that has nearly all its connections in use',
+    looksFor: 'a server, or a database with a limit of its own, that has nearly all its connections in use',
     remedy: 'raise max_connections, lower DATABASE_POOL_MAX and JOBS_POOL_MAX, or put a PgBouncer in between',
     page: POSTGRES,
-    find: ({ server: { openConnections, maxConnections } }) =>
-      openConnections > NEARLY_ALL * maxConnections
-        ? [`${openConnections} of ${maxConnections} connections are open`]
-        : [],
+    find: ({ server: { openConnections, maxConnections, ofDatabase, holders } }) => [
+      ...(openConnections > NEARLY_ALL * maxConnections
+        ? [`${openConnections} of ${maxConnections} connections are open, most by ${tellHolders(holders)}`]
+        : []),
+      ...(ofDatabase.limit !== null && ofDatabase.open > NEARLY_ALL * ofDatabase.limit
+        ? [
+            `${ofDatabase.open} of the ${ofDatabase.limit} connections that this database may have are open, most by ${tellHolders(ofDatabase.holders)}`,
+          ]
+        : []),
+    ],
   },
 ];
+
+function tellHolders(holders: WithServer['server']['holders']): string {
+  return holders.map(({ name, connections }) => `${name || 'without a name'} (${connections})`).join(', ');
+}

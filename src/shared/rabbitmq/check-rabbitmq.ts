@@ -8,9 +8,15 @@ export function checkRabbitmq({
   isConfigured,
   model,
   blocked,
-}: Pick<BrokerConnection, 'isConfigured' | 'model' | 'blocked'>): Check {
+  lostForMs,
+}: Pick<BrokerConnection, 'isConfigured' | 'model' | 'blocked' | 'lostForMs'>): Check {
   if (!isConfigured) return { ok: true, detail: 'none is configured' };
-  if (model === undefined) return { ok: false, detail: 'no connection' };
+  if (model === undefined) return { ok: false, detail: `no connection${tellTime(lostForMs)}` };
   if (blocked) return { ok: false, detail: 'it has a resource alarm and takes no messages' };
   return { ok: true };
+}
+
+/** Infinite where there never was one to be. */
+function tellTime(ms: number): string {
+  return Number.isFinite(ms) ? ` for ${Math.round(ms / 1_000)} s` : '';
 }

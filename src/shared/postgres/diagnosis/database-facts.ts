@@ -8,16 +8,18 @@ import { commandOptions } from '../connection-options.ts';
 import type { Sql } from '../database.ts';
 import { expectedIndexes } from '../migrate/expected-indexes.ts';
 import type { Fragment } from '../statements/parts.ts';
-import { ADVISORY_CLASS, isBeating, servedTypes } from '../statements/parts.ts';
+import { isBeating, isPresent, servedTypes } from '../statements/parts.ts';
 import { isTimed } from '../statements/states.ts';
 import { findTextIndexes } from '../statements/text-indexes.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
+import { readConnections } from './connection-facts.ts';
+import type { JobFacts } from './job-facts.ts';
+import { readJobFacts } from './job-facts.ts';
 
-export interface ServerFacts {
+export interface ServerFacts extends ConnectionFacts {
   schemaVersion: number | null;
   /** How far its clock is ahead of this machine's. */
   clockAheadMs: number;
-  maxConnections: number;
-  openConnections: number;
   unsafeSettings: string[];
   invalidIndexes: string[];
   missingIndexes: string[];
@@ -44,10 +46,12 @@ export interface FleetFacts {
   }[];
   areClaimsOpen: boolean;
   leaderlessSeconds: number;
-  pausedQueues: { name: string; waiting: number }[];
-  pausedTypes: { name: string; waiting: number }[];
-  unservedQueues: { queue: string; jobs: number }[];
-  unservedTypes: { queue: string; type: string; jobs: number }[];
+  /** `since`: a time of Postgres, as everywhere here; null where an earlier version has paused it. */
+  pausedQueues: { name: string; waiting: number; since: string | null }[];
+  pausedTypes: { name: string; waiting: number; since: string | null }[];
+  /** `since`: when the oldest of them could have started. */
+  unservedQueues: { queue: string; jobs: number; since: string }[];
+  unservedTypes: { queue: string; type: string; jobs: number; since: string }[];
   forgottenSeconds: number | null;
   overdueSeconds: number | null;
   orphans: number;
@@ -61,6 +65,8 @@ export interface DatabaseFacts {
   server: ServerFacts;
   /** Undefined where the schema is not there, or older. */
   fleet: FleetFacts | undefined;
+  /** With `fleet`. */
+  jobs: JobFacts | undefined;
 }
 
 const DEADLINE_MS = 15_000;
@@ -88,11 +94,20 @@ export async function readDatabaseFacts({
   try {
     const server = await readServer(sql);
     const isCurrent = (server.schemaVersion ?? 0) >= wantedVersion;
-    return { server, fleet: isCurrent ? await readFleet(sql, workerGrants) : undefined };
+    return {
+      server,
+      fleet: isCurrent ? await readFleet(sql, workerGrants) : undefined,
+      jobs: isCurrent ? await readJobFacts(sql) : undefined,
+    };
   } finally {
     await sql.end({ timeout: 2 });
   }
 }
+
+type ServerRow = Omit<
+  ServerFacts,
+  keyof ConnectionFacts | 'schemaVersion' | 'clockAheadMs' | 'missingTextIndexes'
+>;
 
 async function readServer(sql: postgres.Sql): Promise<ServerFacts> {
   const [{ exists } = { exists: false }] = await sql<{ exists: boolean }[]>`
@@ -101,12 +116,8 @@ async function readServer(sql: postgres.Sql): Promise<ServerFacts> {
     ? await sql<{ version: number }[]>`select max(version) as version from warren.migrations`
     : [];
   const startedAt = Date.now();
-  const [facts] = await sql<
-    (Omit<ServerFacts, 'schemaVersion' | 'clockAheadMs' | 'missingTextIndexes'> & { nowMs: number })[]
-  >`
+  const [facts] = await sql<(ServerRow & { nowMs: number })[]>`
     select extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
-      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as "maxConnections",
-      (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as "openConnections",
       ${list(
         sql,
         sql`
@@ -162,7 +173,8 @@ async function readServer(sql: postgres.Sql): Promise<ServerFacts> {
   const { nowMs, ...server } = facts;
   const clockAheadMs = nowMs - (startedAt + Date.now()) / 2;
   const missingTextIndexes = await findMissingTextIndexes(sql);
-  return { ...server, schemaVersion: row?.version ?? null, clockAheadMs, missingTextIndexes };
+  const connections = await readConnections(sql);
+  return { ...server, ...connections, schemaVersion: row?.version ?? null, clockAheadMs, missingTextIndexes };
 }
 
 async function findMissingTextIndexes(sql: Sql): Promise<string[]> {
@@ -182,8 +194,7 @@ function workersOf(sql: Sql): Fragment {
     sql`
       select jsonb_build_object('name', name, 'version', version, 'lane', lane, 'loopDelayMs', loop_delay_ms, 'isBeating', ${isBeating(sql)},
         'silentSeconds', extract(epoch from now() - beat_at)::int,
-        'isOver', not exists (select from pg_locks where locktype = 'advisory' and classid = ${ADVISORY_CLASS}::int::oid and objid = owner::oid and granted
-            and database = (select oid from pg_database where datname = current_database()))
+        'isOver', not ${isPresent(sql, sql`worker.owner`)}
           and not exists (select from warren.jobs job where state = 'running' and job.owner = worker.owner)) as found
       from warren.workers worker
     `,
@@ -198,28 +209,28 @@ async function readFleet(sql: Sql, workerGrants: FactsOptions['workerGrants']): 
       ${list(
         sql,
         sql`
-        select jsonb_build_object('name', name, 'waiting', waiting) as found
+        select jsonb_build_object('name', name, 'waiting', waiting, 'since', paused_at) as found
         from warren.queues queue, lateral (${waitingIn(sql, sql`job.queue = queue.name`)}) as counted where paused and waiting > 0
       `,
       )} as "pausedQueues",
       ${list(
         sql,
         sql`
-        select jsonb_build_object('name', name, 'waiting', waiting) as found
+        select jsonb_build_object('name', name, 'waiting', waiting, 'since', paused_at) as found
         from warren.job_types type, lateral (${waitingIn(sql, sql`job.queue = type.queue and job.type = type.name`)}) as counted where paused and waiting > 0
       `,
       )} as "pausedTypes",
       ${list(
         sql,
         sql`
-        select jsonb_build_object('queue', queue, 'jobs', count(*)) as found from (${longAvailable(sql)}) as job
+        select jsonb_build_object('queue', queue, 'jobs', count(*), 'since', min(run_at)) as found from (${longAvailable(sql)}) as job
         where queue not in (select queue from ${servedTypes(sql)} as served) group by queue
       `,
       )} as "unservedQueues",
       ${list(
         sql,
         sql`
-        select jsonb_build_object('queue', queue, 'type', type, 'jobs', count(*)) as found from (${longAvailable(sql)}) as job
+        select jsonb_build_object('queue', queue, 'type', type, 'jobs', count(*), 'since', min(run_at)) as found from (${longAvailable(sql)}) as job
         where queue in (select queue from ${servedTypes(sql)} as served)
           and (queue, type) not in (select queue, type from ${servedTypes(sql)} as served) group by queue, type
       `,
@@ -264,7 +275,7 @@ function waitingIn(sql: Sql, condition: Fragment): Fragment {
 /** Jobs that could have started half a minute ago. */
 function longAvailable(sql: Sql): Fragment {
   return sql`
-    select queue, type, published_at, relay_at from warren.jobs
+    select queue, type, run_at, published_at, relay_at from warren.jobs
     where state = 'available' and relay_at < now() - interval '30 s' limit ${MAX_COUNTED}`;
 }
 

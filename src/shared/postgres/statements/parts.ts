@@ -53,6 +53,14 @@ export function isBeating(sql: Sql): Fragment {
   return sql`beat_at > now() - ${SERVES_MS} * interval '1 ms'`;
 }
 
+/** Whether somebody holds the lock of this owner: its process has its session with Postgres. Looked up in a list, so that no lock is taken. */
+export function isPresent(sql: Sql, owner: Fragment): Fragment {
+  return sql`exists (
+    select from pg_locks held where held.locktype = 'advisory' and held.granted and held.objsubid = 2
+      and held.classid = ${ADVISORY_CLASS}::int::oid and held.objid = ${owner}::oid
+      and held.database = (select oid from pg_database where datname = current_database()))`;
+}
+
 /** What living workers have told that they run: `queue` and `type`, each pair once. A worker that has not beaten for four beats counts as gone. */
 export function servedTypes(sql: Sql): Fragment {
   return sql`(

@@ -5,6 +5,7 @@
  * those between: no index on the time of an end is kept for this, which every job would pay for.
  */
 import type { Sql } from '../database.ts';
+import type { Fragment } from './parts.ts';
 
 /** Jobs that are looked at: of those enqueued in the time that is asked for, and as many of those before. */
 const LOOKED_AT = 2_000;
@@ -18,12 +19,31 @@ export interface EndsOfMinute {
 }
 
 /**
- * The last so many minutes by the database's clock, the oldest first; minutes in which nothing has ended are left out. Ids grow with the time of the
- * enqueue, near enough, so that the first of the time is found by halving.
+ * The last so many minutes by the database's clock, the oldest first; minutes in which nothing has ended are left out.
  */
 export async function findRecentEnds(sql: Sql, minutes: number): Promise<EndsOfMinute[]> {
   return await sql<EndsOfMinute[]>`
-    with recursive span as (
+    with recursive ${recentJobs(sql, minutes)},
+    ends as (
+      select finished_at as at, step as completed, 0 as failed from looked_at where state = 'completed'
+      union all
+      select (error ->> 'at')::timestamptz, 0, step
+      from looked_at, lateral jsonb_array_elements(errors) as error
+      where errors <> '[]'
+    )
+    select date_trunc('minute', at) as at, sum(completed)::float8 as completed, sum(failed)::float8 as failed
+    from ends, since
+    where at >= since
+    group by 1 order by 1`;
+}
+
+/**
+ * Terms for `with recursive`: `since`, when the time begins, and `looked_at`, jobs, each with how many it stands for (`step`). Ids grow with the time of the
+ * enqueue, near enough, so that the first of the time is found by halving.
+ */
+export function recentJobs(sql: Sql, minutes: number): Fragment {
+  return sql`
+    span as (
       select coalesce(min(id), 1) as lowest, coalesce(max(id), 0) as highest from warren.jobs
     ),
     since as (
@@ -46,20 +66,9 @@ export async function findRecentEnds(sql: Sql, minutes: number): Promise<EndsOfM
       select lowest, low - 1 from halving, span where low = high
     ),
     looked_at as (
-      select job.state, job.finished_at, job.errors, step
+      select job.type, job.queue, job.state, job.finished_at, job.errors, step
       from parts, lateral (select greatest(1, ceil((last - first + 1) / ${LOOKED_AT}::numeric))::bigint as step) as steps,
         lateral generate_series(first, last, step) as wanted (id)
         join warren.jobs job on job.id = wanted.id
-    ),
-    ends as (
-      select finished_at as at, step as completed, 0 as failed from looked_at where state = 'completed'
-      union all
-      select (error ->> 'at')::timestamptz, 0, step
-      from looked_at, lateral jsonb_array_elements(errors) as error
-      where errors <> '[]'
-    )
-    select date_trunc('minute', at) as at, sum(completed)::float8 as completed, sum(failed)::float8 as failed
-    from ends, since
-    where at >= since
-    group by 1 order by 1`;
+    )`;
 }

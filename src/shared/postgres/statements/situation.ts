@@ -5,7 +5,7 @@
  */
 import type { JobState } from '../../job/transitions.ts';
 import type { Sql } from '../database.ts';
-import { ADVISORY_CLASS, areClaimsOpen, isBeating, mayStart } from './parts.ts';
+import { areClaimsOpen, isBeating, isPresent, mayStart } from './parts.ts';
 
 /** Jobs that go before this one are counted up to here. */
 export const MAX_AHEAD = 1_000;
@@ -103,10 +103,7 @@ export async function findSituation(sql: Sql, id: string): Promise<Situation | u
         where job.held_for like 'order:%' and pass.gate = job.held_for collate "C" limit 1
       ) as holder,
       (
-        select jsonb_build_object('name', name, 'beatAt', beat_at, 'isBeating', ${isBeating(sql)}, 'isPresent', exists (
-          select from pg_locks held where held.locktype = 'advisory' and held.granted and held.objsubid = 2
-            and held.classid = ${ADVISORY_CLASS}::int::oid and held.objid = job.owner::oid
-            and held.database = (select oid from pg_database where datname = current_database())))
+        select jsonb_build_object('name', name, 'beatAt', beat_at, 'isBeating', ${isBeating(sql)}, 'isPresent', ${isPresent(sql, sql`job.owner`)})
         from warren.workers where job.state = 'running' and owner = job.owner
       ) as worker
     from warren.jobs job
