@@ -18,7 +18,7 @@ test('a schedule is set, shown, listed, changed, paused, resumed, run and remove
     options: { maxAttempts: 2, priority: 5, tags: ['nightly'] },
   });
   expect(set.status).toBe(200);
-  expect(set.body.schedule).toEqual({
+  expect(set.body).toEqual({
     name: 'report',
     app: 'shop',
     cron: '0 30 2 * * *',
@@ -36,24 +36,24 @@ test('a schedule is set, shown, listed, changed, paused, resumed, run and remove
     next: expect.arrayContaining([expect.stringMatching(/^\d{4}-\d\d-\d\dT0[01]:30:00\.000Z$/)]),
     lastTick: null,
   });
-  expect(set.body.schedule.next).toHaveLength(10);
+  expect(set.body.next).toHaveLength(10);
   expect((await api.get('/v1/schedules/report')).body).toEqual(set.body);
   await api.put('/v1/schedules/also', { ...order, everyMs: 3_600_000 });
   const first = await api.get('/v1/schedules?limit=1');
   expect(first.body).toMatchObject({ schedules: [{ name: 'also', everyMs: 3_600_000 }], nextCursor: 'also' });
   const second = await api.get(`/v1/schedules?limit=1&cursor=${first.body.nextCursor}`);
   expect(second.body).toMatchObject({ schedules: [{ name: 'report' }], nextCursor: null });
-  expect((await api.post('/v1/schedules/report/pause')).body.schedule).toMatchObject({ paused: true });
+  expect((await api.post('/v1/schedules/report/pause')).body).toMatchObject({ paused: true });
   expect((await api.post('/v1/schedules/report/pause')).status).toBe(200);
-  expect((await api.post('/v1/schedules/report/resume')).body.schedule).toMatchObject({ paused: false });
+  expect((await api.post('/v1/schedules/report/resume')).body).toMatchObject({ paused: false });
   const stays = { ...order, cron: '0 30 2 * * *', options: { maxAttempts: 2 } };
   const pausedBy = async (given: object) =>
-    (await api.put('/v1/schedules/report', { ...stays, ...given })).body.schedule.paused;
+    (await api.put('/v1/schedules/report', { ...stays, ...given })).body.paused;
   expect(await pausedBy({ paused: true })).toBe(true);
   expect(await pausedBy({})).toBe(true);
   expect(await pausedBy({ paused: false })).toBe(false);
   await api.put('/v1/schedules/rests', { ...order, everyMs: 1_000, paused: true });
-  expect((await api.get('/v1/schedules/rests')).body.schedule).toMatchObject({ paused: true });
+  expect((await api.get('/v1/schedules/rests')).body).toMatchObject({ paused: true });
   await api.delete('/v1/schedules/rests');
   const runs = [await api.post('/v1/schedules/report/run'), await api.post('/v1/schedules/report/run')];
   for (const run of runs) {

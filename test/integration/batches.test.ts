@@ -53,14 +53,12 @@ test('a batch is created, looked at, joined, closed and cancelled over HTTP', as
   const created = await api.post('/v1/batches', body, key);
   expect(created).toMatchObject({
     status: 202,
-    body: {
-      batch: { state: 'running', open: false, total: 2, counts: { available: 2 }, done: 0, finishedAt: null },
-    },
+    body: { state: 'running', open: false, total: 2, counts: { available: 2 }, done: 0, finishedAt: null },
   });
-  const { id } = created.body.batch;
+  const { id } = created.body;
   expect(created.headers.get('location')).toBe(`/v1/batches/${id}`);
   expect(await api.post('/v1/batches', body, key)).toMatchObject({
-    body: { batch: { id }, ids: created.body.ids },
+    body: { id, ids: created.body.ids },
   });
   for (const different of [
     { open: true },

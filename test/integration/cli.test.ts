@@ -166,13 +166,13 @@ test('many jobs are enqueued from a file, and acted on by a filter', async () =>
 test('a batch is made, looked at, closed and cancelled', async () => {
   const jobs = JSON.stringify([{ type: 'process-order', args: { orderId: '1' }, delayMs: 3_600_000 }]);
   const made = await over(['batches', 'create', '--open', '--jobs', jobs, '--json']);
-  const { id } = JSON.parse(made.out).batch;
+  const { id } = JSON.parse(made.out);
   expect((await over(['batches', 'show', id])).out).toMatch(/^total +1$/m);
-  expect(JSON.parse((await over(['batches', 'close', id, '--json'])).out).batch).toMatchObject({
+  expect(JSON.parse((await over(['batches', 'close', id, '--json'])).out)).toMatchObject({
     open: false,
   });
   await over(['batches', 'cancel', id]);
-  expect((await api.get(`/v1/batches/${id}`, bearer)).body.batch.counts).toEqual({ cancelled: 1 });
+  expect((await api.get(`/v1/batches/${id}`, bearer)).body.counts).toEqual({ cancelled: 1 });
 });
 
 test('queues, types, schedules and limits are acted on', async () => {
@@ -197,14 +197,14 @@ test('queues, types, schedules and limits are acted on', async () => {
   await over(['schedules', 'put', 'hourly', 'build-report', '{"days":2}', '--every-ms', '3600000']);
   await over(['schedules', 'pause', 'hourly']);
   const { body } = await api.get('/v1/schedules/hourly', bearer);
-  expect(body.schedule).toMatchObject({ everyMs: 3_600_000, args: { days: 2 }, paused: true });
+  expect(body).toMatchObject({ everyMs: 3_600_000, args: { days: 2 }, paused: true });
   await over(['schedules', 'resume', 'hourly']);
   expect(JSON.parse((await over(['schedules', 'run', 'hourly', '--json'])).out).jobId).toMatch(/^\d+$/);
   expect(await over(['schedules', 'delete', 'hourly'])).toEqual({ code: 0, out: 'done\n', err: '' });
   expect(await over(['schedules', 'delete', 'hourly', '--json'])).toMatchObject({ code: 3 });
 
   await over(['limits', 'set', 'slow', '--rate-count', '1', '--rate-per-ms', '60000']);
-  expect((await api.get('/v1/limits/slow', bearer)).body.limit.rate).toMatchObject({
+  expect((await api.get('/v1/limits/slow', bearer)).body.rate).toMatchObject({
     count: 1,
     perMs: 60_000,
   });

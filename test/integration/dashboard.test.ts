@@ -221,7 +221,7 @@ describe.skipIf(obstacle !== undefined)(obstacle ?? 'the dashboard', () => {
       headers: { authorization: 'Bearer the operator token', 'content-type': 'application/json' },
       body: JSON.stringify({ jobs: [], open: true }),
     });
-    batchId = ((await made.json()) as { batch: { id: string } }).batch.id;
+    batchId = ((await made.json()) as { id: string }).id;
     const pages = {
       overview: '/dashboard',
       jobs: '/dashboard/jobs',

@@ -104,16 +104,16 @@ test('a limit of the definition holds until another is put, and again when that 
   );
   await fleet.startWorker();
   await using api = await startApi({ databaseUrl: fleet.testDatabase.url, amqpUrl: fleet.vhost.url });
-  const limit = async () => (await api.get('/v1/limits/stripe')).body.limit;
+  const limit = async () => (await api.get('/v1/limits/stripe')).body;
   expect(await limit()).toMatchObject({ concurrency: 4, rate: null, origin: 'definition' });
   const rate = { count: 100, perMs: 1_000 };
   const put = await api.put('/v1/limits/stripe', { rate });
-  expect(put.body.limit).toMatchObject({
+  expect(put.body).toMatchObject({
     concurrency: null,
     rate: { ...rate, burst: 10 },
     origin: 'run time',
   });
-  expect((await api.delete('/v1/limits/stripe')).body.limit).toMatchObject({
+  expect((await api.delete('/v1/limits/stripe')).body).toMatchObject({
     concurrency: 4,
     origin: 'definition',
   });

@@ -46,7 +46,7 @@ export const batchSchema = z
 const params = z.object({
   id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'decimal digits', example: '12' }),
 });
-const oneBatch = { 'application/json': { schema: z.object({ batch: batchSchema }) } };
+const oneBatch = { 'application/json': { schema: batchSchema } };
 const tags = ['batches'];
 const headers = traceHeaders.extend({
   'Idempotency-Key': idempotencyKeySchema.openapi({
@@ -68,7 +68,9 @@ export const createBatchRoute = defineRoute({
       description: 'committed; the ids in the order of the jobs',
       headers: { Location: { schema: { type: 'string' } } },
       content: {
-        'application/json': { schema: z.object({ batch: batchSchema, ids: z.array(z.string()) }) },
+        'application/json': {
+          schema: batchSchema.extend({ ids: z.array(z.string()) }).openapi('CreatedBatch'),
+        },
       },
     },
     ...problems(400, 409, 413, 415, 422, 429, 503),

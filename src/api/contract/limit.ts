@@ -49,7 +49,7 @@ const params = z.object({
     .regex(/^[a-z0-9_-]{1,60}$/)
     .openapi({ param: { name: 'name', in: 'path' }, example: 'stripe' }),
 });
-const limit = { 'application/json': { schema: z.object({ limit: limitSchema }) } };
+const limit = { 'application/json': { schema: limitSchema } };
 const tags = ['limits'];
 
 export const limitsRoute = defineRoute({
@@ -105,7 +105,7 @@ export const deleteLimitRoute = defineRoute({
   responses: {
     200: {
       description: 'the limit as an application defines it; null where none does',
-      content: { 'application/json': { schema: z.object({ limit: limitSchema.nullable() }) } },
+      content: { 'application/json': { schema: limitSchema.nullable() } },
     },
     ...problems(404, 422, 503),
   },

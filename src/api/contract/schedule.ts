@@ -61,7 +61,7 @@ const query = z.strictObject({
   cursor: z.string().max(60).optional().openapi({ description: 'the `nextCursor` of the page before' }),
 });
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } });
-const oneSchedule = json(z.object({ schedule: scheduleSchema }));
+const oneSchedule = json(scheduleSchema);
 const nextCursor = z.string().nullable();
 const tags = ['schedules'];
 

@@ -55,7 +55,7 @@ export function registerBatches(
         c.req.valid('header')['Idempotency-Key'],
       );
       c.header('location', `/v1/batches/${batch.id}`);
-      return c.json({ batch: present(batch), ids }, 202);
+      return c.json({ ...present(batch), ids }, 202);
     }),
   );
 
@@ -63,14 +63,12 @@ export function registerBatches(
     const { batches: listed, nextCursor } = await batches.list(c.req.valid('query'));
     return c.json({ batches: listed.map(withTimes), nextCursor }, 200);
   });
-  app.openapi(batchRoute, async (c) =>
-    c.json({ batch: present(await batches.find(c.req.valid('param').id)) }, 200),
-  );
+  app.openapi(batchRoute, async (c) => c.json(present(await batches.find(c.req.valid('param').id)), 200));
   app.openapi(closeBatchRoute, async (c) =>
-    c.json({ batch: present(await batches.close(c.req.valid('param').id)) }, 200),
+    c.json(present(await batches.close(c.req.valid('param').id)), 200),
   );
   app.openapi(cancelBatchRoute, async (c) =>
-    c.json({ batch: present(await batches.cancel(c.req.valid('param').id)) }, 200),
+    c.json(present(await batches.cancel(c.req.valid('param').id)), 200),
   );
 }
 

@@ -23,17 +23,17 @@ export function registerLimits(app: OpenAPIHono, { limits, bodies }: LimitDepend
 
   app.openapi(limitRoute, async (c) => {
     const { name } = c.req.valid('param');
-    return c.json({ limit: await limits.find(name) }, 200);
+    return c.json(await limits.find(name), 200);
   });
 
   app.put('/v1/limits/:name', jsonBody({ budget: bodies, ...BODY_LIMITS }));
   app.openapi(putLimitRoute, async (c) => {
     const { name } = c.req.valid('param');
-    return c.json({ limit: await limits.put(name, c.req.valid('json')) }, 200);
+    return c.json(await limits.put(name, c.req.valid('json')), 200);
   });
 
   app.openapi(deleteLimitRoute, async (c) => {
     const { name } = c.req.valid('param');
-    return c.json({ limit: (await limits.delete(name)) ?? null }, 200);
+    return c.json((await limits.delete(name)) ?? null, 200);
   });
 }

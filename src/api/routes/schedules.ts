@@ -42,7 +42,7 @@ export function registerSchedules(
 
   app.openapi(showScheduleRoute, async (c) => {
     const schedule = await schedules.find(c.req.valid('param').name);
-    return c.json({ schedule: present(schedule) }, 200);
+    return c.json(present(schedule), 200);
   });
 
   app.put(
@@ -58,7 +58,7 @@ export function registerSchedules(
     const given = c.req.valid('json');
     refuseBulkType(given.type);
     const schedule = await schedules.set(c.req.valid('param').name, given);
-    return c.json({ schedule: present(schedule) }, 200);
+    return c.json(present(schedule), 200);
   });
 
   app.openapi(removeScheduleRoute, async (c) => {
@@ -74,12 +74,12 @@ export function registerSchedules(
 
   app.openapi(pauseScheduleRoute, async (c) => {
     const schedule = await schedules.pause(c.req.valid('param').name);
-    return c.json({ schedule: present(schedule) }, 200);
+    return c.json(present(schedule), 200);
   });
 
   app.openapi(resumeScheduleRoute, async (c) => {
     const schedule = await schedules.resume(c.req.valid('param').name);
-    return c.json({ schedule: present(schedule) }, 200);
+    return c.json(present(schedule), 200);
   });
 
   app.openapi(scheduleHistoryRoute, async (c) => {
