@@ -1,5 +1,6 @@
 // Where alerts are provoked: the real API and workers on a database and a vhost of their own, some of them through proxies that can be cut, watched by a
 // Prometheus.
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import type postgres from 'postgres';
 import { freePorts } from '../../../dev/free-port.ts';
 import { asAdministrator } from '../../support/administrator.ts';
 import { documentedPermissions } from '../../support/documented.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, HANG_MS } from '../../support/eventually.ts';
 import type { FaultyProxy } from '../../support/faulty-proxy.ts';
 import { startFaultyProxy } from '../../support/faulty-proxy.ts';
 import type { Program } from '../../support/program.ts';
@@ -138,19 +139,29 @@ export class AlertStage implements AsyncDisposable {
     return `127.0.0.1:${this.#ports[name]}`;
   }
 
-  /** A request to the API. Throws where it is not answered with 2xx. */
+  /** A request to the API, repeated while it is answered with 503, as clients should. Throws where it is not answered with 2xx then. */
   async ask<T>(method: string, path: string, body?: object): Promise<T> {
-    const response = await this.request(method, path, body);
+    const key = randomUUID();
+    const response = await eventually(
+      () => this.request(method, path, { body, headers: { 'idempotency-key': key } }),
+      ({ status }) => status !== 503,
+      { everyMs: 250 },
+    );
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
 
-  async request(method: string, path: string, body?: object): Promise<Response> {
+  /** Once, whatever the answer. */
+  async request(
+    method: string,
+    path: string,
+    { body, headers = {} }: RequestOptions = {},
+  ): Promise<Response> {
     return await fetch(`http://${this.pod('api')}${path}`, {
       method,
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(HANG_MS),
     });
   }
 
@@ -233,6 +244,11 @@ export class AlertStage implements AsyncDisposable {
       { everyMs: 100 },
     );
   }
+}
+
+interface RequestOptions {
+  body?: object | undefined;
+  headers?: Record<string, string>;
 }
 
 interface Parts {
