@@ -125,7 +125,7 @@ export class IncidentFleet implements AsyncDisposable {
     );
   }
 
-  /** As if what waits had done so for two minutes more, and who is silent were so for one more. */
+  /** As if what waits had done so for two minutes more. */
   async age(): Promise<void> {
     await this.sql`
       update warren.jobs set run_at = run_at - interval '2 min', relay_at = relay_at - interval '2 min'
