@@ -130,8 +130,6 @@ export class IncidentFleet implements AsyncDisposable {
     await this.sql`
       update warren.jobs set run_at = run_at - interval '2 min', relay_at = relay_at - interval '2 min'
       where state = 'available' or state = 'held'`;
-    await this
-      .sql`update warren.workers set beat_at = beat_at - interval '1 min' where beat_at < now() - interval '10 s'`;
   }
 
   /** Runs lines of the page by a shell, after those of minute 0. */
