@@ -157,6 +157,17 @@ test('a thread that loops for ever and a process that leaks disturb no neighbour
     });
 });
 
+test('threads and processes stand back behind the worker, as far as their type says', async () => {
+  await using fleet = await startIsolatedFleet();
+  await fleet.startWorker();
+  const priorityOf = async (type: string) =>
+    (await fleet.until(await fleet.enqueue({ does: 'tellPriority' }, { type }))).output;
+  const own = Number(await priorityOf('neighbour'));
+  expect(await priorityOf('in-process')).toBe(Math.min(19, own + 10));
+  expect(await priorityOf('in-thread')).toBe(process.platform === 'linux' ? Math.min(19, own + 10) : own);
+  expect(await priorityOf('short-process')).toBe(Math.min(19, own + 5));
+});
+
 test('a worker that is killed leaves no process behind', async () => {
   await using fleet = await startIsolatedFleet();
   await using worker = await startFile('test/support/isolated-worker.ts', {

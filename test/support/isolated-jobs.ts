@@ -1,4 +1,5 @@
 // The application of the tests of isolation, for the worker and its threads and processes alike: job types that block, leak, crash, and tell where they ran.
+import { getPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import { z } from 'zod';
@@ -22,6 +23,7 @@ const deeds: Record<string, Perform> = {
     progress(0.5, 'half way');
     return { ...here(), attempt };
   },
+  tellPriority: async () => getPriority(),
   services: async (_args, { services, fence }) => {
     const [row] = await services.sql`select current_setting('application_name') as name`;
     return { name: row?.['name'], fence };

@@ -25,11 +25,7 @@ export function findIsolationProblems({ isolation, isolationLimits }: Isolated):
   if (isolationLimits === undefined) return [];
   if (isolation !== 'thread' && isolation !== 'process')
     return ['has isolationLimits, but runs inline: give it isolation thread or process'];
-  const ofThread = isolation === 'thread' && isolationLimits.niceness !== undefined;
-  return [
-    ...findBoundProblems(isolationLimits),
-    ...(ofThread ? ['has a niceness, which only processes have'] : []),
-  ];
+  return findBoundProblems(isolationLimits);
 }
 
 function findBoundProblems({

@@ -145,7 +145,7 @@ export interface IsolationLimits {
   memoryMb?: number | undefined;
   /** How long one that has nothing to do is kept, in milliseconds; 0: each attempt has a new one. Defaults to 60 000. */
   idleMs?: number | undefined;
-  /** Of processes: how far they stand back where the processor is busy, 0 to 19. Defaults to 0. */
+  /** How far they stand back where the processor is busy, 0 to 19; threads on Linux alone. Defaults to 10. */
   niceness?: number | undefined;
 }
 

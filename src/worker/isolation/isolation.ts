@@ -19,7 +19,7 @@ import { startProcess } from './process.ts';
 import { startThread } from './thread.ts';
 
 /** Where the type says nothing else. */
-const DEFAULTS = { concurrency: 4, memoryMb: 512, idleMs: 60_000, niceness: 0 };
+const DEFAULTS = { concurrency: 4, memoryMb: 512, idleMs: 60_000, niceness: 10 };
 
 export interface IsolationOptions {
   app: App;
@@ -73,8 +73,8 @@ export class Isolation {
     const carrier =
       definition.isolation === 'thread'
         ? startThread({ events, memoryMb })
-        : startProcess({ events, memoryMb, niceness });
-    const start = { module: app.module ?? '', place, name: `${name} isolated`, memoryMb };
+        : startProcess({ events, memoryMb });
+    const start = { module: app.module ?? '', place, name: `${name} isolated`, memoryMb, niceness };
     return new Isolate(carrier, start, events);
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What runs in an isolate, a thread or a process that a worker has started for its handlers. Not for people.
  */
+import { getPriority, setPriority } from 'node:os';
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { errorMessage } from '#shared/base/errors.ts';
 import { markIsolate } from './inside.ts';
@@ -9,13 +10,24 @@ import { readInstruction, seal } from './messages.ts';
 import { watchProcess } from './process-watch.ts';
 import { Isolated } from './serve.ts';
 
+const LAST_PRIORITY = 19;
+
 markIsolate();
 process.on('unhandledRejection', (reason) => {
   process.stderr.write(`a promise was rejected and nothing handled it: ${errorMessage(reason)}\n`); // as in a worker
 });
-const isolated = new Isolated(isMainThread ? sendByProcess : createSendByThread(), () => process.exit(0));
+const send = isMainThread ? sendByProcess : createSendByThread();
+let niceness = 0;
+const report = (told: Report) => {
+  if (told.kind === 'ready') standBack(); // not sooner: its start has a deadline
+  return send(told);
+};
+const isolated = new Isolated(report, () => process.exit(0));
 const take = (instruction: Instruction | undefined) => {
-  if (isMainThread && instruction?.kind === 'start') watchProcess(instruction.memoryMb);
+  if (instruction?.kind === 'start') {
+    niceness = instruction.niceness ?? 0;
+    if (isMainThread) watchProcess(instruction.memoryMb);
+  }
   if (instruction !== undefined) isolated.take(instruction);
 };
 if (isMainThread) {
@@ -23,6 +35,16 @@ if (isMainThread) {
   process.on('disconnect', () => process.exit(1));
   process.on('message', (message) => take(readInstruction(message)));
 } else parentPort?.on('message', (message) => take(readInstruction(message)));
+
+/** Linux gives each thread a priority of its own; elsewhere a thread would speak for its whole worker. */
+function standBack(): void {
+  if (niceness === 0 || !(isMainThread || process.platform === 'linux')) return;
+  try {
+    setPriority(0, Math.min(LAST_PRIORITY, getPriority() + niceness));
+  } catch {
+    // The system has no such thing: it runs as every other then.
+  }
+}
 
 /** Resolves when the report is gone. */
 function sendByProcess(report: Report): Promise<void> {

@@ -21,6 +21,8 @@ export interface IsolateStart {
   name: string;
   /** Megabytes that it may take; undefined: as many as there are. */
   memoryMb?: number | undefined;
+  /** How far it stands back where the processor is busy, 0 to 19. Defaults to 0. */
+  niceness?: number | undefined;
 }
 
 export interface PerformInstruction {

@@ -4,7 +4,6 @@
  * Guarantees: it ends for certain when it is killed (SIGKILL) and soon after its worker has ended, however that ended (process-watch.ts).
  */
 import { fork } from 'node:child_process';
-import { setPriority } from 'node:os';
 import { errorMessage } from '#shared/base/errors.ts';
 import type { Carrier, CarrierOptions } from './carrier.ts';
 import { mainOf, passOnOutput } from './carrier.ts';
@@ -13,12 +12,7 @@ import { readReport, seal } from './messages.ts';
 /** How long the output of a process is read after its end, in milliseconds. */
 const LAST_OUTPUT_MS = 1_000;
 
-export interface ProcessOptions extends CarrierOptions {
-  /** How far its work stands back behind other processes, 0 to 19. Defaults to 0. */
-  niceness?: number | undefined;
-}
-
-export function startProcess({ events, memoryMb, niceness = 0 }: ProcessOptions): Carrier {
+export function startProcess({ events, memoryMb }: CarrierOptions): Carrier {
   const child = fork(mainOf(import.meta.url), {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     execArgv: [...process.execArgv, ...(memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb}`])],
@@ -48,18 +42,9 @@ export function startProcess({ events, memoryMb, niceness = 0 }: ProcessOptions)
   child.on('message', (message) => {
     const report = readReport(message);
     if (report === undefined) return;
-    if (report.kind === 'ready' && niceness > 0) standBack(child.pid, niceness); // not sooner: its start has a deadline
     carrier.onReport(report);
   });
   return carrier;
-}
-
-function standBack(pid: number | undefined, niceness: number): void {
-  try {
-    if (pid !== undefined) setPriority(pid, niceness);
-  } catch {
-    // It has ended already, or the system has no such thing: it runs as every other then.
-  }
 }
 
 function describe(code: number | null, killedBy: string | null, memoryMb: number | undefined): string {

@@ -13,7 +13,7 @@ test.each<[Isolated, RegExp[]]>([
   ],
   [{ isolation: 'fiber' as 'thread' }, [/"fiber": there are inline, thread and process/]],
   [{ isolationLimits: { concurrency: 2 } }, [/runs inline/]],
-  [{ isolation: 'thread', isolationLimits: { niceness: 5 } }, [/niceness, which only processes have/]],
+  [{ isolation: 'thread', isolationLimits: { niceness: 20 } }, [/isolationLimits\.niceness/]],
   [
     { isolation: 'thread', isolationLimits: { concurrency: 0, memoryMb: 31, idleMs: 0.5 } },
     [/concurrency: a whole number from 1 to 100/, /memoryMb: .* from 32/, /idleMs/],
