@@ -48,7 +48,7 @@ test('a job has the members that its enqueue gives, answered and found alike', a
     limits: [],
     group: null,
   });
-  expect(await fleet.job(job.id)).toEqual({ ...job, progress: null });
+  expect(await fleet.job(job.id)).toEqual({ ...job, progress: null, traceId: null });
 });
 
 test('a job that must pass gates is held at the first of them, by its priority there', async () => {

@@ -80,7 +80,7 @@ test('replace gives the waiting job arguments and options, and leaves it its tim
   );
   expect(second).toMatchObject({ created: false, conflict: 'replaced' });
   const job = await fleet.job(first.job.id);
-  expect(job).toEqual({ ...second.job, progress: null });
+  expect(job).toEqual({ ...second.job, progress: null, traceId: null });
   expect(job).toMatchObject({
     args: { n: 2 },
     priority: 3,
