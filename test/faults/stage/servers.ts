@@ -71,8 +71,9 @@ const runNoContainers: RunCommand = async (command, ...rest) =>
 
 /** Why these servers cannot be had on this machine as it is; undefined where they can. */
 export async function findServerObstacle(): Promise<string | undefined> {
-  const { debian, missing } = await inspectDistribution(runCommand);
-  if (!debian)
+  const distribution = await inspectDistribution(runCommand);
+  const missing = distribution.missing.filter((need) => need === 'rabbitmq' || need === 'postgres');
+  if (!distribution.debian)
     return 'fault rows kill servers: private instances of the Debian packages, which this machine has not';
   if (missing.length > 0)
     return `fault rows kill private servers, and no package is installed for ${missing.join(' and ')}`;
