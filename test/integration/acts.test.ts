@@ -172,6 +172,23 @@ test('an edit makes all of its changes or none, and says which one is wrong', as
   expect(body.job).toMatchObject({ ...changes, state: 'scheduled' });
 });
 
+test('while a crash of Postgres may have undone claims, a job is not moved, postponed or given other arguments, and may be later', async () => {
+  const id = await insert({ state: 'available' });
+  const before = await stored(id);
+  const edits = [{ queue: 'critical' }, { runAt: inTwoHours() }, { args: { orderId: '18' } }];
+  await sql`delete from warren.claims_open`;
+  for (const changes of edits)
+    expect((await api.patch(`/v1/jobs/${id}`, changes)).body).toMatchObject({
+      status: 503,
+      code: 'job_busy',
+    });
+  expect(await stored(id)).toEqual(before);
+  expect((await api.patch(`/v1/jobs/${id}`, { priority: 3 })).body.job).toMatchObject({ priority: 3 });
+  await sql`insert into warren.claims_open (one) values (true)`;
+  for (const changes of edits)
+    expect((await api.patch(`/v1/jobs/${id}`, changes)).body.job).toMatchObject(changes);
+});
+
 test('a job that is moved or run is published anew, and its old message is worth nothing', async () => {
   const moved = await insert({ state: 'available' });
   await api.patch(`/v1/jobs/${moved}`, { queue: 'critical' });

@@ -9,6 +9,7 @@ import { ADVISORY_CLASS } from '../../src/shared/postgres/statements/parts.ts';
 import { Warren } from '../../src/warren.ts';
 import { runWarren } from '../support/command-line.ts';
 import { eventually } from '../support/eventually.ts';
+import { startMuteBroker } from '../support/mute-broker.ts';
 import type { TestDatabase, TestVhost } from '../support/servers.ts';
 import { asRole, createDatabase, createVhost } from '../support/servers.ts';
 import { app } from '../support/shop.ts';
@@ -177,6 +178,20 @@ test.each<[string, (database: TestDatabase) => Record<string, string>]>([
 ])('it finds %s', async (code, environment) => {
   await using database = await createDatabase({ migrated: false });
   expect((await doctor(environment(database))).codes).toContain(code);
+});
+
+test('of a RabbitMQ that lets it in and answers nothing it says so, and ends', async () => {
+  await using database = await createDatabase();
+  await using vhost = await createVhost();
+  await using mute = await startMuteBroker(vhost.url);
+  const { code, findings } = await doctor({ DATABASE_URL: database.url, AMQP_URL: mute.url });
+  expect(code).toBe(9);
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      code: 'rabbitmq-away',
+      detail: expect.stringMatching(/^RabbitMQ does not answer: \S+ no answer within 10 s$/),
+    }),
+  );
 });
 
 test('each check is told apart by its code', () => {
