@@ -157,5 +157,5 @@ export async function prunePlaces(sql: Sql, { limit }: { limit: number }): Promi
 /** Forgets what is known of rates that nobody has used for a day and that have their full burst again, as one of which nothing is known. Reads all of them. */
 export async function pruneRates(sql: Sql): Promise<void> {
   await sql`
-    delete from warren.gates where turn is null and full_at_ms < extract(epoch from now() - interval '1 day') * 1000`;
+    delete from warren.gates where full_at_ms < extract(epoch from now() - interval '1 day') * 1000`;
 }
