@@ -189,6 +189,23 @@ test('while a crash of Postgres may have undone claims, a job is not moved, post
     expect((await api.patch(`/v1/jobs/${id}`, changes)).body.job).toMatchObject(changes);
 });
 
+test('where an act cannot be done to some of the chosen jobs, the page tells which and why, and it is done to the others', async () => {
+  const [ended, waiting] = [await insert({ state: 'cancelled' }), await insert({ state: 'available' })];
+  const fields = { action: 'cancel', scope: 'chosen', filter: '' };
+  const body = new URLSearchParams(fields);
+  for (const id of [ended, waiting, '999999999']) body.append('id', id);
+  const response = await fetch(`${api.url}/dashboard/jobs/bulk`, { method: 'POST', body });
+  const page = await response.text();
+  expect(response.status).toBe(200);
+  expect(page).toContain('1 of 3 cancelled');
+  expect(page).toMatch(
+    new RegExp(`>${ended}</a></td>\\s*<td>job ${ended} is cancelled and cannot be cancelled<`),
+  );
+  expect(page).toMatch(/>999999999<\/a><\/td>\s*<td>there is no such job</);
+  expect(page).not.toContain(`>${waiting}</a>`);
+  expect(await stored(waiting)).toMatchObject({ state: 'cancelled' });
+});
+
 test('a job that is moved or run is published anew, and its old message is worth nothing', async () => {
   const moved = await insert({ state: 'available' });
   await api.patch(`/v1/jobs/${moved}`, { queue: 'critical' });
