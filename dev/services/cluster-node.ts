@@ -8,6 +8,7 @@ import { runCommand } from '../command.ts';
 import { OwnedProcess } from '../owned-process.ts';
 import type { ProcessRecord } from '../process-record.ts';
 import { rabbitmqServer } from './machine.ts';
+import { rabbitmqEnvironment } from './rabbitmq-environment.ts';
 
 /** Where one node lives. */
 export interface Home {
@@ -186,31 +187,22 @@ function configuration({ home, names, ports, user, password }: ClusterNodeOption
   ].join('\n');
 }
 
-/** Built from nothing: a RABBITMQ_… or ERL_… variable of the user must not lead our nodes to his. */
 function environment(
   { home, ports, epmdPort, folder, inetrc }: ClusterNodeOptions,
   name: string,
 ): Record<string, string> {
   const address = `{${home.address.replaceAll('.', ',')}}`;
+  const { distribution: distributionPort } = ports;
+  const erlangArgs = `-kernel inet_dist_use_interface ${address} -kernel net_ticktime ${TICK_SECONDS} ${MODESTY}`;
   return {
-    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-    LANG: 'C.UTF-8',
-    HOME: join(folder, 'home'),
-    // Makes the start script become the server instead of its parent: one process, one pid.
-    detached: 'true',
+    ...rabbitmqEnvironment({
+      name,
+      folder,
+      logFolder: join(folder, 'logs'),
+      epmdPort,
+      distributionPort,
+      erlangArgs,
+    }),
     ERL_INETRC: inetrc,
-    ERL_EPMD_PORT: String(epmdPort),
-    ERL_CRASH_DUMP_SECONDS: '0',
-    RABBITMQ_NODENAME: name,
-    RABBITMQ_DIST_PORT: String(ports.distribution),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface ${address} -kernel net_ticktime ${TICK_SECONDS} ${MODESTY}`,
-    RABBITMQ_CONF_ENV_FILE: join(folder, 'rabbitmq-env.conf'),
-    RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
-    RABBITMQ_CONFIG_FILES: join(folder, 'conf.d'),
-    RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'advanced.config'),
-    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
-    RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
-    RABBITMQ_LOG_BASE: join(folder, 'logs'),
-    RABBITMQ_LOGS: join(folder, 'logs/rabbitmq.log'),
   };
 }

@@ -10,6 +10,7 @@ import { OwnedProcess } from '../owned-process.ts';
 import { waitUntil } from '../wait-until.ts';
 import { discardFolder, keptPassword } from './data-folder.ts';
 import { rabbitmqServer } from './machine.ts';
+import { rabbitmqEnvironment } from './rabbitmq-environment.ts';
 import type { ServerOptions } from './service-needs.ts';
 
 type Ports = { amqp: number; management: number; prometheus: number; distribution: number; epmd: number };
@@ -135,28 +136,12 @@ async function startServer(node: Node, { keepData, record }: ServerOptions): Pro
   });
 }
 
-/** Built from nothing: a RABBITMQ_… or ERL_… variable of the user must not lead our node to his. */
 function serverEnvironment({ name, folder, logFolder, ports }: Node): Record<string, string> {
+  const { epmd: epmdPort, distribution: distributionPort } = ports;
+  const erlangArgs = '-kernel inet_dist_use_interface {127,0,0,1}';
   return {
-    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-    LANG: 'C.UTF-8',
-    HOME: join(folder, 'home'),
-    // Makes the start script become the server instead of its parent: one process, one pid.
-    detached: 'true',
+    ...rabbitmqEnvironment({ name, folder, logFolder, epmdPort, distributionPort, erlangArgs }),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    ERL_EPMD_PORT: String(ports.epmd),
-    ERL_CRASH_DUMP_SECONDS: '0',
-    RABBITMQ_NODENAME: name,
-    RABBITMQ_DIST_PORT: String(ports.distribution),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
-    RABBITMQ_CONF_ENV_FILE: join(folder, 'rabbitmq-env.conf'),
-    RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
-    RABBITMQ_CONFIG_FILES: join(folder, 'conf.d'),
-    RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'advanced.config'),
-    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
-    RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
-    RABBITMQ_LOG_BASE: logFolder,
-    RABBITMQ_LOGS: join(logFolder, 'rabbitmq.log'),
   };
 }
 

@@ -17,8 +17,8 @@ import { asRole, createDatabase } from '../support/servers.ts';
 const operator = { authorization: 'Bearer works' };
 const admin = { authorization: 'Bearer rules' };
 
-test('each act is noted with who, from where, on what and how it went; filtered, page by page, for admins alone', async () => {
-  await using stack = new AsyncDisposableStack();
+/** An API that an operator and an admin may use. */
+async function startApiWithTokens(stack: AsyncDisposableStack) {
   const folder = mkdtempSync(join(tmpdir(), 'warren-audit-'));
   stack.defer(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'tokens.json');
@@ -31,6 +31,12 @@ test('each act is noted with who, from where, on what and how it went; filtered,
   const events = new Events();
   const environment = { TOKENS_FILE: file };
   const api = stack.use(await startApi({ databaseUrl: database.url, environment, events }));
+  return { api, database, events, tokens };
+}
+
+test('each act is noted with who, from where, on what and how it went; filtered, page by page, for admins alone', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { api, database, events, tokens } = await startApiWithTokens(stack);
   const sql = postgres(database.url, { max: 1, onnotice: () => {} });
   stack.defer(() => sql.end());
   const list = async (query = '') => (await api.get(`/v1/audit${query}`, admin)).body;
@@ -118,16 +124,7 @@ test('each act is noted with who, from where, on what and how it went; filtered,
 
 test('the dashboard shows admins who did what, and what was chosen there is found by each of the ids', async () => {
   await using stack = new AsyncDisposableStack();
-  const folder = mkdtempSync(join(tmpdir(), 'warren-audit-'));
-  stack.defer(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, 'tokens.json');
-  const tokens = listOf([
-    ['works', 'operator'],
-    ['rules', 'admin'],
-  ]);
-  writeFileSync(file, JSON.stringify(tokens));
-  const database = stack.use(await createDatabase());
-  const api = stack.use(await startApi({ databaseUrl: database.url, environment: { TOKENS_FILE: file } }));
+  const { api, tokens } = await startApiWithTokens(stack);
   const submit = async (path: string, fields: [string, string][], headers: object) =>
     await fetch(api.url + path, {
       method: 'POST',

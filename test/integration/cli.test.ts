@@ -3,14 +3,13 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addOwnCommands } from '../../src/cli/add-commands.ts';
 import { apiCommands } from '../../src/cli/api-commands.ts';
 import type { RunningApi } from '../support/api.ts';
 import { startApi } from '../support/api.ts';
-import { createTerminal, runWarren } from '../support/command-line.ts';
+import { createTerminal, createWatchedTerminal, runWarren } from '../support/command-line.ts';
 import { asRole, asUser, createDatabase, createVhost } from '../support/servers.ts';
 
 const token = 'the-token-of-the-operator';
@@ -306,16 +305,11 @@ describe('it ends with', () => {
 
 test('tail writes a line for each event and ends when it is told to', async () => {
   for (const environment of [overHttp, onServers]) {
-    const enough = new AbortController();
-    const terminal = createTerminal(enough.signal);
     const lines: string[] = [];
-    terminal.out = new Writable({
-      write: (chunk, _, done) => {
-        lines.push(`${chunk}`);
-        if (lines.length === 1) void enqueue('--delay-ms', '3600000');
-        if (lines.length === 2) enough.abort();
-        done();
-      },
+    const terminal = createWatchedTerminal((line, stop) => {
+      lines.push(line);
+      if (lines.length === 1) void enqueue('--delay-ms', '3600000');
+      if (lines.length === 2) stop();
     });
     const args = ['tail', '--type', 'process-order', '--kind', 'job.enqueued', '--json'];
     expect(await runWarren(args, environment, { terminal })).toMatchObject({ code: 0, err: '' });
@@ -327,32 +321,22 @@ test('tail writes a line for each event and ends when it is told to', async () =
 });
 
 test('--watch looks again until it is told to stop', async () => {
-  const enough = new AbortController();
-  const terminal = createTerminal(enough.signal);
   let looks = 0;
-  terminal.out = new Writable({
-    write: (_chunk, _, done) => {
-      looks += 1;
-      if (looks === 3) enough.abort();
-      done();
-    },
+  const terminal = createWatchedTerminal((_, stop) => {
+    looks += 1;
+    if (looks === 3) stop();
   });
   const { code } = await runWarren(['queues', 'list', '--watch', '0.1', '--json'], overHttp, { terminal });
   expect({ code, looks }).toEqual({ code: 0, looks: 3 });
 });
 
 test('top shows queues and workers again and again, without a trace on a terminal that it has left', async () => {
-  const enough = new AbortController();
-  const terminal = createTerminal(enough.signal);
   let screen = '';
-  const out = new Writable({
-    write: (chunk, _, done) => {
-      screen += chunk;
-      if (screen.split('NAME').length > 3) enough.abort();
-      done();
-    },
+  const terminal = createWatchedTerminal((text, stop) => {
+    screen += text;
+    if (screen.split('NAME').length > 3) stop();
   });
-  terminal.out = Object.assign(out, { isTTY: true, columns: 160, rows: 50 });
+  Object.assign(terminal.out, { isTTY: true, columns: 160, rows: 50 });
   const { code } = await runWarren(['top', '--every', '0.1'], overHttp, { terminal, add: addOwnCommands });
   expect(code).toBe(0);
   expect(screen).toMatch(/waiting \d+ +running 0 .*ended \d+\/s/);

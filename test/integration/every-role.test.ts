@@ -3,7 +3,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { loadSync } from '@grpc/proto-loader';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -15,7 +14,7 @@ import { pages, rpcs, table, unaudited } from '../api/access/route-roles.ts';
 import { listOf } from '../api/access/tokens.ts';
 import type { RunningApi } from '../support/api.ts';
 import { createOfflineApp, startApi } from '../support/api.ts';
-import { createTerminal, runWarren } from '../support/command-line.ts';
+import { createTerminal, createWatchedTerminal, runWarren } from '../support/command-line.ts';
 import { eventually } from '../support/eventually.ts';
 import { callByPath, GrpcClient, jobsProto } from '../support/grpc.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
@@ -171,16 +170,9 @@ test('every command that asks the API is refused and noted as its route is', asy
         );
       const body = hasBody ? ['--body', emptyBody] : [];
       const token: Record<string, string> = person === 'none' ? {} : { WARREN_TOKEN: `the ${person} token` };
-      const enough = new AbortController();
-      const terminal = createTerminal(enough.signal);
-      const { out } = terminal;
-      if (command.isStream)
-        terminal.out = new Writable({
-          write: (chunk, encoding, done) => {
-            enough.abort(); // it was let in
-            out.write(chunk, encoding, done);
-          },
-        });
+      const terminal = command.isStream
+        ? createWatchedTerminal((_, stop) => stop()) // it was let in
+        : createTerminal();
       const args = [...command.name.split(' '), ...given, ...body, '--json'];
       const { code, err } = await runWarren(args, { WARREN_URL: api.url, ...token }, { terminal });
       const isLetIn = mayUse(person, role);

@@ -97,22 +97,29 @@ test('a statement whose error nobody heeds leaves nothing to commit', async () =
 });
 
 test('the transaction of a job may run no statement for longer than its connection may idle', async () => {
-  const clients = new TransactionClients({ url: place.url, name: 'slow', max: 1, idleSeconds: 1 });
-  const alive = async () =>
+  const [clients, idle] = ['slow', 'idle'].map(
+    (name) => new TransactionClients({ url: place.url, name, max: 1, idleSeconds: 1 }),
+  ) as [TransactionClients, TransactionClients];
+  const alive = async (name: string) =>
     (
       await other.query(
-        (sql) => sql<{ pid: number }[]>`select pid from pg_stat_activity where application_name = 'slow'`,
+        (sql) => sql<{ pid: number }[]>`select pid from pg_stat_activity where application_name = ${name}`,
       )
     ).map(({ pid }) => pid);
+  const { signal } = new AbortController();
+  const isNone = (pids: readonly number[]) => pids.length === 0;
   await clients.run(async ({ sql }) => {
     await sql`select 1`;
-    const before = await alive();
-    await delay(1_500);
+    const before = await alive('slow');
+    expect(before).toHaveLength(1);
+    await idle.run(async (unused) => void (await unused.sql`select 1`), signal);
+    await eventually(() => alive('idle'), isNone); // one that has begun to idle later is closed
     await sql`select 1`;
-    expect(await alive()).toEqual(before);
-  }, new AbortController().signal);
-  await eventually(alive, (pids) => pids.length === 0);
+    expect(await alive('slow')).toEqual(before);
+  }, signal);
+  await eventually(() => alive('slow'), isNone);
   await clients.close();
+  await idle.close();
 });
 
 test('a worker lives on when a handler has lost its own transaction', async () => {

@@ -65,6 +65,13 @@ async function noMessageLeft(fleet: Fleet): Promise<void> {
   );
 }
 
+/** `received`: how many jobs the messages had that have come so far. */
+async function untilReceivedOnce(fleet: Fleet, jobs: number, received: () => number): Promise<void> {
+  await eventually(received, (count) => count >= jobs); // the panel may still show what was before the first message
+  await noMessageLeft(fleet);
+  expect(received()).toBe(jobs);
+}
+
 test('urgent jobs overtake a backlog of thousands, and no message is made for it', async () => {
   const { runs, job } = noting();
   await using fleet = await startFleet(job);
@@ -79,12 +86,7 @@ test('urgent jobs overtake a backlog of thousands, and no message is made for it
   expect(runs.slice(0, 20).toSorted()).toEqual(most.toSorted());
   expect(runs.slice(20, 40).toSorted()).toEqual(urgent.toSorted());
   expect(runs.toSorted()).toEqual([...backlog, ...urgent, ...most].toSorted());
-  await eventually(
-    () => jobsIn(received.all) - jobsPassedOn(passedOn.all),
-    (jobs) => jobs >= 3_040, // the panel may still show what was before the first message
-  );
-  await noMessageLeft(fleet);
-  expect(jobsIn(received.all) - jobsPassedOn(passedOn.all)).toBe(3_040);
+  await untilReceivedOnce(fleet, 3_040, () => jobsIn(received.all) - jobsPassedOn(passedOn.all));
   expect(repaired.all).toEqual([]);
 });
 
@@ -132,12 +134,7 @@ test('two workers share what is urgent and what it has overtaken, and start each
   await Promise.all([1, 2].map(() => fleet.startWorker({ WORKER_QUEUES: 'default:2:10' })));
   await allCompleted(fleet);
   expect(runs.toSorted()).toEqual([...backlog, ...urgent].toSorted());
-  await eventually(
-    () => jobsIn(received.all) - jobsPassedOn(passedOn.all),
-    (jobs) => jobs >= 1_800, // the panel may still show what was before the first message
-  );
-  await noMessageLeft(fleet);
-  expect(jobsIn(received.all) - jobsPassedOn(passedOn.all)).toBe(1_800);
+  await untilReceivedOnce(fleet, 1_800, () => jobsIn(received.all) - jobsPassedOn(passedOn.all));
   expect(repaired.all).toEqual([]);
 });
 

@@ -2,7 +2,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { addOwnCommands } from '../../src/cli/add-commands.ts';
@@ -12,7 +11,7 @@ import type { RoleRule } from '../support/cluster-api.ts';
 import { ClusterApi } from '../support/cluster-api.ts';
 import { autoscaler, deploymentPod, podUse } from '../support/cluster-objects.ts';
 import type { CommandEnd } from '../support/command-line.ts';
-import { createTerminal, runWarren } from '../support/command-line.ts';
+import { createTerminal, createWatchedTerminal, runWarren } from '../support/command-line.ts';
 import { createDatabase, createVhost } from '../support/servers.ts';
 
 const token = 'the-token-of-the-operator';
@@ -205,24 +204,18 @@ describe('--pods', () => {
   });
 
   test('follows the cluster live, and shows the queues while the API server is away', async () => {
-    const enough = new AbortController();
-    const terminal = createTerminal(enough.signal);
     const seen: string[] = [];
-    const steps: [RegExp, () => void][] = [
+    const steps: [RegExp, (stop: () => void) => void][] = [
       [/x2k41 /, () => showPods(3)],
       [/x2k42 /, () => void kubernetes.goAway()],
       [/waiting 1 .*autoscalers unknown: .*ECONNREFUSED.*pods: unknown/s, () => void kubernetes.comeBack()],
-      [/x2k42 /, () => enough.abort()],
+      [/x2k42 /, (stop) => stop()],
     ];
-    terminal.out = new Writable({
-      write: (chunk, _, done) => {
-        const [wanted, act] = steps[seen.length] ?? [];
-        if (wanted?.test(`${chunk}`)) {
-          seen.push(`${wanted}`);
-          act?.();
-        }
-        done();
-      },
+    const terminal = createWatchedTerminal((picture, stop) => {
+      const [wanted, act] = steps[seen.length] ?? [];
+      if (!wanted?.test(picture)) return;
+      seen.push(`${wanted}`);
+      act?.(stop);
     });
     const args = ['top', '--pods', '--every', '0.1'];
     const { code } = await runWarren(args, environment, { terminal, add: addOwnCommands });
@@ -231,15 +224,10 @@ describe('--pods', () => {
 
   test('shows the queues while the API server is silent', async () => {
     kubernetes.behaviours.pods = 'silent';
-    const enough = new AbortController();
-    const terminal = createTerminal(enough.signal);
     let picture = '';
-    terminal.out = new Writable({
-      write: (chunk, _, done) => {
-        picture = `${chunk}`;
-        enough.abort();
-        done();
-      },
+    const terminal = createWatchedTerminal((text, stop) => {
+      picture = text;
+      stop();
     });
     const { code } = await runWarren(['top', '--pods'], environment, { terminal, add: addOwnCommands });
     kubernetes.behaviours.pods = 'normal';
@@ -249,15 +237,9 @@ describe('--pods', () => {
   });
 
   test('with --json prints an object for each look', async () => {
-    const enough = new AbortController();
-    const terminal = createTerminal(enough.signal);
     const lines: string[] = [];
-    terminal.out = new Writable({
-      write: (chunk, _, done) => {
-        lines.push(`${chunk}`);
-        if (lines.length === 3) enough.abort();
-        done();
-      },
+    const terminal = createWatchedTerminal((line, stop) => {
+      if (lines.push(line) === 3) stop();
     });
     const args = ['top', '--pods', '--json', '--every', '0.1'];
     await runWarren(args, environment, { terminal, add: addOwnCommands });

@@ -44,6 +44,19 @@ export function createTerminal(stopping: AbortSignal = new AbortController().sig
   return terminal;
 }
 
+/** `see` gets each thing that is written, instead of `written.out`, and what stands for Ctrl-C. */
+export function createWatchedTerminal(see: (text: string, stop: () => void) => void): TestTerminal {
+  const enough = new AbortController();
+  const terminal = createTerminal(enough.signal);
+  terminal.out = new Writable({
+    write: (chunk, _, done) => {
+      see(`${chunk}`, () => enough.abort());
+      done();
+    },
+  });
+  return terminal;
+}
+
 export async function runWarren(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,

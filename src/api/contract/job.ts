@@ -15,6 +15,7 @@ import { MAX_LISTED_BYTES, truncatedMembers } from '#shared/job/listed-job.ts';
 import { jobStates } from '#shared/job/transitions.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { filterQuery } from './job-filter.ts';
+import { pageLimit } from './page.ts';
 import { problems } from './problem.ts';
 import { traceHeaders } from './trace.ts';
 
@@ -229,12 +230,7 @@ export const listRoute = defineRoute({
   request: {
     query: z.strictObject({
       ...filterQuery,
-      limit: z
-        .string()
-        .regex(/^(?:[1-9]\d?|1\d\d|200)$/, 'must be a whole number from 1 to 200')
-        .default('50')
-        .transform(Number)
-        .openapi({ type: 'integer', minimum: 1, maximum: 200, default: 50 }),
+      limit: pageLimit,
       cursor: z.string().optional().openapi({ description: 'the `nextCursor` of the page before' }),
     }),
   },

@@ -5,6 +5,7 @@ import { z } from '@hono/zod-openapi';
 import { scheduleInputSchema } from '#queue/schedules/schedule-input.ts';
 import { catchUps, overlaps, tickOutcomes, tickReasons } from '#shared/job/schedule.ts';
 import { defineRoute } from '../access/route-access.ts';
+import { pageLimit } from './page.ts';
 import { problems } from './problem.ts';
 
 const time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' });
@@ -52,12 +53,7 @@ const params = z.object({
   name: z.string().openapi({ param: { name: 'name', in: 'path' }, example: 'nightly-report' }),
 });
 const query = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^(?:[1-9]\d?|1\d\d|200)$/, 'must be a whole number from 1 to 200')
-    .default('50')
-    .transform(Number)
-    .openapi({ type: 'integer', minimum: 1, maximum: 200, default: 50 }),
+  limit: pageLimit,
   cursor: z.string().max(60).optional().openapi({ description: 'the `nextCursor` of the page before' }),
 });
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } });

@@ -3,6 +3,7 @@
  *
  * Guarantees: one statement, by indexes; what it counts is bounded. Reads only.
  */
+import type { Job } from '../../job/job.ts';
 import type { JobState } from '../../job/transitions.ts';
 import type { Sql } from '../database.ts';
 import { areClaimsOpen, isBeating, isPresent, mayStart } from './parts.ts';
@@ -28,16 +29,19 @@ export interface Fleet {
   isOnFallback: boolean;
 }
 
-export interface Situation {
-  state: JobState;
-  type: string;
-  queue: string;
-  attempt: number;
-  maxAttempts: number;
-  runAt: Date;
-  createdAt: Date;
-  startedAt: Date | null;
-  finishedAt: Date | null;
+export interface Situation
+  extends Pick<
+    Job,
+    | 'state'
+    | 'type'
+    | 'queue'
+    | 'attempt'
+    | 'maxAttempts'
+    | 'runAt'
+    | 'createdAt'
+    | 'startedAt'
+    | 'finishedAt'
+  > {
   isPublished: boolean;
   isCancelRequested: boolean;
   /** Its time has come. */
