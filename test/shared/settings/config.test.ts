@@ -96,6 +96,7 @@ test.each([
   ['WEBHOOK_ALLOWED_DESTINATIONS', '10.0.0.0/8:80'],
   ['WEBHOOK_NAMESERVERS', 'ns.example'],
   ['WEBHOOK_NAMESERVERS', '10.0.0.2:99999'],
+  ['TRACE_URL_TEMPLATE', 'javascript:alert({traceId})'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(refusal({ ...required, [name]: value })).toContain(name);
 });
