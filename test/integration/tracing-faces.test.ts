@@ -191,6 +191,48 @@ test('the active baggage travels with a job where the application asks for it, b
   expect((await warren.jobs.wait(id)).output).toEqual({ baggage: 'tenant=metadata', tenant: 'metadata' });
 });
 
+test('baggage stays behind where the jobs of one request would have more of it together than their body may have', async () => {
+  await using testDatabase = await createDatabase();
+  const carrying = defineApp({ ...parts, trace: { baggage: true } });
+  await using carrier = new Warren({ app: carrying, databaseUrl: testDatabase.url, amqpUrl: 'none', settings });
+  await carrier.start();
+  const http = carrier.http({ isOpen: true });
+  await using grpc = await carrier.startGrpc({ port: 0, apiToken: 'secret' });
+  using client = new GrpcClient(grpc.address);
+  const sql = postgres(testDatabase.url, { max: 1, onnotice: () => {} });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(async () => await sql.end());
+  const baggage = `tenant=${'x'.repeat(8_183)}`;
+  const few = Math.floor((8 * 1_024 * 1_024) / baggage.length);
+  const headers = { 'content-type': 'application/json', baggage };
+  const jobs = (count: number) => Array.from({ length: count }, () => ({ type: 'work', args: {} }));
+  const post = (path: string) => async (count: number) => {
+    const body = JSON.stringify({ jobs: jobs(count) });
+    const answer = await http.request(`http://localhost${path}`, { method: 'POST', headers, body });
+    return ((await answer.json()) as { ids: string[] }).ids;
+  };
+  const ways: Record<string, (count: number) => Promise<string[]>> = {
+    many: post('/v1/jobs/batch'),
+    batch: post('/v1/batches'),
+    grpc: async (count) => {
+      const given = jobs(count).map((job) => ({ ...job, args: '{}' }));
+      const call = { token: 'secret', metadata: { baggage } };
+      return (await client.call('EnqueueMany', { jobs: given }, call)).body.ids;
+    },
+  };
+  const carried = async (ids: readonly string[]) => {
+    const [row] = await sql`select count(*)::int as jobs from warren.jobs
+      where id = any(${ids}::text[]::bigint[]) and trace ->> 'baggage' = ${baggage}`;
+    return row?.['jobs'];
+  };
+  for (const [way, enqueueJobs] of Object.entries(ways)) {
+    expect(await carried(await enqueueJobs(few)), way).toBe(few);
+    const ids = await enqueueJobs(few + 1);
+    expect(ids, way).toHaveLength(few + 1);
+    expect(await carried(ids), way).toBe(0);
+  }
+});
+
 test('the job of each tick of a schedule has a span of its own, and one that somebody asked for a parent', async () => {
   exporter.reset();
   const input = { everyMs: 1_000, type: 'work', args: {}, overlap: 'allow' as const };

@@ -20,6 +20,7 @@ import type { CarriedTrace, Trace } from '#shared/job/trace.ts';
 import type { Events } from '#shared/observe/events.ts';
 import type { BodyReservation } from '../body-budget.ts';
 import { BYTES_PER_VALUE } from '../body-budget.ts';
+import { traceOfEach } from '../carried-trace.ts';
 import type { NewJobBody } from '../contract/job.ts';
 import { idempotencyKeySchema, MAX_BATCH_JOBS, MAX_BATCH_VALUES } from '../contract/job.ts';
 import { assertBatch, readEach } from '../job-batch.ts';
@@ -120,7 +121,8 @@ function enqueueMany({ contract, definitions, queues, enqueuer }: JobsServiceOpt
     if (elements.length === 0) throw refusal({ detail: 'must have at least one job', pointer: '/jobs' });
     const jobs = await readJobs(elements, { decodeNewJob, reservation, signal: call.signal });
     await assertBatch(jobs, { definitions, queues, hasMiddleware: enqueuer.hasMiddleware });
-    const requests = jobs.map((job) => ({ ...toRequest(job, definitions), ...call.carried }));
+    const trace = traceOfEach(call.carried, { jobs: jobs.length, reservation });
+    const requests = jobs.map((job) => ({ ...toRequest(job, definitions), ...trace }));
     const idempotencyKey = call.idempotencyKey();
     throwIfEnded(call.signal);
     return { ids: await enqueuer.enqueueBatch(requests, idempotencyKey) };

@@ -8,6 +8,7 @@ import type { Batch } from '#shared/job/batch.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
 import { readNewBatch } from '../batch-body.ts';
 import type { BodyBudget } from '../body-budget.ts';
+import { traceOfEach } from '../carried-trace.ts';
 import type { batchSchema } from '../contract/batch.ts';
 import {
   batchesRoute,
@@ -41,7 +42,7 @@ export function registerBatches(
     withBody(c, async (bytes, reservation) => {
       const { jobs, open, ...callbacks } = await readNewBatch(bytes, reservation);
       await assertBatch(jobs, { definitions, queues, hasMiddleware: enqueuer.hasMiddleware });
-      const trace = c.get('trace');
+      const trace = traceOfEach(c.get('trace'), { jobs: jobs.length, reservation });
       const request = (body: NewJobBody) => ({ ...toRequest(body, definitions), ...trace });
       const optional = (body: NewJobBody | undefined) => (body === undefined ? undefined : request(body));
       const { batch, ids } = await batches.create(

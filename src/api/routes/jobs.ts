@@ -13,6 +13,7 @@ import type { JobWatcher } from '#queue/watch.ts';
 import type { JobDefinition } from '#shared/job/job.ts';
 import { readJobs } from '../batch-body.ts';
 import type { BodyBudget } from '../body-budget.ts';
+import { traceOfEach } from '../carried-trace.ts';
 import {
   enqueueBatchHeadersRoute,
   enqueueBatchRoute,
@@ -74,7 +75,7 @@ export function registerJobs(app: OpenAPIHono, dependencies: JobDependencies): v
     withBatch(c, async (bytes, reservation) => {
       const jobs = await readJobs(bytes, reservation);
       await assertBatch(jobs, { definitions, queues, hasMiddleware: enqueuer.hasMiddleware });
-      const trace = c.get('trace');
+      const trace = traceOfEach(c.get('trace'), { jobs: jobs.length, reservation });
       const requests = jobs.map((job) => ({ ...toRequest(job, definitions), ...trace }));
       const ids = await enqueuer.enqueueBatch(requests, c.req.valid('header')['Idempotency-Key']);
       return c.json({ ids }, 202);
