@@ -49,6 +49,12 @@ const nowhere: [string, number, () => string, RegExp][] = [
     () => `mysql://me:${password}@127.0.0.1/a`,
     /^.*DATABASE_URL must be a URL that begins with postgres/,
   ],
+  [
+    'a percent sign that stands for nothing',
+    1,
+    () => `postgres://me:${password}%@127.0.0.1/a`,
+    /^.*DATABASE_URL has a percent sign that stands for nothing: write %25, as in a password$/,
+  ],
   ['no URL', 1, () => `127.0.0.1 ${password}`, /^.*DATABASE_URL must be a URL/],
   [
     'a port where nobody listens',

@@ -35,6 +35,12 @@ const url = (...protocols: string[]) =>
     error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   });
 
+/** Postgres's client decodes user and password, and fails where it cannot: a generated password may have a percent sign. */
+const postgresUrl = url('postgres:', 'postgresql:').refine(hasDecodableUser, {
+  error: 'has a percent sign that stands for nothing: write %25, as in a password',
+  when: ({ issues }) => issues.length === 0,
+});
+
 /** Of one server, or of several nodes with commas between their hosts; a list of whole URLs is refused. */
 const urlOfNodes = (...protocols: string[]) =>
   z.string().refine(
@@ -64,12 +70,12 @@ export const settings = {
       'the module that exports the application as `app`: a path from the working directory on, or the name of a package (docs/applications.md)',
   },
   DATABASE_URL: {
-    schema: url('postgres:', 'postgresql:'),
+    schema: postgresUrl,
     secret: true,
     meaning: 'where Postgres is; required',
   },
   DATABASE_DIRECT_URL: {
-    schema: url('postgres:', 'postgresql:').optional(),
+    schema: postgresUrl.optional(),
     secret: true,
     meaning:
       'Postgres without a PgBouncer in transaction mode; set it where `DATABASE_URL` leads to one. A worker holds one connection there, and migrations run there',
@@ -271,3 +277,13 @@ export const settings = {
 
 /** The value of every setting. */
 export type Settings = { [Name in keyof typeof settings]: z.output<(typeof settings)[Name]['schema']> };
+
+function hasDecodableUser(text: string): boolean {
+  const { username, password } = new URL(text);
+  try {
+    decodeURIComponent(`${username}:${password}`);
+    return true;
+  } catch {
+    return false;
+  }
+}

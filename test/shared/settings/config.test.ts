@@ -80,6 +80,7 @@ test('all that is wrong is reported together, in one line', () => {
 test.each([
   ['DATABASE_URL', 'mysql://localhost/warren'],
   ['DATABASE_URL', 'localhost'],
+  ['DATABASE_URL', 'postgres://me:100%@localhost/warren'],
   ['AMQP_URL', 'nothing'],
   ['DATABASE_POOL_MAX', '0'],
   ['DATABASE_POOL_MAX', '1e3'],
