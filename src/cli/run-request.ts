@@ -82,7 +82,8 @@ function parseProblem(body: string): Problem {
 
 function render({ body }: Answer, { list }: ApiCommand, terminal: Terminal): string {
   if (body === '') return 'done';
-  const answer = JSON.parse(body) as Record<string, unknown>;
+  const answer = JSON.parse(body) as Record<string, unknown> | null;
+  if (answer === null) return 'done'; // a limit that is gone altogether
   const options = textOptions(terminal);
   if (list === undefined) {
     const members = Object.values(answer);

@@ -33,6 +33,12 @@ test('the document has the schemas of requests, answers and job types', async ()
   expect(body.components.securitySchemes).toBeUndefined();
 });
 
+test('the document says that the answer to the deletion of a limit may be null', async () => {
+  const { body } = await toAnswer(await createOfflineApp().request('/openapi.json'));
+  const { schema } = body.paths['/v1/limits/{name}'].delete.responses['200'].content['application/json'];
+  expect(schema.anyOf).toEqual([{ $ref: '#/components/schemas/Limit' }, { type: 'null' }]);
+});
+
 test('every route that enqueues names the headers of a trace', async () => {
   const { body } = await toAnswer(await createOfflineApp().request('/openapi.json'));
   for (const path of ['/v1/jobs', '/v1/jobs/batch', '/v1/jobs/bulk', '/v1/batches']) {

@@ -207,7 +207,7 @@ test('queues, types, schedules and limits are acted on', async () => {
     count: 1,
     perMs: 60_000,
   });
-  await over(['limits', 'delete', 'slow']);
+  expect(await over(['limits', 'delete', 'slow'])).toEqual({ code: 0, out: 'done\n', err: '' });
   expect((await api.get('/v1/limits/slow', bearer)).status).toBe(404);
 });
 

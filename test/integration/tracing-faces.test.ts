@@ -194,7 +194,12 @@ test('the active baggage travels with a job where the application asks for it, b
 test('baggage stays behind where the jobs of one request would have more of it together than their body may have', async () => {
   await using testDatabase = await createDatabase();
   const carrying = defineApp({ ...parts, trace: { baggage: true } });
-  await using carrier = new Warren({ app: carrying, databaseUrl: testDatabase.url, amqpUrl: 'none', settings });
+  await using carrier = new Warren({
+    app: carrying,
+    databaseUrl: testDatabase.url,
+    amqpUrl: 'none',
+    settings,
+  });
   await carrier.start();
   const http = carrier.http({ isOpen: true });
   await using grpc = await carrier.startGrpc({ port: 0, apiToken: 'secret' });

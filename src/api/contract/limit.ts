@@ -105,7 +105,7 @@ export const deleteLimitRoute = defineRoute({
   responses: {
     200: {
       description: 'the limit as an application defines it; null where none does',
-      content: { 'application/json': { schema: limitSchema.nullable() } },
+      content: { 'application/json': { schema: z.union([limitSchema, z.null()]) } },
     },
     ...problems(404, 422, 503),
   },
