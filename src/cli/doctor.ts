@@ -40,7 +40,7 @@ export function addDoctor(program: Command, terminal: Terminal): void {
 
 async function readPatient(module: string): Promise<Patient> {
   const app = await loadApp(module);
-  const { config, problem, databaseUrl = '', managementUrl } = readForDiagnosis(app);
+  const { config, problem, databaseUrl, managementUrl } = readForDiagnosis(app);
   const amqpUrl = config?.amqpUrl ?? 'none';
   return {
     problem,

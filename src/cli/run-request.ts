@@ -93,10 +93,15 @@ function render({ body }: Answer, { list }: ApiCommand, terminal: Terminal): str
     return textMembers(isWrapped ? only : answer, options);
   }
   const rows = (answer[list.rows] ?? []) as unknown[];
-  if (rows.length === 0) return `no ${list.rows}`;
+  if (rows.length === 0) return `no ${inWords(list.rows)}`;
   const { nextCursor } = answer;
   const more = typeof nextCursor === 'string' ? `\nmore: --cursor ${toText(nextCursor)}` : '';
   return textTable(rows, list.columns, options) + more;
+}
+
+/** `dead letters` of `deadLetters`. */
+function inWords(member: string): string {
+  return member.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function writeLine(out: Terminal['out'], text: string): void {

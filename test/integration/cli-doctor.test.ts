@@ -30,6 +30,10 @@ const environmentOf = (database: TestDatabase, vhost: TestVhost) => ({
   RABBITMQ_MANAGEMENT_URL: inject('managementUrl'),
 });
 
+test('where no DATABASE_URL is set it says that, and asks no other Postgres', async () => {
+  expect((await doctor({ AMQP_URL: 'none' })).codes).toEqual(['settings-wrong']);
+});
+
 test('on a healthy fleet it finds nothing, and says so', async () => {
   await using database = await createDatabase();
   await using vhost = await createVhost();

@@ -239,6 +239,7 @@ describe('people see', () => {
     expect(row).toMatch(/^ *\d+ +process-order +default +scheduled +0 +\d+ .*\{"orderId":"7"\}$/);
     expect(more).toMatch(/^more: --cursor \d+$/);
     expect((await over(['limits', 'list'])).out).toMatch(/^no limits|^NAME /);
+    expect((await over(['dead-letters', 'list'])).out).toBe('no dead letters\n');
   });
 
   test('the members of one thing, and nothing that steers their terminal', async () => {

@@ -17,7 +17,8 @@ import { jobChecks } from './job-checks.ts';
 import { accessChecks, serverChecks, settingsChecks } from './postgres-checks.ts';
 
 export interface Patient extends SettingsFacts {
-  databaseUrl: string;
+  /** Undefined where the settings name none: `settings-wrong` says so, and no other server is asked in its place. */
+  databaseUrl: string | undefined;
   databaseDirectUrl: string | undefined;
   amqpUrl: string;
   managementUrl: string | undefined;
@@ -63,8 +64,11 @@ export async function diagnose(
       findings.push(...run(managementChecks, { ...patient, broker, management }));
   }
   const { database } = postgres;
+  const url = wayToPostgres(patient);
   const mended =
-    mendsFor === undefined || database === undefined ? [] : await mend(patient, database, mendsFor);
+    mendsFor === undefined || database === undefined || url === undefined
+      ? []
+      : await mend(url, database, mendsFor);
   return { findings, mended };
 }
 
@@ -76,11 +80,17 @@ function run<Facts>(checks: readonly Check<Facts>[], facts: Facts): Finding[] {
 
 type Asked = Pick<PostgresFacts, 'postgresProblem' | 'directProblem' | 'database'>;
 
-/** By the way past the pooler where there is one, for that is Postgres itself. */
+/** Past the pooler where there is one, for that is Postgres itself. */
+function wayToPostgres({ databaseUrl, databaseDirectUrl }: Patient): string | undefined {
+  return databaseDirectUrl ?? databaseUrl;
+}
+
 async function askPostgres(patient: Patient): Promise<Asked> {
-  const { databaseUrl, databaseDirectUrl } = patient;
+  const { databaseDirectUrl } = patient;
+  const url = wayToPostgres(patient);
+  if (url === undefined) return { postgresProblem: undefined, directProblem: undefined, database: undefined };
   try {
-    const database = await readDatabaseFacts({ ...patient, url: databaseDirectUrl ?? databaseUrl });
+    const database = await readDatabaseFacts({ ...patient, url });
     return { postgresProblem: undefined, directProblem: undefined, database };
   } catch (error) {
     if (isMissingSchema(error)) throw error;
@@ -100,12 +110,7 @@ interface Remedy {
 }
 
 /** Each is noted in the audit; what cannot be noted is not done. */
-async function mend(
-  { databaseUrl, databaseDirectUrl }: Patient,
-  { server }: DatabaseFacts,
-  who: string,
-): Promise<string[]> {
-  const url = databaseDirectUrl ?? databaseUrl;
+async function mend(url: string, { server }: DatabaseFacts, who: string): Promise<string[]> {
   const remedies: Remedy[] = [
     ...server.invalidIndexes.map((target) => ({
       act: 'indexes.rebuild',

@@ -12,6 +12,7 @@ const MAX_ISSUES = 100;
 /** What zod adds to an issue. */
 type ZodDetails =
   | { code: 'unrecognized_keys'; keys: readonly string[] }
+  | { code: 'invalid_type'; expected: string }
   | { code: 'invalid_union'; errors: readonly (readonly StandardSchemaV1.Issue[])[] }
   | { code?: undefined };
 
@@ -37,8 +38,9 @@ function toKey(segment: PropertyKey | StandardSchemaV1.PathSegment): PropertyKey
   return typeof segment === 'object' ? segment.key : segment;
 }
 
-/** zod says no more than "Invalid input" of a union: its branches know better. */
+/** zod says no more than "Invalid input" of a union: its branches know better. Of a member that may be anything, and is not there, it says "expected nonoptional". */
 function explain(message: string, details: ZodDetails): string {
+  if (details.code === 'invalid_type' && details.expected === 'nonoptional') return 'is missing';
   if (details.code !== 'invalid_union') return message;
   const messages = details.errors.map(([first]) => first?.message).filter((found) => found !== undefined);
   return messages.length === 0 ? message : [...new Set(messages)].join(', or: ');

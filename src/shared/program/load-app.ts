@@ -41,6 +41,8 @@ function toSpecifier(module: string): string {
 function describe(error: unknown, module: string, specifier: string): string {
   if (isAway(specifier)) return `there is no file ${fileURLToPath(specifier)}`;
   const [reason] = errorMessage(error).split('\n');
+  if (isOfOlderNode(error))
+    return `${reason} (from 22.18 on Node runs TypeScript; this is ${process.version})`;
   const name = packageOf(specifier);
   if (isAwayPackage(error, name)) return `there is neither a file ${resolve(module)} nor a package ${name}`;
   const place = placeOf(error);
@@ -65,6 +67,12 @@ function packageOf(specifier: string): string {
 function isAwayPackage(error: unknown, name: string): boolean {
   const { code, message } = Object(error) as NodeJS.ErrnoException;
   return code === 'ERR_MODULE_NOT_FOUND' && `${message}`.includes(`Cannot find package '${name}'`);
+}
+
+/** A `.ts` that this Node does not run; a package may never have one. */
+function isOfOlderNode(error: unknown): boolean {
+  const { code, message } = Object(error) as NodeJS.ErrnoException;
+  return code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts"/.test(`${message}`);
 }
 
 /** The first line of a file that is not Warren's own, as the stack tells it: `file:///…/app.ts:3:7`. */

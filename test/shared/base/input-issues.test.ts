@@ -33,6 +33,11 @@ test('what fits no branch of a union is told what each would take', () => {
   expect(issue?.detail).toMatch(/"none".*, or: must be a whole number/);
 });
 
+test('a member that may be anything is called missing where it is not there', () => {
+  const { error } = z.strictObject({ args: z.unknown() }).safeParse({});
+  expect(toInputIssues(error?.issues ?? [])).toEqual([{ detail: 'is missing', pointer: '/args' }]);
+});
+
 test('the whole is the empty pointer', () => {
   expect(jsonPointer([])).toBe('');
   expect(issuesOf(7)).toEqual([{ detail: expect.any(String), pointer: '' }]);

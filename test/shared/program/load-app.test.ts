@@ -14,6 +14,9 @@ beforeAll(async () => {
   await writeFile(join(folder, 'own.mjs'), value);
   await writeFile(join(folder, 'none.mjs'), 'export const application = 1;');
   await writeFile(join(folder, 'broken.mjs'), 'throw new Error("two\\nlines");');
+  const older =
+    'Object.assign(new TypeError(`Unknown file extension ".mts" for /app.mts`), { code: "ERR_UNKNOWN_FILE_EXTENSION" })';
+  await writeFile(join(folder, 'older.mjs'), `throw ${older};`); // as Node 20 refuses TypeScript
 });
 
 afterAll(async () => await rm(folder, { recursive: true }));
@@ -35,6 +38,10 @@ test('an application is loaded by its path or its URL, and knows its module', as
 test.each([
   ['none.mjs', /none\.mjs exports no "app" that defineApp has made \(WARREN_APP\)$/],
   ['broken.mjs', /broken\.mjs cannot be loaded \(WARREN_APP\): Error: two/],
+  [
+    'older.mjs',
+    /: TypeError: Unknown file extension ".mts" .* \(from 22\.18 on Node runs TypeScript; this is v\d/,
+  ],
   ['missing.mjs', /missing\.mjs cannot be loaded \(WARREN_APP\): there is no file \/\S+\/missing\.mjs$/],
 ])('%s is refused with one readable line', async (name, message) => {
   await expect(loadApp(join(folder, name))).rejects.toMatchObject({
