@@ -45,7 +45,8 @@ is JSON stands in quotes for the shell: \`'{"days":7}'\`. What may be repeated i
 
 **A live view**: \`warren top\`, and \`warren top --pods\` with the pods and the autoscalers of a fleet on Kubernetes ([scale-out](scale-out.md#in-the-terminal)); \`--once\` looks once, \`--json\` prints each look as one line.
 
-**Completion**: \`source <(warren completion bash)\`, \`source <(warren completion zsh)\`, \`warren completion fish | source\`; in the shell's start file for good.
+**Completion**: \`source <(warren completion bash)\`, \`source <(warren completion zsh)\`, \`warren completion fish | source\`; in the shell's start file for good. It is of the command \`warren\`
+itself, which must be on the PATH (\`npm install --global warren-*.tgz\`, or \`PATH=$PWD/node_modules/.bin:$PATH\`); bash needs the package \`bash-completion\`.
 
 | exit code | |
 |---|---|
