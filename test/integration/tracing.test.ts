@@ -239,6 +239,10 @@ test('docs/tracing.md: the example runs, with the SDK and without', { timeout: 3
   const others = new Set(['api', 'worker', 'stopping']); // they may still send
   const count = () => receiver.spans.filter(({ service }) => !others.has(String(service))).length;
   const before = count();
+  const { NODE_OPTIONS = '' } = sdkSettings('crm');
+  expect((await run({ NODE_OPTIONS, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }))[0]).toBe(
+    'Hello Ada',
+  );
   expect(await run({})).toEqual(['Hello Ada']);
   expect(count()).toBe(before);
 });
