@@ -69,6 +69,38 @@ test('a job counts as unpublished when the relay is seconds behind with it, not 
   expect(await fleet.database.query(countUnpublished)).toBe(1);
 });
 
+test('a job counts as unpublished, too, while the relay tries in vain to publish it', async () => {
+  const ending = Promise.withResolvers<void>();
+  await using fleet = await startFleet(testJob(() => ending.promise));
+  await fleet.startWorker({ WORKER_QUEUES: 'default:1:1' });
+  const { management, name } = fleet.vhost;
+  const definition = { 'max-length': 1, overflow: 'reject-publish' };
+  await management.request('PUT', `/policies/${name}/full`, { pattern: '.*', definition, 'apply-to': 'all' });
+  const count = async () => await fleet.database.query(countUnpublished);
+  try {
+    await eventually(
+      async () => {
+        await fleet.enqueue(); // the policy takes a moment
+        return await count();
+      },
+      (unpublished) => unpublished > 0,
+    );
+  } finally {
+    ending.resolve();
+  }
+});
+
+test('a job that waited at a gate, or whose message is spent, does not count as unpublished before its time', async () => {
+  await using fleet = await startFleet(testJob(async () => {}));
+  await fleet.sql(
+    (sql) => sql`
+      insert into warren.jobs (type, queue, state, max_attempts, args, run_at, created_at, published_at, relay_at, fence, limits, group_key)
+      select 'test-job', 'default', 'available', 1, '{}', now() - interval '1 hour', now() - interval '1 hour', null, now() + interval '2 s', fence, limits, "group"
+      from (values (0, null::text[], null), (1, null, null), (0, array['slow'], null), (0, null, 'some')) as rows (fence, limits, "group")`,
+  );
+  expect(await fleet.database.query(countUnpublished)).toBe(1);
+});
+
 test('a worker tells of its lane, its presence and its consumers, and of the fleet as its leader', async () => {
   await using fleet = await startFleet(testJob(async () => {}));
   const worker = await fleet.startWorker({ WORKER_QUEUES: 'default:2:10' });

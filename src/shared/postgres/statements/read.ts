@@ -113,6 +113,8 @@ export async function findQueueAges(sql: Sql, queues: readonly string[]): Promis
 
 /** A relay that gets rid of its jobs has published them by then, in milliseconds. */
 const OVERDUE_AFTER_MS = 5_000;
+/** By then it has tried twice, in milliseconds. */
+const REFUSED_AFTER_MS = 10_000;
 
 /**
  * Available rows without a confirmed message that the relay should have published seconds ago, up to 100 000, without what waits for a worker or is of a
@@ -122,12 +124,22 @@ export async function countUnpublished(sql: Sql): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     select count(*)::float8 as count from (
       select queue, type from warren.jobs
-      where state = 'available' and published_at is null and relay_at <= now() - ${OVERDUE_AFTER_MS} * interval '1 ms'
+      where state = 'available' and published_at is null
+        and (relay_at <= now() - ${OVERDUE_AFTER_MS} * interval '1 ms' or ${isRefused(sql)})
       limit ${MAX_COUNTED}
     ) as unpublished
     where (queue, type) not in (select queue, type from warren.unserved_types)
       and type not in (select name from warren.job_types where paused)`;
   return row?.count ?? 0;
+}
+
+/**
+ * Whether the broker takes no message of the job: the relay, which tries again and again, moves `relay_at` each time. Only of a plain job without a spent message,
+ * which could have been published since it was due: what has waited at a gate or for a new message has not.
+ */
+function isRefused(sql: Sql): Fragment {
+  return sql`(greatest(run_at, created_at) <= now() - ${REFUSED_AFTER_MS} * interval '1 ms' and fence = attempt
+    and num_nonnulls(ordering_key, group_key, limits) = 0)`;
 }
 
 function jobColumns(sql: Sql): Fragment {
