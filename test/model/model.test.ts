@@ -3,7 +3,7 @@ import { expect, inject, test } from 'vitest';
 import { play } from './play.ts';
 import { steps } from './steps.ts';
 
-/** The same every time, so that a change of the code is what makes it fail; `npm run model` draws others. */
+/** The same steps every time; only which of several equally old jobs the relay takes is for Postgres to say. `npm run model` draws others. */
 const SEED = 12;
 const STEPS = 10_000;
 

@@ -9,10 +9,12 @@ import * as messages from './message-steps.ts';
 import { hasEnded } from './model.ts';
 import { recordThem } from './record-steps.ts';
 import { addWorker, bringWorkerBack, lookForUnheard, receive, tellBeat } from './worker-steps.ts';
-import type { World } from './world.ts';
+import type { Worker, World } from './world.ts';
 import { types } from './world.ts';
 
 const ROUNDS = 200;
+/** Messages go to any worker before, by chance; then to those who know every type, as the others would hand them on to. */
+const BY_CHANCE = 100;
 const ROUND_MS = 3_000;
 /** In a round: some of the gatekeeper's among them. */
 const ADMISSIONS = 4;
@@ -35,7 +37,7 @@ export async function settle(world: World): Promise<void> {
     await messages.relay(world);
     while ((await messages.publish(world)) !== undefined);
     while ((await messages.mark(world)) !== undefined);
-    await workOff(world);
+    await workOff(world, round < BY_CHANCE ? world.connected : world.connected.filter(knowsAll));
     await world.comparison.changes();
     checkInvariants(world);
     world.undoable = [];
@@ -44,10 +46,14 @@ export async function settle(world: World): Promise<void> {
   throw new Difference(`job ${job?.id} does not get to its end: it is still ${JSON.stringify(job)}`);
 }
 
+function knowsAll(worker: Worker): boolean {
+  return worker.types.length === types.length;
+}
+
 /** Every message goes to somebody, and every attempt completes. */
-async function workOff(world: World): Promise<void> {
+async function workOff(world: World, receivers: readonly Worker[]): Promise<void> {
   for (const message of [...world.messages]) {
-    const worker = world.random.pick(world.connected);
+    const worker = world.random.pick(receivers);
     if (message.holder === undefined && worker !== undefined) await receive(world, worker, message);
   }
   await lookForUnheard(world);
