@@ -21,11 +21,14 @@ export interface BodyOptions {
   budget: BodyBudget;
 }
 
-export interface JsonBodyOptions extends BodyOptions {
+export interface JsonReaderOptions extends BodyOptions {
   /** Values in all, containers included. */
   maxValues: number;
   /** Containers within each other, the body itself included. */
   maxDepth: number;
+}
+
+export interface JsonBodyOptions extends JsonReaderOptions {
   /** Without a body it is read as an empty object. Defaults to false. */
   isOptional?: boolean;
 }
@@ -36,20 +39,28 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset="?utf-8"?\s
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Middleware: gives the validator behind it the parsed body. */
-export function jsonBody({
-  maxValues,
-  maxDepth,
-  isOptional = false,
-  ...options
-}: JsonBodyOptions): MiddlewareHandler {
-  const withBody = bodyReader(options);
+export function jsonBody({ isOptional = false, ...options }: JsonBodyOptions): MiddlewareHandler {
+  const withJson = jsonReader(options);
   return async (c, next) => {
     if (isOptional && !hasBody(c)) {
       c.req.json = async () => ({}) as never;
       await next();
       return;
     }
-    await withBody(c, async (bytes, reservation) => {
+    await withJson(c, async (value) => {
+      c.req.json = async () => value as never; // the validator behind this parses no second time
+      await next();
+    });
+  };
+}
+
+export type WithJson = <Result>(c: Context, use: (value: unknown) => Promise<Result>) => Promise<Result>;
+
+/** Reads bodies of one JSON value that Postgres can keep. What a body holds of the budget is given back when `use` has ended. */
+export function jsonReader({ maxValues, maxDepth, ...options }: JsonReaderOptions): WithJson {
+  const withBody = bodyReader(options);
+  return (c, use) =>
+    withBody(c, async (bytes, reservation) => {
       const values = countValues(bytes, maxValues);
       if (values > maxValues) throw tooManyValues(maxValues);
       reservation.add(values * BYTES_PER_VALUE);
@@ -60,10 +71,8 @@ export function jsonBody({
       const issues = findUnstorable(value, { maxDepth, maxIssues: MAX_ISSUES });
       if (issues.length > 0)
         throw new InvalidInput('not_storable', 'the body cannot be kept as it is', issues);
-      c.req.json = async () => value as never; // the validator behind this parses no second time
-      await next();
+      return await use(value);
     });
-  };
 }
 
 function hasBody(c: Context): boolean {

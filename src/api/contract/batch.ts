@@ -1,7 +1,7 @@
 /**
  * Batches as the outside sees them, and their routes.
  */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { batchStates } from '#shared/job/batch.ts';
 import { jobStates } from '#shared/job/transitions.ts';
 import { defineRoute } from '../access/route-access.ts';
@@ -75,15 +75,6 @@ export const createBatchRoute = defineRoute({
     },
     ...problems(400, 409, 413, 415, 422, 429, 503),
   },
-});
-
-/** The same as it is served: its body is read job by job (batch-body.ts), not by the route's validator. */
-export const createBatchHeadersRoute = createRoute({
-  method: 'post',
-  path: createBatchRoute.path,
-  hide: true,
-  request: { headers },
-  responses: createBatchRoute.responses,
 });
 
 const listedBatchSchema = batchSchema

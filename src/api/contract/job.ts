@@ -1,7 +1,7 @@
 /**
  * Jobs as the outside sees them: what may be sent, what comes back, and the routes. The same schemas validate and document.
  */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import {
   EITHER_UNIQUE,
   instantSchema,
@@ -210,15 +210,6 @@ export const enqueueBatchRoute = defineRoute({
     },
     ...problems(400, 409, 413, 415, 422, 429, 503),
   },
-});
-
-/** The batch as it is served: its body is read job by job (batch-body.ts), not by the route's validator. */
-export const enqueueBatchHeadersRoute = createRoute({
-  method: 'post',
-  path: enqueueBatchRoute.path,
-  hide: true,
-  request: { headers },
-  responses: enqueueBatchRoute.responses,
 });
 
 export const listRoute = defineRoute({

@@ -15,7 +15,6 @@ import {
   batchRoute,
   cancelBatchRoute,
   closeBatchRoute,
-  createBatchHeadersRoute,
   createBatchRoute,
 } from '../contract/batch.ts';
 import type { NewJobBody } from '../contract/job.ts';
@@ -23,6 +22,7 @@ import { MAX_BATCH_BYTES } from '../contract/job.ts';
 import { assertBatch } from '../job-batch.ts';
 import { toRequest } from '../job-request.ts';
 import { bodyReader } from '../request-body.ts';
+import { idempotencyKeyOf } from '../valid-request.ts';
 
 export interface BatchDependencies {
   batches: Batches;
@@ -38,8 +38,9 @@ export function registerBatches(
 ): void {
   const withBody = bodyReader({ budget: bodies, maxBytes: MAX_BATCH_BYTES });
   app.openAPIRegistry.registerPath(createBatchRoute);
-  app.openapi(createBatchHeadersRoute, (c) =>
+  app.post(createBatchRoute.path, (c) =>
     withBody(c, async (bytes, reservation) => {
+      const idempotencyKey = idempotencyKeyOf(c);
       const { jobs, open, ...callbacks } = await readNewBatch(bytes, reservation);
       await assertBatch(jobs, { definitions, queues, hasMiddleware: enqueuer.hasMiddleware });
       const trace = traceOfEach(c.get('trace'), { jobs: jobs.length, reservation });
@@ -53,7 +54,7 @@ export function registerBatches(
           onSuccess: optional(callbacks.onSuccess),
           onEnd: optional(callbacks.onEnd),
         },
-        c.req.valid('header')['Idempotency-Key'],
+        idempotencyKey,
       );
       c.header('location', `/v1/batches/${batch.id}`);
       return c.json({ ...present(batch), ids }, 202);
