@@ -77,6 +77,9 @@ export function guardCalls(options: GuardOptions): ServerInterceptor {
       .build();
     const responder = new ResponderBuilder()
       .withStart((next) => next(listener))
+      .withSendMessage((message, next) => {
+        if (guarded.maySend()) next(message);
+      })
       .withSendStatus((sent, next) => {
         guarded.answer(sent.code ?? status.UNKNOWN);
         next(sent);
@@ -98,7 +101,9 @@ class GuardedCall {
   readonly #options: GuardedCallOptions;
   readonly #startedAt = performance.now();
   readonly #received = Promise.withResolvers<void>();
+  #authorization: string | undefined;
   #identity: Identity | undefined;
+  #hasSent = false;
   #trace: Trace = {};
   #code: status | undefined;
   #target: string | undefined;
@@ -113,12 +118,11 @@ class GuardedCall {
 
   /** `receive`: has the request read, and the method called. */
   begin(metadata: Metadata, receive: () => void): void {
-    const { tokens, events, calls } = this.#options;
+    const { events, calls } = this.#options;
     calls.begin(this.#path);
     this.#trace = readTrace(metadata);
-    const authorization = textOf(metadata, 'authorization');
-    this.#identity = tokens.isOpen ? tokens.anybody : tokens.findBearer(authorization ?? '');
-    const refusal = findRefusal(this.#access, { identity: this.#identity, authorization });
+    this.#authorization = textOf(metadata, 'authorization');
+    const refusal = this.#findRefusal();
     if (refusal === undefined) {
       void this.#receive(receive); // rejects never
       return;
@@ -129,6 +133,17 @@ class GuardedCall {
       reason: refusal.details,
     });
     this.#refuse(refusal);
+  }
+
+  /** Whether a message may go out: the first was asked for by somebody who was let in, but a watch may outlive their token. */
+  maySend(): boolean {
+    if (!this.#hasSent) {
+      this.#hasSent = true;
+      return true;
+    }
+    const refusal = this.#findRefusal();
+    if (refusal !== undefined) this.#refuse(refusal);
+    return refusal === undefined;
   }
 
   /** The request is here, or comes no more. */
@@ -188,6 +203,14 @@ class GuardedCall {
       this.#refuse(toStatus(error, { events: this.#options.events, path: this.#path, trace: this.#trace }));
       return false;
     }
+  }
+
+  /** What stands in the way of whoever calls, as the tokens are now. */
+  #findRefusal(): CallStatus | undefined {
+    const { tokens } = this.#options;
+    const authorization = this.#authorization;
+    this.#identity = tokens.isOpen ? tokens.anybody : tokens.findBearer(authorization ?? '');
+    return findRefusal(this.#access, { identity: this.#identity, authorization });
   }
 
   #refuse(refusal: CallStatus): void {
