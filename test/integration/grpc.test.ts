@@ -175,7 +175,7 @@ test('many jobs are enqueued all or none, in their order, within bounds', async 
   expect(newest.body.jobs[0].id).toBe(all.body.ids[9_999]); // nothing of what was refused was enqueued
 });
 
-test('a watch tells nothing more when its token is gone', async () => {
+test('a watch tells nothing more when its token is gone, and ends though its job stands still', async () => {
   await using stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'warren-grpc-'));
   stack.defer(() => rmSync(folder, { recursive: true }));
@@ -184,20 +184,24 @@ test('a watch tells nothing more when its token is gone', async () => {
     writeFileSync(file, JSON.stringify(listOf(tokens)));
   write(['reads', 'viewer'], ['works', 'operator']);
   const { client } = stack.use(await startGrpc({ environment: { TOKENS_FILE: file } }));
-  const { job } = (await client.call('Enqueue', { job: order() }, { token: 'works' })).body;
-  const watches = ['reads', 'works'].map((token) => client.stream('Watch', { id: job.id }, { token }));
-  for (const watch of watches) await watch.until(() => true);
+  const enqueue = async () =>
+    (await client.call('Enqueue', { job: order() }, { token: 'works' })).body.job.id as string;
+  const [changing, standing] = [await enqueue(), await enqueue()];
+  const watch = (id: string, token: string) => client.stream('Watch', { id }, { token });
+  const watches = [watch(changing, 'reads'), watch(standing, 'reads'), watch(changing, 'works')] as const;
+  for (const each of watches) await each.until(() => true);
 
   write(['works', 'operator']);
   await eventually(
-    () => client.call('Get', { id: job.id }, { token: 'reads' }),
+    () => client.call('Get', { id: changing }, { token: 'reads' }),
     ({ code }) => code === 'UNAUTHENTICATED',
   );
-  await client.call('Cancel', { id: job.id }, { token: 'works' });
-  const [revoked, going] = await Promise.all(watches.map(({ ended }) => ended));
+  await client.call('Cancel', { id: changing }, { token: 'works' });
+  const [ofChanging, ofStanding, going] = await Promise.all(watches.map(({ ended }) => ended));
   expect(going?.code).toBe('OK');
-  expect(revoked).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'unauthorized' });
-  expect(watches.map(({ messages }) => messages.length)).toEqual([1, 2]);
+  for (const end of [ofChanging, ofStanding])
+    expect(end).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'unauthorized' });
+  expect(watches.map(({ messages }) => messages.length)).toEqual([1, 1, 2]);
 });
 
 test('each method asks for its role, before the request is read; health asks for none, and reflection for a reader', async () => {

@@ -11,7 +11,7 @@ import { ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder, status
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
 import type { ActEnd, Audit } from '#queue/audit.ts';
-import { resolvedWithin } from '#shared/base/backoff.ts';
+import { resolvedWithin, sleep } from '#shared/base/backoff.ts';
 import type { Trace } from '#shared/job/trace.ts';
 import { parseRequestId, parseTraceparent, parseTracestate } from '#shared/job/trace.ts';
 import type { Events } from '#shared/observe/events.ts';
@@ -26,6 +26,8 @@ export interface MethodAccess {
   /** `none`: everybody. */
   role: Role | 'none';
   isAudited?: true;
+  /** A call may outlive tokens. */
+  lasts?: true;
 }
 
 const jobsAccess: Readonly<Record<string, MethodAccess>> = {
@@ -33,20 +35,22 @@ const jobsAccess: Readonly<Record<string, MethodAccess>> = {
   EnqueueMany: { role: 'operator' },
   Get: { role: 'viewer' },
   Cancel: { role: 'operator', isAudited: true },
-  Watch: { role: 'viewer' },
+  Watch: { role: 'viewer', lasts: true },
 };
 
 const RECEIVED_AT_ONCE = 8;
 /** What a request may take to come, in milliseconds; those that everybody may send are some bytes long. */
 const RECEIVE_DEADLINE_MS = 10_000;
 const OPEN_RECEIVE_DEADLINE_MS = 1_000;
+/** How often a call that lasts is looked at whose caller hears nothing meanwhile, in milliseconds. */
+const LOOK_AT_TOKEN_MS = 5_000;
 
 /** Undefined: nobody may use it. */
 export function accessTo(path: string): MethodAccess | undefined {
   const [, service = '', method = ''] = path.split('/');
   if (service === JOBS_SERVICE) return jobsAccess[method];
   if (service === 'grpc.health.v1.Health') return { role: 'none' };
-  return service.startsWith('grpc.reflection.') ? { role: 'viewer' } : undefined;
+  return service.startsWith('grpc.reflection.') ? { role: 'viewer', lasts: true } : undefined;
 }
 
 export interface GuardOptions {
@@ -78,7 +82,7 @@ export function guardCalls(options: GuardOptions): ServerInterceptor {
     const responder = new ResponderBuilder()
       .withStart((next) => next(listener))
       .withSendMessage((message, next) => {
-        if (guarded.maySend()) next(message);
+        if (!guarded.endIfRevoked()) next(message);
       })
       .withSendStatus((sent, next) => {
         guarded.answer(sent.code ?? status.UNKNOWN);
@@ -103,9 +107,9 @@ class GuardedCall {
   readonly #received = Promise.withResolvers<void>();
   #authorization: string | undefined;
   #identity: Identity | undefined;
-  #hasSent = false;
   #trace: Trace = {};
   #code: status | undefined;
+  readonly #ended = new AbortController();
   #target: string | undefined;
   #endAct: ((end: ActEnd) => Promise<void>) | undefined;
 
@@ -122,28 +126,28 @@ class GuardedCall {
     calls.begin(this.#path);
     this.#trace = readTrace(metadata);
     this.#authorization = textOf(metadata, 'authorization');
-    const refusal = this.#findRefusal();
+    const { identity, refusal } = this.#authorize();
+    this.#identity = identity;
     if (refusal === undefined) {
+      if (this.#access?.lasts) void this.#lookAtToken(); // rejects never
       void this.#receive(receive); // rejects never
       return;
     }
     events.publish('access.refused', {
       ...this.#described(),
-      token: this.#identity?.name,
+      token: identity?.name,
       reason: refusal.details,
     });
     this.#refuse(refusal);
   }
 
-  /** Whether a message may go out: the first was asked for by somebody who was let in, but a watch may outlive their token. */
-  maySend(): boolean {
-    if (!this.#hasSent) {
-      this.#hasSent = true;
-      return true;
-    }
-    const refusal = this.#findRefusal();
+  /** Ends a call that lasts where it would not be let in now. Returns whether it has its end. */
+  endIfRevoked(): boolean {
+    if (!this.#access?.lasts) return false;
+    if (this.#code !== undefined) return true;
+    const { refusal } = this.#authorize();
     if (refusal !== undefined) this.#refuse(refusal);
-    return refusal === undefined;
+    return refusal !== undefined;
   }
 
   /** The request is here, or comes no more. */
@@ -160,6 +164,7 @@ class GuardedCall {
   }
 
   end(): void {
+    this.#ended.abort();
     this.#received.resolve();
     const { calls, events } = this.#options;
     calls.end(this.#path);
@@ -205,12 +210,18 @@ class GuardedCall {
     }
   }
 
-  /** What stands in the way of whoever calls, as the tokens are now. */
-  #findRefusal(): CallStatus | undefined {
+  /** Although nothing is sent meanwhile. */
+  async #lookAtToken(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted && !this.endIfRevoked()) await sleep(LOOK_AT_TOKEN_MS, signal);
+  }
+
+  /** Who calls, and what stands in their way, as the tokens are now. */
+  #authorize(): { identity: Identity | undefined; refusal: CallStatus | undefined } {
     const { tokens } = this.#options;
     const authorization = this.#authorization;
-    this.#identity = tokens.isOpen ? tokens.anybody : tokens.findBearer(authorization ?? '');
-    return findRefusal(this.#access, { identity: this.#identity, authorization });
+    const identity = tokens.isOpen ? tokens.anybody : tokens.findBearer(authorization ?? '');
+    return { identity, refusal: findRefusal(this.#access, { identity, authorization }) };
   }
 
   #refuse(refusal: CallStatus): void {
