@@ -17,6 +17,8 @@ export const BYTES_PER_VALUE = 25;
 export interface BodyReservation extends Disposable {
   /** Holds more, for what the body has turned out to need. Throws `Unavailable` where it does not fit. */
   add(bytes: number): void;
+  /** The same for what can be done without: false where it does not fit. */
+  tryAdd(bytes: number): boolean;
 }
 
 export class BodyBudget {
@@ -35,10 +37,16 @@ export class BodyBudget {
   hold(bytes: number): BodyReservation {
     this.#take(bytes);
     let held = bytes;
+    const add = (more: number) => {
+      this.#take(more);
+      held += more;
+    };
     return {
-      add: (more) => {
-        this.#take(more);
-        held += more;
+      add,
+      tryAdd: (more) => {
+        const fits = this.#fits(more);
+        if (fits) add(more);
+        return fits;
       },
       [Symbol.dispose]: () => {
         this.#heldBytes -= held;
@@ -48,9 +56,13 @@ export class BodyBudget {
   }
 
   #take(bytes: number): void {
-    if (this.#heldBytes + bytes > this.#maxBytes)
+    if (!this.#fits(bytes))
       throw new Unavailable('bodies_full', `${this.#heldBytes} bytes of request bodies are held already`);
     this.#heldBytes += bytes;
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#heldBytes + bytes <= this.#maxBytes;
   }
 }
 

@@ -7,8 +7,8 @@ import type { BodyReservation } from './body-budget.ts';
 import { MAX_BATCH_BYTES } from './contract/job.ts';
 
 /**
- * The trace for each of so many jobs, without the baggage where that has more bytes for all of them than their body may have: telling where a job comes from must
- * not refuse it. Else `reservation` grows by what it takes. Throws `Unavailable` where that does not fit now.
+ * The trace for each of so many jobs, without the baggage where that has more bytes for all of them than their body may have, or than there is room for
+ * now: telling where a job comes from must not refuse it. `reservation` grows by what the baggage takes.
  */
 export function traceOfEach(
   trace: CarriedTrace | undefined,
@@ -16,7 +16,5 @@ export function traceOfEach(
 ): CarriedTrace | undefined {
   if (trace?.baggage === undefined) return trace;
   const bytes = trace.baggage.length * jobs; // it is ASCII
-  if (bytes > MAX_BATCH_BYTES) return withoutBaggage(trace);
-  reservation.add(bytes);
-  return trace;
+  return bytes <= MAX_BATCH_BYTES && reservation.tryAdd(bytes) ? trace : withoutBaggage(trace);
 }
