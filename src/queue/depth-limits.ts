@@ -2,11 +2,11 @@
  * Keeps queues from taking more jobs than somebody has allowed (`maxDepth`).
  *
  * Guarantees: for a queue without a limit nothing is awaited and nothing is counted; the count of one with a limit is at most a second old, and what
- * this process has enqueued since is added to it. Several processes may together exceed a limit by what they enqueue within a second. Where nobody can
- * count, nothing is refused: the insert tells that Postgres is away.
+ * this process has enqueued since is added to it. Several processes may together exceed a limit by what they enqueue within a second. Where Postgres is
+ * away, that is told; where it refuses the count, nothing is refused.
  */
 import { cached } from '#shared/base/cached.ts';
-import { QueueFull } from '#shared/base/errors.ts';
+import { QueueFull, Unavailable } from '#shared/base/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { LimitedQueue } from '#shared/postgres/statements/waiting.ts';
 import { findLimitedQueues } from '#shared/postgres/statements/waiting.ts';
@@ -25,12 +25,13 @@ export class DepthLimits {
     this.#load = this.#createLoad();
   }
 
-  /** Before these jobs are enqueued: throws `QueueFull` where a queue does not take them. To be awaited where it is a promise. */
+  /** Before these jobs are enqueued: throws `QueueFull` where a queue does not take them, and `Unavailable`. To be awaited where it is a promise. */
   enter(requests: readonly Pick<EnqueueRequest, 'queue' | 'definition'>[]): Promise<void> | undefined {
-    const loaded = this.#load().catch(() => {});
+    const loaded = this.#load().catch((error: unknown) => error);
     const limited = this.#limited;
     if (limited !== undefined && !requests.some((request) => limited.has(queueOf(request)))) return undefined;
-    return loaded.then(() => {
+    return loaded.then((error) => {
+      if (error instanceof Unavailable) throw error; // an insert would wait as long once more, for the same answer
       for (const [queue, { length }] of Map.groupBy(requests, queueOf)) this.#take(queue, length);
     });
   }

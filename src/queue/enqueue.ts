@@ -97,10 +97,10 @@ export class Enqueuer {
 
   async #enqueue(request: EnqueueRequest, idempotencyKey?: string): Promise<Enqueued> {
     assertQueue(this.#app, request);
-    const entered = this.depths.enter([request]);
-    if (entered !== undefined) await entered;
     const made = this.#toNewJob(request);
     const job = made instanceof Promise ? await made : made;
+    const entered = this.depths.enter([request]);
+    if (entered !== undefined) await entered;
     if (job.rare?.limits !== undefined) await this.#limits.assertKnown([job]);
     return await this.#insertOrFind(withIdempotency(job, idempotencyKey));
   }

@@ -45,6 +45,7 @@ export async function createBatch(
   const create = async (changed: readonly EnqueueRequest[]) => {
     for (const request of changed) assertQueue(app, request);
     await depths.enter(changed.slice(0, requests.length));
+    await database.query((sql) => sql`select 1`); // the insert has a long deadline: this one tells in time that Postgres is away
     const made = await mapInSlices(changed, (request) => toNewJob(request, encryption));
     await limits.assertKnown(made);
     const after = Object.fromEntries(
