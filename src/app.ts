@@ -6,6 +6,7 @@
 
 export { actOnJobs } from '#jobs/act-on-jobs.ts';
 export { cancel, defineJob, snooze } from '#jobs/define.ts';
+export { defineApp } from '#jobs/define-app.ts';
 export type { ScheduleOptions } from '#jobs/define-schedule.ts';
 export { defineSchedule } from '#jobs/define-schedule.ts';
 export { deliverWebhook } from '#jobs/deliver-webhook.ts';
@@ -28,7 +29,6 @@ export type {
   RouteDocument,
   RouteTools,
 } from '#shared/job/app.ts';
-export { defineApp } from '#shared/job/app.ts';
 export type {
   Enqueued,
   EnqueueOptions,

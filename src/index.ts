@@ -7,6 +7,7 @@ export type { GrpcOptions, RunningGrpc } from '#api/grpc/started-grpc.ts';
 export type { HttpOptions } from '#api/mounted-api.ts';
 export { actOnJobs } from '#jobs/act-on-jobs.ts';
 export { cancel, defineJob, snooze } from '#jobs/define.ts';
+export { defineApp } from '#jobs/define-app.ts';
 export type { ScheduleOptions } from '#jobs/define-schedule.ts';
 export { defineSchedule } from '#jobs/define-schedule.ts';
 export { deliverWebhook } from '#jobs/deliver-webhook.ts';
@@ -33,11 +34,11 @@ export type {
   App,
   AppOptions,
   AppResources,
+  ArchiveHandler,
   QueueOptions,
   RouteDocument,
   RouteTools,
 } from '#shared/job/app.ts';
-export { defineApp } from '#shared/job/app.ts';
 export type { Batch, BatchState } from '#shared/job/batch.ts';
 export type {
   Enqueued,

@@ -1,7 +1,7 @@
 /**
  * The shop: the application that the programs run where WARREN_APP names no other.
  */
-import { actOnJobs, defineApp, deliverWebhook } from 'warren/app';
+import { defineApp, deliverWebhook } from 'warren/app';
 import { buildReport } from './build-report.ts';
 import { createOrders, createOrdersTable } from './orders.ts';
 import { processOrder } from './process-order.ts';
@@ -15,7 +15,7 @@ export const app = defineApp({
     webhooks: { channels: 5, prefetch: 20 },
     reports: { channels: 5, prefetch: 1 },
   },
-  jobs: [processOrder, deliverWebhook, buildReport, actOnJobs],
+  jobs: [processOrder, deliverWebhook, buildReport],
   services: ({ sql }) => ({ orders: createOrders(sql) }),
   routes: registerRoutes,
   migrate: ({ sql }) => createOrdersTable(sql),
