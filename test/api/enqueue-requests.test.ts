@@ -10,8 +10,8 @@ async function send(body: string | Uint8Array | null, { headers = json, path = '
   return await toAnswer(await app.request(path, { method: 'POST', headers, body }));
 }
 
-async function post(body: unknown, path = '/v1/jobs') {
-  return await send(JSON.stringify(body), { path });
+async function post(body: unknown, path = '/v1/jobs', headers: Record<string, string> = {}) {
+  return await send(JSON.stringify(body), { path, headers: { ...json, ...headers } });
 }
 
 test('a good request passes every check and fails at Postgres, which is away', async () => {
@@ -96,8 +96,12 @@ test.each([
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
 });
 
-test('a body is let through with charset=utf-8 and in the identity encoding', async () => {
-  const headers = { 'content-type': 'application/json; charset=UTF-8', 'content-encoding': 'identity' };
+test.each([
+  'application/json; charset=UTF-8',
+  'application/json ; charset=utf-8',
+  'application/vnd.acme.v1+json',
+])('a body is let through as %s in the identity encoding', async (type) => {
+  const headers = { 'content-type': type, 'content-encoding': 'identity' };
   expect((await send(JSON.stringify(good), { headers })).status).toBe(503);
 });
 
@@ -121,8 +125,13 @@ test('arguments may nest 64 deep in a batch as they may alone', async () => {
   for (const { body } of await Promise.all(bodies(65))) expect(body.code).toBe('not_storable');
 });
 
-test.each(['', 'a\u00e4', 'k'.repeat(201)])('the Idempotency-Key %j is refused', async (key) => {
-  const answer = await send(JSON.stringify(good), { headers: { ...json, 'idempotency-key': key } });
+test.each(
+  ['/v1/jobs', '/v1/jobs/batch', '/v1/batches'].flatMap((path) =>
+    ['', 'a\u00e4', 'k'.repeat(201)].map((key) => [path, key] as const),
+  ),
+)('%s refuses the Idempotency-Key %j', async (path, key) => {
+  const body = path === '/v1/jobs' ? good : { jobs: [good] };
+  const answer = await post(body, path, { 'idempotency-key': key });
   expect(answer.status).toBe(422);
   expect(answer.body.errors[0].pointer).toBe('/Idempotency-Key');
 });

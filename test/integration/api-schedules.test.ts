@@ -38,7 +38,9 @@ test('a schedule is set, shown, listed, changed, paused, resumed, run and remove
   });
   expect(set.body.next).toHaveLength(10);
   expect((await api.get('/v1/schedules/report')).body).toEqual(set.body);
-  await api.put('/v1/schedules/also', { ...order, everyMs: 3_600_000 });
+  await api.put('/v1/schedules/also', { name: 'also', ...order, everyMs: 3_600_000 });
+  const misnamed = await api.put('/v1/schedules/also', { name: 'other', ...order, everyMs: 1_000 });
+  expect(misnamed).toMatchObject({ status: 422, body: { errors: [{ pointer: '/name' }] } });
   const first = await api.get('/v1/schedules?limit=1');
   expect(first.body).toMatchObject({ schedules: [{ name: 'also', everyMs: 3_600_000 }], nextCursor: 'also' });
   const second = await api.get(`/v1/schedules?limit=1&cursor=${first.body.nextCursor}`);

@@ -43,6 +43,12 @@ test('no more jobs of a limit run at once than it has places, on several workers
   expect(await api.put('/v1/limits/stripe', { concurrency: 3, note: 'x'.repeat(1_024) })).toMatchObject({
     status: 413,
   });
+  const { name, concurrency, rate } = (await api.get('/v1/limits/stripe')).body;
+  expect(await api.put('/v1/limits/stripe', { name, concurrency, rate })).toMatchObject({ status: 200 });
+  expect(await api.put('/v1/limits/other', { name, concurrency })).toMatchObject({
+    status: 422,
+    body: { errors: [{ pointer: '/name' }] },
+  });
   await insertHeld(
     fleet,
     Array.from({ length: 100 }, () => ({ limits: ['stripe'] })),

@@ -43,11 +43,16 @@ export const batchSchema = z
   })
   .openapi('Batch');
 
+const createdBatchSchema = batchSchema.extend({ ids: z.array(z.string()) }).openapi('CreatedBatch');
+/** What `POST /v1/batches` answers. */
+export type CreatedBatch = z.input<typeof createdBatchSchema>;
+
 const params = z.object({
   id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'decimal digits', example: '12' }),
 });
 const oneBatch = { 'application/json': { schema: batchSchema } };
 const tags = ['batches'];
+/** For the document alone: the handler reads what it needs of them (valid-request.ts). */
 const headers = traceHeaders.extend({
   'Idempotency-Key': idempotencyKeySchema.openapi({
     description: 'the same request with the same key is done once; not for a batch without jobs',
@@ -69,7 +74,7 @@ export const createBatchRoute = defineRoute({
       headers: { Location: { schema: { type: 'string' } } },
       content: {
         'application/json': {
-          schema: batchSchema.extend({ ids: z.array(z.string()) }).openapi('CreatedBatch'),
+          schema: createdBatchSchema,
         },
       },
     },
@@ -95,7 +100,7 @@ export const batchesRoute = defineRoute({
   tags,
   summary: 'Batches, newest first',
   request: {
-    query: z.object({
+    query: z.strictObject({
       limit: z.coerce.number().int().min(1).max(MAX_PAGE).optional(),
       cursor: z.string().max(60).optional().openapi({ description: 'the `nextCursor` of the page before' }),
     }),

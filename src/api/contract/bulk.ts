@@ -51,6 +51,6 @@ export const bulkRoute = defineRoute({
       headers: { Location: { schema: { type: 'string' } } },
       content: oneJob,
     },
-    ...problems(400, 413, 415, 422, 429, 503),
+    ...problems(400, 409, 413, 415, 422, 429, 503),
   },
 });

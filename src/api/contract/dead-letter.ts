@@ -40,7 +40,7 @@ export const deadLettersRoute = defineRoute({
   path: '/v1/dead-letters',
   tags,
   summary: 'Messages that no worker could use, the oldest first',
-  request: { query: z.object({ limit: z.coerce.number().int().min(1).max(MAX_LISTED).optional() }) },
+  request: { query: z.strictObject({ limit: z.coerce.number().int().min(1).max(MAX_LISTED).optional() }) },
   responses: {
     200: {
       description: 'the oldest, and how many there are',

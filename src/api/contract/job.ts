@@ -155,6 +155,7 @@ export const idempotencyKeySchema = z
   .regex(/^[\x20-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
   .optional();
 
+/** For the document alone: the handlers read what they need of them (valid-request.ts). */
 const headers = traceHeaders.extend({
   'Idempotency-Key': idempotencyKeySchema.openapi({
     description: 'the same request with the same key is done once',
@@ -162,7 +163,18 @@ const headers = traceHeaders.extend({
 });
 export const jobParams = z.object({ id: id.openapi({ param: { name: 'id', in: 'path' } }) });
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } });
-export const oneJob = json(z.object({ job: jobSchema }));
+const jobAnswer = z.object({ job: jobSchema });
+export const oneJob = json(jobAnswer);
+const heldAnswer = z.object({
+  job: jobSchema,
+  created: z.literal(false),
+  conflict: z.enum(['kept', 'replaced', 'postponed', 'merged']).optional(),
+});
+const idsAnswer = z.object({ ids: z.array(id) });
+/** What `POST /v1/jobs` answers. */
+export type EnqueueAnswer = z.input<typeof jobAnswer> | z.input<typeof heldAnswer>;
+/** What `POST /v1/jobs/batch` answers. */
+export type EnqueueBatchAnswer = z.input<typeof idsAnswer>;
 const tags = ['jobs'];
 
 export const enqueueRoute = defineRoute({
@@ -177,13 +189,7 @@ export const enqueueRoute = defineRoute({
     202: { description: 'committed', headers: { Location: { schema: { type: 'string' } } }, content: oneJob },
     200: {
       description: 'another job holds the unique key: that one, and what became of it',
-      content: json(
-        z.object({
-          job: jobSchema,
-          created: z.literal(false),
-          conflict: z.enum(['kept', 'replaced', 'postponed', 'merged']).optional(),
-        }),
-      ),
+      content: json(heldAnswer),
     },
     ...problems(400, 409, 413, 415, 422, 429, 503),
   },
@@ -206,7 +212,7 @@ export const enqueueBatchRoute = defineRoute({
   responses: {
     202: {
       description: 'committed; the ids in the order of the jobs (of the holder where a uniqueKey is held)',
-      content: json(z.object({ ids: z.array(id) })),
+      content: json(idsAnswer),
     },
     ...problems(400, 409, 413, 415, 422, 429, 503),
   },

@@ -2,9 +2,11 @@
  * Limits as the outside sees them, and their routes.
  */
 import { z } from '@hono/zod-openapi';
+import type { Limit } from '#shared/job/limit.ts';
 import { MAX_PLACES, MAX_RATE_MS } from '#shared/job/limit.ts';
 import { defineRoute } from '../access/route-access.ts';
 import { problems } from './problem.ts';
+import { sameName } from './same-name.ts';
 
 const places = z.int().min(1).max(MAX_PLACES);
 const count = z.int().min(0);
@@ -22,13 +24,19 @@ const rateSchema = z
 
 export const newLimitSchema = z
   .strictObject({
-    concurrency: places.optional().openapi({ description: 'at most so many jobs at once' }),
-    rate: rateSchema.optional(),
+    name: sameName,
+    concurrency: places.nullish().openapi({ description: 'at most so many jobs at once' }),
+    rate: rateSchema.nullish(),
   })
-  .refine(({ concurrency, rate }) => concurrency !== undefined || rate !== undefined, {
+  .refine(({ concurrency, rate }) => concurrency != null || rate != null, {
     error: 'give a concurrency, a rate, or both',
   })
   .openapi('NewLimit');
+
+/** An answer's `null` is a member that is not given. */
+export function toLimit({ concurrency, rate }: z.output<typeof newLimitSchema>): Limit {
+  return { concurrency: concurrency ?? undefined, rate: rate ?? undefined };
+}
 
 export const limitSchema = z
   .object({

@@ -104,7 +104,7 @@ export const setQueueRoute = defineRoute({
         },
       },
     },
-    ...problems(404, 422, 503),
+    ...problems(400, 404, 413, 415, 422, 503),
   },
 });
 

@@ -7,6 +7,7 @@ import { catchUps, overlaps, tickOutcomes, tickReasons } from '#shared/job/sched
 import { defineRoute } from '../access/route-access.ts';
 import { pageLimit } from './page.ts';
 import { problems } from './problem.ts';
+import { sameName } from './same-name.ts';
 
 const time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' });
 
@@ -46,6 +47,7 @@ export const scheduleSchema = z
 
 /** A schema of its own by `describe`: the one that the library uses was made before there were names for documents. */
 export const newScheduleSchema = scheduleInputSchema
+  .safeExtend({ name: sameName })
   .describe('one of `cron`, `everyMs` and `at`; `timezone` for `cron`. The rest as docs/schedules.md has it')
   .openapi('NewSchedule');
 

@@ -5,7 +5,7 @@ import { html } from 'hono/html';
 import type { LimitOverview } from '#queue/gates/limits.ts';
 import { InvalidInput } from '#shared/base/errors.ts';
 import type { Limit } from '#shared/job/limit.ts';
-import { newLimitSchema } from '../contract/limit.ts';
+import { newLimitSchema, toLimit } from '../contract/limit.ts';
 import type { Page, Viewer } from './frame.ts';
 import type { Html } from './html.ts';
 import { button, count, duration, table } from './html.ts';
@@ -81,7 +81,7 @@ export function readLimit(form: URLSearchParams): Limit {
   const isRated = Object.values(rate).some((value) => value !== undefined);
   const given = { concurrency: number('concurrency'), rate: isRated ? rate : undefined };
   const parsed = newLimitSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return toLimit(parsed.data);
   const issues = parsed.error.issues.map(({ path, message }) => ({
     detail: message,
     pointer: `/${path.join('/')}`,

@@ -9,7 +9,7 @@ import type { JobDefinition } from '#shared/job/job.ts';
 import { readNewBatch } from '../batch-body.ts';
 import type { BodyBudget } from '../body-budget.ts';
 import { traceOfEach } from '../carried-trace.ts';
-import type { batchSchema } from '../contract/batch.ts';
+import type { batchSchema, CreatedBatch } from '../contract/batch.ts';
 import {
   batchesRoute,
   batchRoute,
@@ -38,9 +38,9 @@ export function registerBatches(
 ): void {
   const withBody = bodyReader({ budget: bodies, maxBytes: MAX_BATCH_BYTES });
   app.openAPIRegistry.registerPath(createBatchRoute);
-  app.post(createBatchRoute.path, (c) =>
-    withBody(c, async (bytes, reservation) => {
-      const idempotencyKey = idempotencyKeyOf(c);
+  app.post(createBatchRoute.path, (c) => {
+    const idempotencyKey = idempotencyKeyOf(c);
+    return withBody(c, async (bytes, reservation) => {
       const { jobs, open, ...callbacks } = await readNewBatch(bytes, reservation);
       await assertBatch(jobs, { definitions, queues, hasMiddleware: enqueuer.hasMiddleware });
       const trace = traceOfEach(c.get('trace'), { jobs: jobs.length, reservation });
@@ -57,9 +57,9 @@ export function registerBatches(
         idempotencyKey,
       );
       c.header('location', `/v1/batches/${batch.id}`);
-      return c.json({ ...present(batch), ids }, 202);
-    }),
-  );
+      return c.json({ ...present(batch), ids } satisfies CreatedBatch, 202);
+    });
+  });
 
   app.openapi(batchesRoute, async (c) => {
     const { batches: listed, nextCursor } = await batches.list(c.req.valid('query'));

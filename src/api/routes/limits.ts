@@ -4,7 +4,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Limits } from '#queue/gates/limits.ts';
 import type { BodyBudget } from '../body-budget.ts';
-import { deleteLimitRoute, limitRoute, limitsRoute, putLimitRoute } from '../contract/limit.ts';
+import { deleteLimitRoute, limitRoute, limitsRoute, putLimitRoute, toLimit } from '../contract/limit.ts';
+import { assertSameName } from '../contract/same-name.ts';
 import { jsonBody } from '../request-body.ts';
 
 /** Four numbers, three of them in an object. */
@@ -29,7 +30,9 @@ export function registerLimits(app: OpenAPIHono, { limits, bodies }: LimitDepend
   app.put('/v1/limits/:name', jsonBody({ budget: bodies, ...BODY_LIMITS }));
   app.openapi(putLimitRoute, async (c) => {
     const { name } = c.req.valid('param');
-    return c.json(await limits.put(name, c.req.valid('json')), 200);
+    const given = c.req.valid('json');
+    assertSameName(given.name, name);
+    return c.json(await limits.put(name, toLimit(given)), 200);
   });
 
   app.openapi(deleteLimitRoute, async (c) => {

@@ -9,6 +9,7 @@ import { redactJob } from '#shared/job/redaction.ts';
 import type { Schedule, Tick } from '#shared/job/schedule.ts';
 import type { BodyBudget } from '../body-budget.ts';
 import { MAX_JOB_BYTES, MAX_JOB_DEPTH, MAX_JOB_VALUES } from '../contract/job.ts';
+import { assertSameName } from '../contract/same-name.ts';
 import type { scheduleSchema, tickSchema } from '../contract/schedule.ts';
 import {
   pauseScheduleRoute,
@@ -55,9 +56,11 @@ export function registerSchedules(
     }),
   );
   app.openapi(setScheduleRoute, async (c) => {
-    const given = c.req.valid('json');
+    const { name } = c.req.valid('param');
+    const { name: sameName, ...given } = c.req.valid('json');
+    assertSameName(sameName, name);
     refuseBulkType(given.type);
-    const schedule = await schedules.set(c.req.valid('param').name, given);
+    const schedule = await schedules.set(name, given);
     return c.json(present(schedule), 200);
   });
 
