@@ -31,7 +31,7 @@ interface Created {
 
 /** What the last lines of the log may take at a slow reader, and the last spans, in milliseconds. */
 const FLUSH_MS = 1_000;
-/** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice. */
+/** npm hands on the SIGINT that the terminal has sent to everybody: the same signal twice, within so many milliseconds. */
 const SAME_SIGNAL_MS = 500;
 
 /**
@@ -84,13 +84,13 @@ export async function runProgram(create: () => Promise<Created>): Promise<void> 
 /** Aborts at the first signal; the second one, when it is another, exits. */
 function stopSignal(log: Logger): AbortSignal {
   const stopping = new AbortController();
-  let firstAt = 0;
+  let [first, firstAt] = ['', 0];
   const onSignal = (signal: string) => {
     if (!stopping.signal.aborted) {
-      firstAt = performance.now();
+      [first, firstAt] = [signal, performance.now()];
       log.info({ signal }, 'signal received');
       stopping.abort();
-    } else if (signal !== 'SIGINT' || performance.now() - firstAt > SAME_SIGNAL_MS) {
+    } else if (signal !== 'SIGINT' || first !== signal || performance.now() - firstAt > SAME_SIGNAL_MS) {
       log.warn({ signal }, 'second signal: stopping at once');
       process.exit(1);
     }

@@ -5,6 +5,8 @@ import type { Registry } from '@prometheus-io/client';
 import type { Events } from '../events.ts';
 import { createCounter } from './counter.ts';
 
+const WRITES = ['admit', 'batches', 'claim', 'commit', 'look', 'mark', 'notes', 'pass on', 'record', 'start'];
+
 export function countConnections(registry: Registry, events: Events): (() => void)[] {
   const reconnects = createCounter(registry, {
     name: 'warren_reconnects_total',
@@ -18,7 +20,7 @@ export function countConnections(registry: Registry, events: Events): (() => voi
   const retried = createCounter(registry, {
     name: 'warren_writes_retried_total',
     help: 'Writes to Postgres that were tried again.',
-    label: { name: 'what', values: ['claim', 'record', 'mark'] },
+    label: { name: 'what', values: WRITES },
   });
   const exhausted = createCounter(registry, {
     name: 'warren_postgres_pool_exhausted_total',

@@ -16,6 +16,7 @@ const SUPPRESSIONS = [
   'waits',
   'unknown',
   'foreign',
+  'expired',
 ];
 
 interface Counted {

@@ -14,6 +14,11 @@ const CODES = [
   'postgres_stopped',
   'batch_full',
   'bodies_full',
+  'broker_unavailable',
+  'job_busy',
+  'stopping',
+  'unique_key_busy',
+  'watchers_full',
 ];
 
 export function countUnavailable(registry: Registry, events: Events): () => void {
