@@ -55,6 +55,19 @@ test('a schedule that is set at run time enqueues a job at each of its ticks', a
   expect(ticks.some(({ outcome }) => outcome === 'enqueued')).toBe(true);
 });
 
+test('the first schedule ticks in its time, although the leader looks for ticks rarely while there is none', async () => {
+  const { work } = await startScheduled();
+  const { warren } = await work();
+  using ticked = listen(warren.events, 'schedule.ticked');
+  await warren.schedules.set('soon', {
+    at: new Date(Date.now() + 300).toISOString(),
+    type: 'tidy',
+    args: {},
+  });
+  const { lateMs } = await ticked.first(({ schedule }) => schedule === 'soon');
+  expect(lateMs).toBeLessThan(3_000); // without the notice four to five seconds
+});
+
 test('every so many milliseconds, and once', async () => {
   const { work, sql } = await startScheduled();
   const { warren } = await work();
