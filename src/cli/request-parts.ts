@@ -82,6 +82,8 @@ export function describeRequests(commands: readonly ApiCommand[]): CommandReques
       method
     ] as Operation;
     const body = operation.requestBody?.content['application/json']?.schema;
+    const parameters = parametersOf(operation, resolve);
+    const inPath = new Set(parameters.flatMap(({ place, name }) => (place === 'path' ? [name] : [])));
     return {
       command,
       method: method.toUpperCase(),
@@ -91,8 +93,10 @@ export function describeRequests(commands: readonly ApiCommand[]): CommandReques
       role: operation['x-role'] === 'none' ? undefined : operation['x-role'],
       hasBody: body !== undefined,
       parts: [
-        ...parametersOf(operation, resolve),
-        ...(body === undefined ? [] : membersOf(resolve(body), { command, resolve, path: [], prefix: '' })),
+        ...parameters,
+        ...(body === undefined
+          ? []
+          : membersOf(resolve(body), { command, resolve, path: [], prefix: '', except: inPath })),
       ],
     };
   });
@@ -119,11 +123,13 @@ interface Place {
   resolve: Resolve;
   path: readonly string[];
   prefix: string;
+  /** Members that are told otherwise. */
+  except?: ReadonlySet<string>;
 }
 
-function membersOf(schema: Schema, { command, resolve, path, prefix }: Place): Part[] {
+function membersOf(schema: Schema, { command, resolve, path, prefix, except }: Place): Part[] {
   const { positional = [], spread = {} } = command;
-  const members = Object.entries(schema.properties ?? {});
+  const members = Object.entries(schema.properties ?? {}).filter(([name]) => !except?.has(name));
   const isTop = path.length === 0;
   const order = ([name]: [string, Schema]) => positional.indexOf(name) + 1 || Number.POSITIVE_INFINITY;
   if (isTop)
