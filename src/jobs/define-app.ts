@@ -12,8 +12,12 @@ export const defineApp: typeof defineGivenApp = (options) =>
 
 function withActOnJobs(app: App): App {
   const { definitions, queues } = app;
-  const [first] = queues.keys();
-  if (definitions.has(actOnJobs.type) || first === undefined) return app;
-  const queue = queues.has(actOnJobs.queue) ? actOnJobs.queue : first;
+  const [[widest] = []] = [...queues].toSorted(([, one], [, other]) => slots(other) - slots(one));
+  if (definitions.has(actOnJobs.type) || widest === undefined) return app;
+  const queue = queues.has(actOnJobs.queue) ? actOnJobs.queue : widest;
   return { ...app, definitions: new Map([...definitions, [actOnJobs.type, { ...actOnJobs, queue }]]) };
+}
+
+function slots({ channels, prefetch }: { channels: number; prefetch: number }): number {
+  return channels * prefetch;
 }

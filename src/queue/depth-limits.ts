@@ -2,17 +2,20 @@
  * Keeps queues from taking more jobs than somebody has allowed (`maxDepth`).
  *
  * Guarantees: for a queue without a limit nothing is awaited and nothing is counted; the count of one with a limit is at most a second old, and what
- * this process has enqueued since is added to it. Several processes may together exceed a limit by what they enqueue within a second. Where Postgres is
- * away, that is told; where it refuses the count, nothing is refused.
+ * this process has enqueued since is added to it. Several processes may together exceed a limit by what they enqueue within a second. Where nobody can
+ * count in 300 ms, nothing is refused: the insert tells whether Postgres is away, and both are in time together. An act on many jobs is let
+ * in: a full queue is what it is for.
  */
 import { cached } from '#shared/base/cached.ts';
-import { QueueFull, Unavailable } from '#shared/base/errors.ts';
+import { QueueFull } from '#shared/base/errors.ts';
 import type { Database } from '#shared/postgres/database.ts';
 import type { LimitedQueue } from '#shared/postgres/statements/waiting.ts';
 import { findLimitedQueues } from '#shared/postgres/statements/waiting.ts';
+import { BULK_TYPE } from './bulk/bulk-input.ts';
 import type { EnqueueRequest } from './new-job.ts';
 
 const FRESH_MS = 1_000;
+const COUNT_DEADLINE_MS = 300;
 
 export class DepthLimits {
   readonly #database: Database;
@@ -25,14 +28,18 @@ export class DepthLimits {
     this.#load = this.#createLoad();
   }
 
-  /** Before these jobs are enqueued: throws `QueueFull` where a queue does not take them, and `Unavailable`. To be awaited where it is a promise. */
+  /** Before these jobs are enqueued: throws `QueueFull` where a queue does not take them. To be awaited where it is a promise. */
   enter(requests: readonly Pick<EnqueueRequest, 'queue' | 'definition'>[]): Promise<void> | undefined {
-    const loaded = this.#load().catch((error: unknown) => error);
+    const loaded = this.#load().catch(() => {});
     const limited = this.#limited;
-    if (limited !== undefined && !requests.some((request) => limited.has(queueOf(request)))) return undefined;
-    return loaded.then((error) => {
-      if (error instanceof Unavailable) throw error; // an insert would wait as long once more, for the same answer
-      for (const [queue, { length }] of Map.groupBy(requests, queueOf)) this.#take(queue, length);
+    if (
+      limited !== undefined &&
+      !requests.some((request) => limited.has(queueOf(request)) && !isAct(request))
+    )
+      return undefined;
+    return loaded.then(() => {
+      const counted = requests.filter((request) => !isAct(request));
+      for (const [queue, { length }] of Map.groupBy(counted, queueOf)) this.#take(queue, length);
     });
   }
 
@@ -44,7 +51,7 @@ export class DepthLimits {
 
   #createLoad(): () => Promise<void> {
     return cached(async () => {
-      const found = await this.#database.query(findLimitedQueues);
+      const found = await this.#database.query(findLimitedQueues, COUNT_DEADLINE_MS);
       this.#limited = new Map(found.map((limited) => [limited.queue, limited]));
     }, FRESH_MS);
   }
@@ -59,6 +66,10 @@ export class DepthLimits {
     }
     limited.waiting += jobs;
   }
+}
+
+function isAct({ definition }: Pick<EnqueueRequest, 'definition'>): boolean {
+  return definition.type === BULK_TYPE;
 }
 
 function queueOf({ queue, definition }: Pick<EnqueueRequest, 'queue' | 'definition'>): string {

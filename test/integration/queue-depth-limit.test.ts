@@ -28,6 +28,8 @@ test('a queue with a depth takes so many waiting jobs and answers 429 beyond, a 
   expect(refused.headers.get('retry-after')).toBe('1');
   expect(refused.headers.get('content-type')).toContain('application/problem+json');
   expect((await api.post('/v1/jobs', { ...job, queue: 'critical' })).status).toBe(202);
+  const act = await api.post('/v1/jobs/bulk', { action: 'cancel', filter: { queue: 'default' } });
+  expect(act).toMatchObject({ status: 202, body: { job: { queue: 'default' } } });
   await api.post('/v1/queues/default/drain');
   expect((await api.post('/v1/jobs', job)).status).toBe(202);
   await api.put('/v1/queues/default', { maxDepth: null });

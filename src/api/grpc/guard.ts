@@ -122,8 +122,7 @@ class GuardedCall {
 
   /** `receive`: has the request read, and the method called. */
   begin(metadata: Metadata, receive: () => void): void {
-    const { events, calls } = this.#options;
-    calls.begin(this.#path);
+    this.#options.calls.begin(this.#path);
     this.#trace = readTrace(metadata);
     this.#authorization = textOf(metadata, 'authorization');
     const { identity, refusal } = this.#authorize();
@@ -133,20 +132,15 @@ class GuardedCall {
       void this.#receive(receive); // rejects never
       return;
     }
-    events.publish('access.refused', {
-      ...this.#described(),
-      token: identity?.name,
-      reason: refusal.details,
-    });
-    this.#refuse(refusal);
+    this.#refuseAccess(refusal, identity);
   }
 
   /** Ends a call that lasts where it would not be let in now. Returns whether it has its end. */
   endIfRevoked(): boolean {
     if (!this.#access?.lasts) return false;
     if (this.#code !== undefined) return true;
-    const { refusal } = this.#authorize();
-    if (refusal !== undefined) this.#refuse(refusal);
+    const { identity, refusal } = this.#authorize();
+    if (refusal !== undefined) this.#refuseAccess(refusal, identity ?? this.#identity);
     return refusal !== undefined;
   }
 
@@ -222,6 +216,15 @@ class GuardedCall {
     const authorization = this.#authorization;
     const identity = tokens.isOpen ? tokens.anybody : tokens.findBearer(authorization ?? '');
     return { identity, refusal: findRefusal(this.#access, { identity, authorization }) };
+  }
+
+  #refuseAccess(refusal: CallStatus, identity: Identity | undefined): void {
+    this.#options.events.publish('access.refused', {
+      ...this.#described(),
+      token: identity?.name,
+      reason: refusal.details,
+    });
+    this.#refuse(refusal);
   }
 
   #refuse(refusal: CallStatus): void {

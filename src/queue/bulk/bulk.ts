@@ -32,8 +32,7 @@ const COUNT_DEADLINE_MS = 10_000;
 export type BulkAnswer = { count: number } | { job: Job };
 
 /**
- * Resolves with the count where `dryRun` is true, else with the job that does it. Throws `InvalidInput`, where the application lacks the job type `act-on-jobs`
- * too, and `Unavailable`.
+ * Resolves with the count where `dryRun` is true, else with the job that does it. Throws `InvalidInput` and `Unavailable`.
  */
 export type Bulk = (request: BulkRequest, trace?: Trace, sight?: Sight) => Promise<BulkAnswer>;
 
@@ -61,7 +60,7 @@ export function createBulk({ database, enqueuer, app, encryption = noEncryption 
     if (definition === undefined)
       throw new InvalidInput(
         'no_bulk_type',
-        `the application has no job type "${BULK_TYPE}": add actOnJobs, which comes with Warren, to its jobs`,
+        `the application has no job type "${BULK_TYPE}": it has no queue, or is made by an older version of this package`,
       );
     const upToId = await database.query(findLatestId);
     const args = { action, filter, set, sealing, perSecond, upToId: upToId === '0' ? '1' : upToId };

@@ -36,6 +36,7 @@ export async function tellTypes({ database, app, events, kept }: Teller): Promis
     const found = theirs.get(mine.type);
     if (found === undefined) continue;
     if (found.livingApp !== null && !isShared(mine.type)) throw new Misconfigured(explain(mine, found));
+    if (isShared(mine.type) && describe({ ...found, queue: mine.queue }) === describe(mine)) continue; // each has a queue of its own for it
     events.publish('type.differs', {
       type: mine.type,
       app: found.app,
