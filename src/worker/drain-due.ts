@@ -75,7 +75,7 @@ export async function drainDue({ app, config, name, services, events }: DrainOpt
   database.start();
   presence.start();
   try {
-    await withDeadline(presence.heldOnce(), HELD_DEADLINE_MS, () => {
+    await withDeadline(presence.toldOnce(), HELD_DEADLINE_MS, () => {
       return new Unavailable('no_presence', `Postgres gave no session within ${HELD_DEADLINE_MS} ms`);
     });
     return await runAll({ database, claimer, attempts, queues });

@@ -78,7 +78,7 @@ export class Worker {
     this.#parts.vitals.start();
     presence.start();
     connection.start();
-    await presence.heldOnce(); // nothing can be claimed before
+    await presence.toldOnce(); // nothing can be claimed before
     if (!this.#stopping.signal.aborted) await rowLooks.atQueues();
     if (this.#stopping.signal.aborted) return;
     queues.start();

@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import postgres from 'postgres';
 import { expect, test } from 'vitest';
+import { defineApp, Warren } from '../../src/index.ts';
 import { version } from '../../src/shared/base/version.ts';
 import { startApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
+import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import { startProgram } from '../support/program.ts';
 import { asRole, asUser, createDatabase, createVhost } from '../support/servers.ts';
 
@@ -99,4 +101,16 @@ test('a worker hears of a drain with its next beat where the notice is lost', as
   stack.defer(() => sql.end());
   await sql`update warren.workers set drain_requested_at = now()`; // and nobody is told
   expect(await worker.exited).toEqual({ code: 0, signal: null });
+});
+
+test('a worker that has started is listed at once', async () => {
+  await using database = await createDatabase();
+  await using proxy = await startFaultyProxy(database.url);
+  const app = defineApp({ name: 'crm', queues: { default: {} }, jobs: [] });
+  await using warren = new Warren({ app, databaseUrl: proxy.url, amqpUrl: 'none' });
+  await warren.start();
+  for (let count = 1; count <= 5; count += 1) {
+    await warren.startWorker();
+    expect(await warren.workers.list()).toHaveLength(count);
+  }
 });

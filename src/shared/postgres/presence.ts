@@ -64,7 +64,7 @@ export class Presence {
   readonly #owners: string[] = [];
   #held = false;
   #leadsUntil = 0;
-  readonly #heldOnce = Promise.withResolvers<void>();
+  readonly #toldOnce = Promise.withResolvers<void>();
   #beatNow = new AbortController();
   #life: Promise<void> = Promise.resolve();
 
@@ -105,14 +105,14 @@ export class Presence {
     this.#life = this.#live();
   }
 
-  /** Resolves when the lock is held for the first time, or when `stop` is called. */
-  async heldOnce(): Promise<void> {
-    await this.#heldOnce.promise;
+  /** Resolves when the lock is held and others know of it for the first time, or when `stop` is called. */
+  async toldOnce(): Promise<void> {
+    await this.#toldOnce.promise;
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#heldOnce.resolve();
+    this.#toldOnce.resolve();
     await this.#life;
   }
 
@@ -154,7 +154,6 @@ export class Presence {
       wasHeld = true;
       this.#sql = sql;
       this.#held = true;
-      this.#heldOnce.resolve();
       this.#options.onHeld();
       await this.#beat(sql, closed.signal);
       if (!this.#stopping.signal.aborted) throw new Error('the presence connection was closed');
@@ -204,6 +203,7 @@ export class Presence {
       if (!hasCome && queues !== queuesSeen) this.#options.onQueuesChanged();
       queuesSeen = queues;
       hasCome = false;
+      this.#toldOnce.resolve();
       if (isToDrain) this.#options.onDrainRequested();
       const didLead = this.leader;
       this.#leadsUntil = leads ? termEndsAt : 0;
